@@ -1,0 +1,90 @@
+# weft: one makefile for everything; `make help` lists the targets.
+# MODE is release (default), debug, asan, tsan or tiny; each builds into build/$(MODE).
+
+MODE   ?= release
+PREFIX ?= /usr/local
+CC     ?= gcc
+B      := build/$(MODE)
+
+# Debian packages the build needs, and those that only the checks need.
+DEPS      := gcc pkg-config libgsl-dev libyaml-dev libhdf5-dev libsecp256k1-dev libgmp-dev \
+             libjansson-dev libssl-dev zlib1g-dev libcmocka-dev libjs-dygraphs
+DEPS_LINT := clang-format cppcheck python3 clang
+
+LIBS_PC  := gsl hdf5 libsecp256k1 jansson gmp libcrypto zlib yaml-0.1
+PKG       = $(shell pkg-config --cflags $(LIBS_PC) 2>/dev/null)
+LDLIBS    = $(shell pkg-config --libs $(LIBS_PC) 2>/dev/null) -lhdf5_hl -ldl -lpthread -lm
+
+WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
+            -Wmissing-prototypes -Wno-overlength-strings
+ifdef CI
+WARN     += -Werror
+endif
+ARCH     ?= -march=x86-64-v3
+FLAGS.release := -O2 -g $(ARCH)
+FLAGS.debug   := -O0 -g3 -DWEFT_DEBUG
+FLAGS.asan    := -O1 -g -DWEFT_DEBUG -fsanitize=address,undefined -fno-sanitize-recover=all \
+                 -fno-omit-frame-pointer
+FLAGS.tsan    := -O1 -g -DWEFT_DEBUG -fsanitize=thread
+FLAGS.tiny    := -O1 -g -DWEFT_DEBUG -DWEFT_TINY -fsanitize=address,undefined -fno-sanitize-recover=all
+CFLAGS    = -std=c17 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -I. $(WARN) -ffp-contract=off -fopenmp \
+            -MMD -MP $(FLAGS.$(MODE)) $(PKG)
+LDFLAGS   = -fopenmp $(FLAGS.$(MODE))
+
+# One archive per wall of the house; a folder's .c files are its members.
+EVM_SRC      := $(wildcard evm/*/*.c)
+SIM_SRC      := $(wildcard sim/base/*.c sim/engine/*.c sim/scenario/*.c sim/record/*.c)
+MODELS_SRC   := $(wildcard models/*/*.c)
+ANALYSIS_SRC := $(wildcard analysis/*.c)
+CLI_SRC      := $(wildcard sim/cli/*.c)
+UNIT_SRC     := $(wildcard tests/unit/test_*.c tests/property/test_*.c)
+
+obj       = $(patsubst %.c,$(B)/%.o,$(1))
+ARCHIVES := $(B)/libmodels.a $(B)/libanalysis.a $(B)/libsim.a $(B)/libevm.a
+UNIT_BIN := $(patsubst %.c,$(B)/%,$(UNIT_SRC))
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+
+include $(wildcard $(B)/*/*.d $(B)/*/*/*.d)
+
+$(B)/libevm.a:      $(call obj,$(EVM_SRC))
+$(B)/libsim.a:      $(call obj,$(SIM_SRC))
+$(B)/libmodels.a:   $(call obj,$(MODELS_SRC))
+$(B)/libanalysis.a: $(call obj,$(ANALYSIS_SRC))
+$(B)/lib%.a:
+	@rm -f $@; $(AR) rcs $@ $^
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC $<"
+	@$(CC) $(CFLAGS) $(FLAGS.$*) -c $< -o $@
+
+$(B)/weft: $(call obj,$(CLI_SRC)) $(ARCHIVES)
+	@echo "  LD $@"
+	@$(CC) $(LDFLAGS) -rdynamic -o $@ $(call obj,$(CLI_SRC)) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LDLIBS)
+
+# A test links only what it uses, so one layer can be tested while another is taken apart.
+$(B)/tests/%: $(B)/tests/%.o $(ARCHIVES)
+	@$(CC) $(LDFLAGS) -rdynamic -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group -lcmocka $(LDLIBS)
+
+.PHONY: help all deps deps-lint run test unit clean
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+all: $(B)/weft ## build the program
+
+unit: $(UNIT_BIN) ## build the unit tests
+
+deps: ## install the Debian packages that are missing
+	@tests/deps.sh $(DEPS)
+
+deps-lint: ## install what lint and the sanitizer runs need beside them
+	@tests/deps.sh $(DEPS_LINT)
+
+test: deps ## install what is missing, build, run every test
+	@$(MAKE) --no-print-directory -j$$(nproc) all unit
+	@tests/run.sh $(B)
+
+clean: ## remove what was built
+	rm -rf build

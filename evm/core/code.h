@@ -1,0 +1,42 @@
+/* evm/core/code.h - contract code, analysed once per code hash and shared by everybody.
+ *
+ * A code store holds every code that any account of any state, node or fork has had, keyed by its
+ * hash. It only grows, and its entries live as long as the store, so a `const struct evm_code *` is
+ * valid until evm_codes_destroy. Lookups and insertions are safe from any thread. */
+#ifndef EVM_CORE_CODE_H
+#define EVM_CORE_CODE_H
+
+#include "evm/core/error.h"
+#include "evm/core/types.h"
+
+/* Immutable. `bytes` is followed by at least 33 zero bytes, so PUSH operands and running off the
+ * end need no bounds check. */
+struct evm_code {
+    struct evm_hash hash;
+    const uint8_t *bytes;
+    size_t size;
+    const uint64_t *jumpdests; /* bit i: byte i is a JUMPDEST that is not push data */
+    struct evm_addr delegate;  /* target, if is_delegation */
+    bool is_delegation;        /* 0xef0100 || address, EIP-7702 */
+};
+
+struct evm_codes;
+
+/* Returns NULL when memory is out. destroy accepts NULL. */
+struct evm_codes *evm_codes_create(void);
+void evm_codes_destroy(struct evm_codes *codes);
+
+/* The code with that hash, or NULL if the store has never seen it. The empty hash gives the empty
+ * code. */
+const struct evm_code *evm_codes_find(const struct evm_codes *codes, const struct evm_hash *hash);
+
+/* Adds (or finds) the code; copies the bytes, hashes and analyses them. NULL when memory is out. */
+const struct evm_code *evm_codes_add(struct evm_codes *codes, struct evm_bytes bytes);
+
+/* The code of no bytes, without a store. */
+const struct evm_code *evm_code_empty(void);
+
+/* keccak256(""), keccak256(rlp("")). */
+extern const struct evm_hash evm_empty_code_hash, evm_empty_trie_root;
+
+#endif

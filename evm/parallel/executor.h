@@ -1,0 +1,113 @@
+/* evm/parallel/executor.h - executing the transactions of one block, in parallel, with the result
+ * of serial order.
+ *
+ * Three parts that meet in this file:
+ *   - an executor (a scheduler): a passive, non-blocking state machine that says what to do next
+ * (serial, block-stm, ...);
+ *   - a driver that runs its tasks: OpenMP threads on the host, or N simulated cores in virtual
+ * time;
+ *   - the multi-version memory and the commit ladder, which make the result independent of both.
+ *
+ * Whatever the executor, driver, number of cores and seed: changes, receipts, gas and logs are
+ * those of serial order. With the virtual driver, makespan, aborts and the schedule depend on
+ * (input, executor, cores, seed, profile) alone. */
+#ifndef EVM_PARALLEL_EXECUTOR_H
+#define EVM_PARALLEL_EXECUTOR_H
+
+#include "evm/block/receipt.h"
+#include "evm/block/txrun.h"
+#include "evm/parallel/profile.h"
+#include "evm/state/state.h"
+
+/* ---- what to execute
+ * ------------------------------------------------------------------------------------------- */
+
+enum evm_invalid_policy {
+    EVM_INVALID_REJECTS_BLOCK, /* the first invalid transaction ends the block: result->invalid says
+                                  which and why */
+    EVM_INVALID_IS_SKIPPED,    /* it has no effect and no receipt (execute-after-order chains) */
+};
+
+struct evm_block_input {
+    const struct evm_rules *rules;
+    const struct evm_block_env *env;
+    const struct evm_tx *const *txs; /* senders recovered; borrowed */
+    uint32_t tx_count;
+    const struct evm_state *pre; /* sealed or not; only read */
+    const struct evm_block_hashes *hashes;
+    enum evm_invalid_policy invalid_policy;
+};
+
+/* ---- how
+ * -------------------------------------------------------------------------------------------------------
+ */
+
+enum evm_driver { EVM_DRIVER_THREADS, EVM_DRIVER_VIRTUAL };
+
+struct evm_executor_ops; /* evm/parallel/scheduler.h; evm_executor_find gives one by name */
+
+struct evm_exec_config {
+    const struct evm_executor_ops *executor;
+    enum evm_driver driver;
+    uint32_t cores;                    /* threads, or simulated cores: 1..1024 */
+    uint64_t seed;                     /* virtual driver: breaks ties between cores */
+    const struct evm_profile *profile; /* virtual driver: what things cost */
+    bool keep_schedule;                /* fill result->slices */
+};
+
+/* ---- what came out
+ * --------------------------------------------------------------------------------------------- */
+
+/* One stretch of work on one core; the Gantt chart's bars. */
+enum evm_slice_kind { EVM_SLICE_EXECUTE, EVM_SLICE_VALIDATE, EVM_SLICE_COMMIT, EVM_SLICE_WAIT };
+struct evm_slice {
+    uint32_t core, tx, incarnation;
+    uint8_t kind;       /* enum evm_slice_kind */
+    bool aborted;       /* the work was thrown away afterwards */
+    int64_t start, end; /* ns from the start of the block */
+};
+
+/* What is known of each transaction beside its receipt. */
+struct evm_tx_stat {
+    uint32_t incarnations; /* executions, 1 without conflict */
+    enum evm_tx_invalid invalid;
+    int64_t cost_ns;   /* virtual driver: of the final incarnation */
+    int64_t commit_ns; /* virtual driver: when it committed */
+};
+
+struct evm_block_result {
+    enum evm_tx_invalid invalid;  /* block rejected: why, and ... */
+    uint32_t invalid_tx;          /* ... because of which transaction */
+    struct evm_changes changes;   /* of the whole block, fees included */
+    struct evm_receipt *receipts; /* one for each transaction that took effect, in order */
+    uint32_t receipt_count;
+    uint64_t gas_used, blob_gas_used;
+    struct evm_u256 fees, burnt;
+    struct evm_tx_stat *stats; /* tx_count of them */
+    struct evm_slice *slices;  /* by start time, if asked for */
+    size_t slice_count;
+    int64_t makespan_ns;      /* virtual driver: simulated; threads driver: measured */
+    int64_t busy_ns;          /* sum over cores */
+    int64_t serial_ns;        /* virtual driver: the same work on one core without aborts */
+    int64_t critical_path_ns; /* virtual driver: longest chain of conflicting transactions */
+    uint64_t executions, aborts, validations, wasted_gas;
+};
+
+/* Executes. *out is initialised by the call and owned by the caller (evm_block_result_fini, also
+ * after an error). Errors: EVM_ERR_MEMORY, EVM_ERR_INPUT for impossible settings; an invalid block
+ * is not an error. */
+enum evm_status evm_execute(const struct evm_exec_config *config, const struct evm_block_input *in,
+                            struct evm_block_result *out, struct evm_err *err);
+void evm_block_result_fini(struct evm_block_result *r);
+
+/* ---- the registry
+ * ---------------------------------------------------------------------------------------------- */
+
+/* NULL for an unknown name. */
+const struct evm_executor_ops *evm_executor_find(const char *name);
+/* Row i, or NULL past the end: for listings. */
+const struct evm_executor_ops *evm_executor_at(size_t i);
+const char *evm_executor_name(const struct evm_executor_ops *ops);
+const char *evm_executor_doc(const struct evm_executor_ops *ops);
+
+#endif

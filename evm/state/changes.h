@@ -1,0 +1,47 @@
+/* evm/state/changes.h - what a transaction (or a block) writes: the final values, not the
+ * operations.
+ *
+ * Accounts in ascending address order, slots of an account in ascending key order; only values that
+ * differ from what was there before. Owned by the holder; arrays grow and are reused (clear keeps
+ * capacity). */
+#ifndef EVM_STATE_CHANGES_H
+#define EVM_STATE_CHANGES_H
+
+#include "evm/core/code.h"
+#include "evm/core/types.h"
+
+enum evm_wrote {
+    EVM_WROTE_BALANCE = 1u << 0,
+    EVM_WROTE_NONCE = 1u << 1,
+    EVM_WROTE_CODE = 1u << 2,
+    EVM_WROTE_WIPE =
+        1u << 3, /* every slot not listed here is now 0 (CREATE over, or SELFDESTRUCT) */
+    EVM_WROTE_DELETED = 1u << 4, /* the account is no longer in the trie; implies WIPE */
+    EVM_WROTE_CREATED = 1u << 5, /* the account was not in the trie before and is now */
+};
+
+struct evm_slot_change {
+    struct evm_u256 key, value;
+};
+
+struct evm_account_change {
+    struct evm_addr addr;
+    unsigned wrote; /* enum evm_wrote */
+    uint64_t nonce; /* the value, where the bit is set; undefined elsewhere */
+    struct evm_u256 balance;
+    const struct evm_code *code;     /* borrowed from the code store */
+    uint32_t first_slot, slot_count; /* a run of changes->slots */
+};
+
+struct evm_changes {
+    struct evm_account_change *accounts;
+    struct evm_slot_change *slots;
+    uint32_t account_count, account_capacity;
+    uint32_t slot_count, slot_capacity;
+};
+
+void evm_changes_init(struct evm_changes *c);
+void evm_changes_clear(struct evm_changes *c);
+void evm_changes_fini(struct evm_changes *c);
+
+#endif
