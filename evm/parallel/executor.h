@@ -19,8 +19,7 @@
 #include "evm/parallel/profile.h"
 #include "evm/state/state.h"
 
-/* ---- what to execute
- * ------------------------------------------------------------------------------------------- */
+/* ---- what to execute ---- */
 
 enum evm_invalid_policy {
     EVM_INVALID_REJECTS_BLOCK, /* the first invalid transaction ends the block: result->invalid says
@@ -55,8 +54,7 @@ struct evm_exec_config {
     bool keep_schedule;                /* fill result->slices */
 };
 
-/* ---- what came out
- * --------------------------------------------------------------------------------------------- */
+/* ---- what came out ---- */
 
 /* One stretch of work on one core; the Gantt chart's bars. */
 enum evm_slice_kind { EVM_SLICE_EXECUTE, EVM_SLICE_VALIDATE, EVM_SLICE_COMMIT, EVM_SLICE_WAIT };
@@ -100,8 +98,7 @@ enum evm_status evm_execute(const struct evm_exec_config *config, const struct e
                             struct evm_block_result *out, struct evm_err *err);
 void evm_block_result_fini(struct evm_block_result *r);
 
-/* ---- the registry
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the registry ---- */
 
 /* NULL for an unknown name. */
 const struct evm_executor_ops *evm_executor_find(const char *name);
