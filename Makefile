@@ -68,7 +68,7 @@ $(B)/weft: $(call obj,$(CLI_SRC)) $(ARCHIVES)
 $(B)/tests/%: $(B)/tests/%.o $(ARCHIVES)
 	@$(CC) $(LDFLAGS) -rdynamic -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group -lcmocka $(LDLIBS)
 
-.PHONY: help all deps deps-lint run test unit clean
+.PHONY: help all deps deps-lint run test unit contracts clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
@@ -85,6 +85,9 @@ deps-lint: ## install what lint and the sanitizer runs need beside them
 test: deps ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory -j$$(nproc) all unit
 	@tests/run.sh $(B)
+
+contracts: ## rebuild scenarios/contracts/build and scenarios/recorded (needs Node and npm)
+	cd scenarios/contracts && npm ci --no-audit --no-fund && node build.mjs && node record.mjs
 
 clean: ## remove what was built
 	rm -rf build
