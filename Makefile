@@ -68,7 +68,10 @@ $(B)/weft: $(call obj,$(CLI_SRC)) $(ARCHIVES)
 $(B)/tests/%: $(B)/tests/%.o $(ARCHIVES)
 	@$(CC) $(LDFLAGS) -rdynamic -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group -lcmocka $(LDLIBS)
 
-.PHONY: help all deps deps-lint run test unit contracts clean
+# The assembler embeds these, which the compiler's dependency files do not show.
+$(B)/models/workload/artifacts.o: $(wildcard scenarios/contracts/build/*.bin)
+
+.PHONY: help all deps deps-lint run test unit lint format contracts clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
@@ -85,6 +88,12 @@ deps-lint: ## install what lint and the sanitizer runs need beside them
 test: deps ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory -j$$(nproc) all unit
 	@tests/run.sh $(B)
+
+lint: ## include directions, format, static analysis, freshness of generated files
+	@tests/lint/lint.sh
+
+format: ## clang-format every source file
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
 contracts: ## rebuild scenarios/contracts/build and scenarios/recorded (needs Node and npm)
 	cd scenarios/contracts && npm ci --no-audit --no-fund && node build.mjs && node record.mjs

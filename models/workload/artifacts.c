@@ -3,12 +3,13 @@
 /* The assembler reads the files, so nothing is copied into a C array that could drift from them. */
 #define EMBED(symbol, file)                                                                        \
     __asm__(".section .rodata\n"                                                                   \
-            ".global " #symbol "\n" #symbol ":\n"                                                  \
-            ".incbin \"" file "\"\n"                                                               \
-            ".global " #symbol "_end\n" #symbol "_end:\n"                                          \
-            ".byte 0\n"                                                                            \
+            ".balign 8\n"                                                                          \
+            ".global " #symbol "_size\n" #symbol "_size: .quad 1f - " #symbol "\n"                 \
+            ".global " #symbol "\n" #symbol ": .incbin \"" file "\"\n"                             \
+            "1:\n"                                                                                 \
             ".previous\n");                                                                        \
-    extern const uint8_t symbol[], symbol##_end[]
+    extern const uint64_t symbol##_size;                                                           \
+    extern const uint8_t symbol[]
 
 #define ARTIFACTS(X) X(Token) X(Pair) X(Workshop)
 
@@ -17,18 +18,14 @@
     EMBED(workload_##name##_runtime, "scenarios/contracts/build/" #name ".runtime.bin");
 ARTIFACTS(EMBED_BOTH)
 
-/* Sizes are differences of symbols, which C does not accept in a static initialiser: hence by
- * value. */
 bool workload_artifact_find(const char *name, struct workload_artifact *out)
 {
 #define MATCH(artifact)                                                                            \
     if (!strcmp(name, #artifact)) {                                                                \
-        out->create.data = workload_##artifact##_create;                                           \
-        out->create.size =                                                                         \
-            (size_t)(workload_##artifact##_create_end - workload_##artifact##_create);             \
-        out->runtime.data = workload_##artifact##_runtime;                                         \
-        out->runtime.size =                                                                        \
-            (size_t)(workload_##artifact##_runtime_end - workload_##artifact##_runtime);           \
+        out->create = (struct evm_bytes){workload_##artifact##_create,                             \
+                                         workload_##artifact##_create_size};                       \
+        out->runtime = (struct evm_bytes){workload_##artifact##_runtime,                           \
+                                          workload_##artifact##_runtime_size};                     \
         return true;                                                                               \
     }
     ARTIFACTS(MATCH)
