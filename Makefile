@@ -71,7 +71,7 @@ $(B)/tests/%: $(B)/tests/%.o $(ARCHIVES)
 # The assembler embeds these, which the compiler's dependency files do not show.
 $(B)/models/workload/artifacts.o: $(wildcard scenarios/contracts/build/*.bin)
 
-.PHONY: help all deps deps-lint run test unit lint format contracts clean
+.PHONY: help all deps deps-lint run test unit sanitize conformance lint format contracts clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
@@ -82,7 +82,24 @@ unit: $(UNIT_BIN) ## build the unit tests
 deps: ## install the Debian packages that are missing
 	@tests/deps.sh $(DEPS)
 
-deps-lint: ## install what lint and the sanitizer runs need beside them
+deps-run: deps ## install what is missing, build, run the quickstart scenario and draw its report
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@$(B)/weft run scenarios/quickstart.yaml -o results/quickstart.h5 --report results/quickstart.html
+
+# Which unit tests each sanitizer runs: all of them, or (threads) those that start threads.
+SANITIZE.asan := .
+SANITIZE.tiny := .
+SANITIZE.tsan := parallel|world|code|engine
+
+sanitize: ## run the unit tests in MODE=asan, tsan or tiny
+	@$(MAKE) --no-print-directory -j$$(nproc) all unit
+	@UNIT_ONLY=1 MATCH='$(SANITIZE.$(MODE))' tests/run.sh $(B)
+
+conformance: ## short conformance run over ../shared or $$WEFT_FIXTURES
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@ONLY=conformance tests/run.sh $(B)
+
+lint: ## install what lint and the sanitizer runs need beside them
 	@tests/deps.sh $(DEPS_LINT)
 
 test: deps ## install what is missing, build, run every test

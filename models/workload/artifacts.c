@@ -22,10 +22,10 @@ bool workload_artifact_find(const char *name, struct workload_artifact *out)
 {
 #define MATCH(artifact)                                                                            \
     if (!strcmp(name, #artifact)) {                                                                \
-        out->create = (struct evm_bytes){workload_##artifact##_create,                             \
-                                         workload_##artifact##_create_size};                       \
-        out->runtime = (struct evm_bytes){workload_##artifact##_runtime,                           \
-                                          workload_##artifact##_runtime_size};                     \
+        out->create =                                                                              \
+            (struct evm_bytes){workload_##artifact##_create, workload_##artifact##_create_size};   \
+        out->runtime =                                                                             \
+            (struct evm_bytes){workload_##artifact##_runtime, workload_##artifact##_runtime_size}; \
         return true;                                                                               \
     }
     ARTIFACTS(MATCH)
