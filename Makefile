@@ -82,7 +82,14 @@ unit: $(UNIT_BIN) ## build the unit tests
 deps: ## install the Debian packages that are missing
 	@tests/deps.sh $(DEPS)
 
-deps-run: deps ## install what is missing, build, run the quickstart scenario and draw its report
+deps-lint: ## install what lint and the sanitizer runs need beside them
+	@tests/deps.sh $(DEPS_LINT)
+
+test: deps ## install what is missing, build, run every test
+	@$(MAKE) --no-print-directory -j$$(nproc) all unit
+	@tests/run.sh $(B)
+
+run: deps ## install what is missing, build, run the quickstart scenario and draw its report
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@$(B)/weft run scenarios/quickstart.yaml -o results/quickstart.h5 --report results/quickstart.html
 
@@ -98,13 +105,6 @@ sanitize: ## run the unit tests in MODE=asan, tsan or tiny
 conformance: ## short conformance run over ../shared or $$WEFT_FIXTURES
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@ONLY=conformance tests/run.sh $(B)
-
-lint: ## install what lint and the sanitizer runs need beside them
-	@tests/deps.sh $(DEPS_LINT)
-
-test: deps ## install what is missing, build, run every test
-	@$(MAKE) --no-print-directory -j$$(nproc) all unit
-	@tests/run.sh $(B)
 
 lint: ## include directions, format, static analysis, freshness of generated files
 	@tests/lint/lint.sh
