@@ -3,7 +3,9 @@
 
 MODE   ?= release
 PREFIX ?= /usr/local
-CC     ?= gcc
+ifeq ($(origin CC),default)
+CC     := gcc
+endif
 B      := build/$(MODE)
 
 # Debian packages the build needs, and those that only the checks need.
@@ -20,7 +22,7 @@ WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
 ifdef CI
 WARN     += -Werror
 endif
-ARCH     ?= -march=x86-64-v3
+ARCH     ?= -march=native
 FLAGS.release := -O2 -g $(ARCH)
 FLAGS.debug   := -O0 -g3 -DWEFT_DEBUG
 FLAGS.asan    := -O1 -g -DWEFT_DEBUG -fsanitize=address,undefined -fno-sanitize-recover=all \
