@@ -1,0 +1,189 @@
+#include "evm/core/keccak.h"
+
+/* Lanes are named by row (b g k m s) and column (a e i o u), as in the Keccak team's own notes: the
+ * state lives in 25 locals and each round reads one set (A) and writes the other (E). */
+#define ROL(x, n) ((x) << (n) | (x) >> (64 - (n)))
+
+#define THETA(A)                                                                                   \
+    ca = A##ba ^ A##ga ^ A##ka ^ A##ma ^ A##sa;                                                    \
+    ce = A##be ^ A##ge ^ A##ke ^ A##me ^ A##se;                                                    \
+    ci = A##bi ^ A##gi ^ A##ki ^ A##mi ^ A##si;                                                    \
+    co = A##bo ^ A##go ^ A##ko ^ A##mo ^ A##so;                                                    \
+    cu = A##bu ^ A##gu ^ A##ku ^ A##mu ^ A##su;                                                    \
+    da = cu ^ ROL(ce, 1);                                                                          \
+    de = ca ^ ROL(ci, 1);                                                                          \
+    di = ce ^ ROL(co, 1);                                                                          \
+    du = co ^ ROL(ca, 1);                                                                          \
+    do_ = ci ^ ROL(cu, 1);
+
+/* Theta's second half, rho, pi, chi and iota of one round, row by row of the new state. */
+#define RHO_PI_CHI(A, E, rc)                                                                       \
+    ba = A##ba ^ da;                                                                               \
+    be = ROL(A##ge ^ de, 44);                                                                      \
+    bi = ROL(A##ki ^ di, 43);                                                                      \
+    bo = ROL(A##mo ^ do_, 21);                                                                     \
+    bu = ROL(A##su ^ du, 14);                                                                      \
+    E##ba = ba ^ (~be & bi) ^ rc;                                                                  \
+    E##be = be ^ (~bi & bo);                                                                       \
+    E##bi = bi ^ (~bo & bu);                                                                       \
+    E##bo = bo ^ (~bu & ba);                                                                       \
+    E##bu = bu ^ (~ba & be);                                                                       \
+    ba = ROL(A##bo ^ do_, 28);                                                                     \
+    be = ROL(A##gu ^ du, 20);                                                                      \
+    bi = ROL(A##ka ^ da, 3);                                                                       \
+    bo = ROL(A##me ^ de, 45);                                                                      \
+    bu = ROL(A##si ^ di, 61);                                                                      \
+    E##ga = ba ^ (~be & bi);                                                                       \
+    E##ge = be ^ (~bi & bo);                                                                       \
+    E##gi = bi ^ (~bo & bu);                                                                       \
+    E##go = bo ^ (~bu & ba);                                                                       \
+    E##gu = bu ^ (~ba & be);                                                                       \
+    ba = ROL(A##be ^ de, 1);                                                                       \
+    be = ROL(A##gi ^ di, 6);                                                                       \
+    bi = ROL(A##ko ^ do_, 25);                                                                     \
+    bo = ROL(A##mu ^ du, 8);                                                                       \
+    bu = ROL(A##sa ^ da, 18);                                                                      \
+    E##ka = ba ^ (~be & bi);                                                                       \
+    E##ke = be ^ (~bi & bo);                                                                       \
+    E##ki = bi ^ (~bo & bu);                                                                       \
+    E##ko = bo ^ (~bu & ba);                                                                       \
+    E##ku = bu ^ (~ba & be);                                                                       \
+    ba = ROL(A##bu ^ du, 27);                                                                      \
+    be = ROL(A##ga ^ da, 36);                                                                      \
+    bi = ROL(A##ke ^ de, 10);                                                                      \
+    bo = ROL(A##mi ^ di, 15);                                                                      \
+    bu = ROL(A##so ^ do_, 56);                                                                     \
+    E##ma = ba ^ (~be & bi);                                                                       \
+    E##me = be ^ (~bi & bo);                                                                       \
+    E##mi = bi ^ (~bo & bu);                                                                       \
+    E##mo = bo ^ (~bu & ba);                                                                       \
+    E##mu = bu ^ (~ba & be);                                                                       \
+    ba = ROL(A##bi ^ di, 62);                                                                      \
+    be = ROL(A##go ^ do_, 55);                                                                     \
+    bi = ROL(A##ku ^ du, 39);                                                                      \
+    bo = ROL(A##ma ^ da, 41);                                                                      \
+    bu = ROL(A##se ^ de, 2);                                                                       \
+    E##sa = ba ^ (~be & bi);                                                                       \
+    E##se = be ^ (~bi & bo);                                                                       \
+    E##si = bi ^ (~bo & bu);                                                                       \
+    E##so = bo ^ (~bu & ba);                                                                       \
+    E##su = bu ^ (~ba & be);
+
+#define LANES(P)                                                                                   \
+    P##ba, P##be, P##bi, P##bo, P##bu, P##ga, P##ge, P##gi, P##go, P##gu, P##ka, P##ke, P##ki,     \
+        P##ko, P##ku, P##ma, P##me, P##mi, P##mo, P##mu, P##sa, P##se, P##si, P##so, P##su
+
+#define EACH_LANE(F)                                                                               \
+    F(0, ba)                                                                                       \
+    F(1, be) F(2, bi) F(3, bo) F(4, bu) F(5, ga) F(6, ge) F(7, gi) F(8, go) F(9, gu) F(10, ka)     \
+        F(11, ke) F(12, ki) F(13, ko) F(14, ku) F(15, ma) F(16, me) F(17, mi) F(18, mo) F(19, mu)  \
+            F(20, sa) F(21, se) F(22, si) F(23, so) F(24, su)
+
+static const uint64_t round_constants[24] = {
+    0x0000000000000001, 0x0000000000008082, 0x800000000000808a, 0x8000000080008000,
+    0x000000000000808b, 0x0000000080000001, 0x8000000080008081, 0x8000000000008009,
+    0x000000000000008a, 0x0000000000000088, 0x0000000080008009, 0x000000008000000a,
+    0x000000008000808b, 0x800000000000008b, 0x8000000000008089, 0x8000000000008003,
+    0x8000000000008002, 0x8000000000000080, 0x000000000000800a, 0x800000008000000a,
+    0x8000000080008081, 0x8000000000008080, 0x0000000080000001, 0x8000000080008008,
+};
+
+static void permute(uint64_t s[25])
+{
+    uint64_t LANES(A), LANES(E);
+    uint64_t ba, be, bi, bo, bu, ca, ce, ci, co, cu, da, de, di, do_, du;
+#define LOAD(i, lane) A##lane = s[i];
+    EACH_LANE(LOAD)
+#undef LOAD
+    for (int round = 0; round < 24; round += 2) {
+        THETA(A)
+        RHO_PI_CHI(A, E, round_constants[round])
+        THETA(E)
+        RHO_PI_CHI(E, A, round_constants[round + 1])
+    }
+#define STORE(i, lane) s[i] = A##lane;
+    EACH_LANE(STORE)
+#undef STORE
+}
+
+static inline uint64_t load_le64(const uint8_t *p)
+{
+    uint64_t x;
+    memcpy(&x, p, 8);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    x = __builtin_bswap64(x);
+#endif
+    return x;
+}
+
+static void absorb_block(uint64_t s[25], const uint8_t *p)
+{
+    for (int i = 0; i < EVM_KECCAK_RATE / 8; i++)
+        s[i] ^= load_le64(p + 8 * i);
+    permute(s);
+}
+
+/* The last, partial block of n < 136 bytes with its padding. */
+static void absorb_last(uint64_t s[25], const uint8_t *p, size_t n)
+{
+    uint8_t block[EVM_KECCAK_RATE] = {0};
+    if (n)
+        memcpy(block, p, n);
+    block[n] = 0x01;
+    block[EVM_KECCAK_RATE - 1] |= 0x80;
+    absorb_block(s, block);
+}
+
+static void squeeze(const uint64_t s[25], struct evm_hash *out)
+{
+    for (int i = 0; i < 4; i++) {
+        uint64_t x = s[i];
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+        x = __builtin_bswap64(x);
+#endif
+        memcpy(out->b + 8 * i, &x, 8);
+    }
+}
+
+void evm_keccak256(struct evm_hash *out, struct evm_bytes in)
+{
+    uint64_t s[25] = {0};
+    while (in.size >= EVM_KECCAK_RATE) {
+        absorb_block(s, in.data);
+        in.data += EVM_KECCAK_RATE;
+        in.size -= EVM_KECCAK_RATE;
+    }
+    absorb_last(s, in.data, in.size);
+    squeeze(s, out);
+}
+
+void evm_keccak_init(struct evm_keccak *k)
+{
+    memset(k, 0, sizeof *k);
+}
+
+void evm_keccak_update(struct evm_keccak *k, struct evm_bytes in)
+{
+    /* Bytes are folded into the state as they come; a block is permuted when it is full. */
+    for (size_t i = 0; i < in.size;) {
+        if (k->fill == 0 && in.size - i >= EVM_KECCAK_RATE) {
+            absorb_block(k->state, in.data + i);
+            i += EVM_KECCAK_RATE;
+            continue;
+        }
+        k->state[k->fill / 8] ^= (uint64_t)in.data[i] << (8 * (k->fill % 8));
+        i++;
+        if (++k->fill == EVM_KECCAK_RATE) {
+            permute(k->state);
+            k->fill = 0;
+        }
+    }
+}
+
+void evm_keccak_final(struct evm_keccak *k, struct evm_hash *out)
+{
+    k->state[k->fill / 8] ^= (uint64_t)0x01 << (8 * (k->fill % 8));
+    k->state[EVM_KECCAK_RATE / 8 - 1] ^= (uint64_t)0x80 << 56;
+    permute(k->state);
+    squeeze(k->state, out);
+}

@@ -1,0 +1,263 @@
+/* evm/core/u256.h - arithmetic on 256-bit words, modulo 2^256, as the EVM defines it.
+ *
+ * Pure functions on plain values. `out` may be the same word as any input everywhere. Signed
+ * operations read a word as two's complement. Division and remainder by zero give zero (Yellow
+ * Paper, appendix H). The cheap operations are inline; the rest are in u256.c. */
+#ifndef EVM_CORE_U256_H
+#define EVM_CORE_U256_H
+
+#include "evm/core/types.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+__extension__ typedef unsigned __int128 evm_u128;
+
+/* ---- making and looking ---------------------------------------------------------------------- */
+
+static inline struct evm_u256 evm_u256_of(uint64_t x)
+{
+    return (struct evm_u256){{x, 0, 0, 0}};
+}
+
+static inline bool evm_u256_is_zero(const struct evm_u256 *a)
+{
+    return (a->w[0] | a->w[1] | a->w[2] | a->w[3]) == 0;
+}
+
+/* True if the value is below 2^64, so that w[0] is all of it. */
+static inline bool evm_u256_fits64(const struct evm_u256 *a)
+{
+    return (a->w[1] | a->w[2] | a->w[3]) == 0;
+}
+
+/* The value, or UINT64_MAX if it is larger. */
+static inline uint64_t evm_u256_clamp64(const struct evm_u256 *a)
+{
+    return evm_u256_fits64(a) ? a->w[0] : UINT64_MAX;
+}
+
+static inline bool evm_u256_eq(const struct evm_u256 *a, const struct evm_u256 *b)
+{
+    return ((a->w[0] ^ b->w[0]) | (a->w[1] ^ b->w[1]) | (a->w[2] ^ b->w[2]) |
+            (a->w[3] ^ b->w[3])) == 0;
+}
+
+/* ---- addition and subtraction ---------------------------------------------------------------- */
+
+/* a + b; returns the carry out of bit 255. */
+static inline bool evm_u256_add(struct evm_u256 *out, const struct evm_u256 *a,
+                                const struct evm_u256 *b)
+{
+#if defined(__x86_64__)
+    unsigned long long r0, r1, r2, r3;
+    unsigned char c = _addcarry_u64(0, a->w[0], b->w[0], &r0);
+    c = _addcarry_u64(c, a->w[1], b->w[1], &r1);
+    c = _addcarry_u64(c, a->w[2], b->w[2], &r2);
+    c = _addcarry_u64(c, a->w[3], b->w[3], &r3);
+    out->w[0] = r0;
+    out->w[1] = r1;
+    out->w[2] = r2;
+    out->w[3] = r3;
+    return c != 0;
+#else
+    evm_u128 t = 0;
+    for (int i = 0; i < 4; i++) {
+        t += (evm_u128)a->w[i] + b->w[i];
+        out->w[i] = (uint64_t)t;
+        t >>= 64;
+    }
+    return t != 0;
+#endif
+}
+
+/* a - b; returns the borrow, that is a < b. */
+static inline bool evm_u256_sub(struct evm_u256 *out, const struct evm_u256 *a,
+                                const struct evm_u256 *b)
+{
+#if defined(__x86_64__)
+    unsigned long long r0, r1, r2, r3;
+    unsigned char c = _subborrow_u64(0, a->w[0], b->w[0], &r0);
+    c = _subborrow_u64(c, a->w[1], b->w[1], &r1);
+    c = _subborrow_u64(c, a->w[2], b->w[2], &r2);
+    c = _subborrow_u64(c, a->w[3], b->w[3], &r3);
+    out->w[0] = r0;
+    out->w[1] = r1;
+    out->w[2] = r2;
+    out->w[3] = r3;
+    return c != 0;
+#else
+    uint64_t borrow = 0;
+    for (int i = 0; i < 4; i++) {
+        evm_u128 t = (evm_u128)a->w[i] - b->w[i] - borrow;
+        out->w[i] = (uint64_t)t;
+        borrow = (uint64_t)(t >> 64) & 1;
+    }
+    return borrow != 0;
+#endif
+}
+
+static inline void evm_u256_neg(struct evm_u256 *out, const struct evm_u256 *a)
+{
+    struct evm_u256 zero = {{0}};
+    evm_u256_sub(out, &zero, a);
+}
+
+/* ---- comparison ------------------------------------------------------------------------------ */
+
+static inline bool evm_u256_lt(const struct evm_u256 *a, const struct evm_u256 *b)
+{
+    struct evm_u256 unused;
+    return evm_u256_sub(&unused, a, b);
+}
+
+/* -1, 0 or 1. */
+static inline int evm_u256_cmp(const struct evm_u256 *a, const struct evm_u256 *b)
+{
+    return evm_u256_lt(a, b) ? -1 : !evm_u256_eq(a, b);
+}
+
+static inline bool evm_u256_is_negative(const struct evm_u256 *a)
+{
+    return a->w[3] >> 63;
+}
+
+static inline bool evm_u256_slt(const struct evm_u256 *a, const struct evm_u256 *b)
+{
+    /* Flipping the sign bits maps the signed order on the unsigned one. */
+    const uint64_t sign = (uint64_t)1 << 63;
+    struct evm_u256 x = *a, y = *b;
+    x.w[3] ^= sign;
+    y.w[3] ^= sign;
+    return evm_u256_lt(&x, &y);
+}
+
+/* ---- bits ------------------------------------------------------------------------------------ */
+
+/* a << n, a >> n, and the arithmetic a >> n, for n < 256. */
+static inline void evm_u256_shl(struct evm_u256 *out, const struct evm_u256 *a, unsigned n)
+{
+    /* A window over eight limbs: no branch on n. */
+    uint64_t t[8] = {0, 0, 0, 0, a->w[0], a->w[1], a->w[2], a->w[3]};
+    const uint64_t *p = t + 4 - n / 64;
+    unsigned k = n % 64;
+    for (int i = 0; i < 4; i++)
+        out->w[i] = p[i] << k | (p[i - 1] >> 1) >> (63 - k);
+}
+
+static inline void evm_u256_shr(struct evm_u256 *out, const struct evm_u256 *a, unsigned n)
+{
+    uint64_t t[8] = {a->w[0], a->w[1], a->w[2], a->w[3], 0, 0, 0, 0};
+    const uint64_t *p = t + n / 64;
+    unsigned k = n % 64;
+    for (int i = 0; i < 4; i++)
+        out->w[i] = p[i] >> k | (p[i + 1] << 1) << (63 - k);
+}
+
+static inline void evm_u256_sar(struct evm_u256 *out, const struct evm_u256 *a, unsigned n)
+{
+    uint64_t s = evm_u256_is_negative(a) ? UINT64_MAX : 0;
+    uint64_t t[8] = {a->w[0], a->w[1], a->w[2], a->w[3], s, s, s, s};
+    const uint64_t *p = t + n / 64;
+    unsigned k = n % 64;
+    for (int i = 0; i < 4; i++)
+        out->w[i] = p[i] >> k | (p[i + 1] << 1) << (63 - k);
+}
+
+/* Number of bits up to the highest set one; 0 for zero. */
+static inline unsigned evm_u256_bits(const struct evm_u256 *a)
+{
+    for (unsigned i = 4; i-- > 0;)
+        if (a->w[i])
+            return i * 64 + 64 - (unsigned)__builtin_clzll(a->w[i]);
+    return 0;
+}
+
+/* Byte i counted from the most significant one, i < 32. */
+static inline uint8_t evm_u256_byte(const struct evm_u256 *a, unsigned i)
+{
+    return (uint8_t)(a->w[3 - i / 8] >> (56 - 8 * (i % 8)));
+}
+
+/* ---- big-endian bytes ------------------------------------------------------------------------ */
+
+static inline uint64_t evm_load_be64(const uint8_t *p)
+{
+    uint64_t x;
+    memcpy(&x, p, 8);
+    return __builtin_bswap64(x);
+}
+
+static inline void evm_store_be64(uint8_t *p, uint64_t x)
+{
+    x = __builtin_bswap64(x);
+    memcpy(p, &x, 8);
+}
+
+/* 32 bytes. */
+static inline void evm_u256_load_be(struct evm_u256 *out, const uint8_t *p)
+{
+    uint64_t w3 = evm_load_be64(p), w2 = evm_load_be64(p + 8);
+    uint64_t w1 = evm_load_be64(p + 16), w0 = evm_load_be64(p + 24);
+    *out = (struct evm_u256){{w0, w1, w2, w3}};
+}
+
+static inline void evm_u256_store_be(uint8_t *p, const struct evm_u256 *a)
+{
+    struct evm_u256 x = *a;
+    evm_store_be64(p, x.w[3]);
+    evm_store_be64(p + 8, x.w[2]);
+    evm_store_be64(p + 16, x.w[1]);
+    evm_store_be64(p + 24, x.w[0]);
+}
+
+/* n <= 32 bytes, the last one least significant. */
+void evm_u256_load_be_n(struct evm_u256 *out, const uint8_t *p, size_t n);
+
+static inline void evm_u256_from_addr(struct evm_u256 *out, const struct evm_addr *a)
+{
+    uint32_t top;
+    memcpy(&top, a->b, 4);
+    *out = (struct evm_u256){
+        {evm_load_be64(a->b + 12), evm_load_be64(a->b + 4), __builtin_bswap32(top), 0}};
+}
+
+/* The low 20 bytes. */
+static inline void evm_u256_to_addr(struct evm_addr *out, const struct evm_u256 *a)
+{
+    uint32_t top = __builtin_bswap32((uint32_t)a->w[2]);
+    memcpy(out->b, &top, 4);
+    evm_store_be64(out->b + 4, a->w[1]);
+    evm_store_be64(out->b + 12, a->w[0]);
+}
+
+/* ---- multiplication, division, powers -------------------------------------------------------- */
+
+void evm_u256_mul(struct evm_u256 *out, const struct evm_u256 *a, const struct evm_u256 *b);
+/* The same; returns true if the product is 2^256 or more. */
+bool evm_u256_mul_overflow(struct evm_u256 *out, const struct evm_u256 *a,
+                           const struct evm_u256 *b);
+void evm_u256_div(struct evm_u256 *out, const struct evm_u256 *a, const struct evm_u256 *b);
+void evm_u256_mod(struct evm_u256 *out, const struct evm_u256 *a, const struct evm_u256 *b);
+/* Truncated towards zero; the remainder has the sign of a. -2^255 / -1 is -2^255. */
+void evm_u256_sdiv(struct evm_u256 *out, const struct evm_u256 *a, const struct evm_u256 *b);
+void evm_u256_smod(struct evm_u256 *out, const struct evm_u256 *a, const struct evm_u256 *b);
+/* (a + b) mod m and (a * b) mod m without losing the high bits. */
+void evm_u256_addmod(struct evm_u256 *out, const struct evm_u256 *a, const struct evm_u256 *b,
+                     const struct evm_u256 *m);
+void evm_u256_mulmod(struct evm_u256 *out, const struct evm_u256 *a, const struct evm_u256 *b,
+                     const struct evm_u256 *m);
+void evm_u256_exp(struct evm_u256 *out, const struct evm_u256 *base, const struct evm_u256 *e);
+/* Extends the sign of byte i (counted from the least significant one); i >= 31 changes nothing. */
+void evm_u256_signextend(struct evm_u256 *out, const struct evm_u256 *i, const struct evm_u256 *a);
+
+/* ---- text ------------------------------------------------------------------------------------ */
+
+/* "0x" and hexadecimal digits, or decimal digits; nothing else, and below 2^256. False otherwise.
+ */
+bool evm_u256_parse(struct evm_u256 *out, const char *text);
+/* "0x..." without leading zeros; `text` holds at least 67 bytes. */
+void evm_u256_format(char *text, const struct evm_u256 *a);
+
+#endif
