@@ -3,40 +3,6 @@
  * the attributes of the results file all come from that row; only the macros below make the struct
  * and the rows, everything else is a plain loop over them.
  *
- * A worked example (tests/unit/test_scenario.c holds a longer one):
- *
- *     // link.h
- *     #define NET_LINK_FIELDS(F, S)                                                           \
- *         F(S, BANDWIDTH,      up,      "100Mbit/s", "1kbit/s", NULL,  "Upload rate of a node.") \
- *         F(S, DIST(DURATION), jitter,  "0ms",       "0ms",     "1h",  "Added to every message.") \
- *         F(S, FRACTION,       loss,    "0%",        "0%",      "99%", "Messages lost.") \ F(S,
- * DURATION,       timeout, "never",     "1ms",     "never", "Gives up after this.")
- *     FIELD_DECLARE(net_link, NET_LINK_FIELDS);
- *
- *     // link.c
- *     static void check(const void *cfg, struct field_report *r)
- *     {
- *         const struct net_link *link = cfg;
- *         if (link->up == 0 && link->loss > 0)
- *             field_complain(r, "loss", "a link that sends nothing cannot lose messages");
- *     }
- *     FIELD_DEFINE(net_link, NET_LINK_FIELDS, "One node's access link.", check);
- *
- * gives `struct net_link { uint64_t up; struct field_dist jitter; double loss; sim_time timeout; }`
- * and `net_link_table`, which a bigger table uses as a row: F(S, STRUCT(net_link), link, "", NULL,
- * NULL, "..."). A model's own settings are a table too: its vtable starts with a struct field_model
- * and stands in the registry of its concern:
- *
- *     struct router_ops { struct field_model model; size_t state_size; int (*route)(...); };
- *     const struct router_ops router_hash = {.model = {"hash", "One sentence.",
- *                                                      &router_hash_cfg_table}, ...};
- *     static const struct field_model *const entries[] = {&router_hash.model, ...};
- *     const struct field_registry router_registry = {"routing", "Picks a layer.", entries, 2};
- *
- * A row F(S, MODEL(routing), routing, "hash", NULL, NULL, "...") then yields a struct field_choice:
- * choice.model is the entry (cast it to the ops, whose first member it is), choice.cfg its filled
- * config struct. In YAML: `routing: hash` or `routing: {kind: hash, salt: 7}`.
- *
  * Defaults and ranges are texts in the language of the scenario file, so a page that shows them
  * shows what a person would write. default NULL: the setting must be given. min or max NULL: the
  * type's own bound (never below 0 but for INT and REAL). Config structs and all they point at
@@ -49,6 +15,42 @@
 #include <stdint.h>
 
 #include "sim/base/units.h"
+
+/* clang-format off */
+/* A worked example (tests/unit/test_scenario.c holds a longer one):
+ *
+ *     // link.h
+ *     #define NET_LINK_FIELDS(F, S)                                                               \
+ *         F(S, BANDWIDTH,      up,      "100Mbit/s", "1kbit/s", NULL,    "Upload rate of a node.") \
+ *         F(S, DIST(DURATION), jitter,  "0ms",       "0ms",     "1h",    "Added to a message.")    \
+ *         F(S, FRACTION,       loss,    "0%",        "0%",      "99%",   "Messages lost.")         \
+ *         F(S, DURATION,       timeout, "never",     "1ms",     "never", "Gives up after this.")
+ *     FIELD_DECLARE(net_link, NET_LINK_FIELDS);
+ *
+ *     // link.c
+ *     static void check(const void *cfg, struct field_report *r)
+ *     {
+ *         const struct net_link *link = cfg;
+ *         if (link->timeout < 10 * SIM_MS && link->loss > 0)
+ *             field_complain(r, "timeout", "must be 10ms or more where messages are lost");
+ *     }
+ *     FIELD_DEFINE(net_link, NET_LINK_FIELDS, "One node's access link.", check);
+ *
+ * gives `struct net_link { uint64_t up; struct field_dist jitter; double loss; sim_time timeout; }`
+ * and `net_link_table`, which a bigger table uses as a row: F(S, STRUCT(net_link), link, "", NULL,
+ * NULL, "..."). A model's own settings are a table too: its vtable starts with a struct field_model
+ * and stands in the registry of its concern:
+ *
+ *     struct router_ops { struct field_model model; size_t state_size; int (*route)(...); };
+ *     const struct router_ops router_hash = {
+ *         .model = {"hash", "One sentence.", &router_hash_cfg_table}, ...};
+ *     static const struct field_model *const entries[] = {&router_hash.model, ...};
+ *     const struct field_registry router_registry = {"routing", "Picks a layer.", entries, 2};
+ *
+ * A row F(S, MODEL(routing), routing, "hash", NULL, NULL, "...") then yields a struct field_choice:
+ * choice.model is the entry (cast it to the ops, whose first member it is), choice.cfg its filled
+ * config struct. In YAML: `routing: hash` or `routing: {kind: hash, salt: 7}`. */
+/* clang-format on */
 
 enum field_type {
     FIELD_BOOL,      /* true, false; bool */
@@ -103,6 +105,7 @@ struct field_dist {
     double min, max;       /* the row's range: a draw outside it is clipped to it */
     const double *samples; /* empirical only, ascending */
     size_t sample_count;
+    const char *file; /* empirical only: a value with its unit a line; # starts a comment */
 };
 
 /* zipf(s): item of rank k (from 1) is picked with a weight of k^-s; uniform is s = 0. */
@@ -215,6 +218,7 @@ void field_complain(struct field_report *report, const char *field, const char *
 #define FIELD_DEFINE_EMPTY(tag, about)                                                             \
     const struct field_table tag##_table = {#tag, about, NULL, 0, sizeof(struct tag), NULL}
 
+/* clang-format off */
 /* An enum whose enumerators are rows E(S, ENUMERATOR, "spelling", "One sentence."):
  *     #define EXEC_COUPLING(E, S)                                                        \
  *         E(S, EXEC_BEFORE_VOTE, "execute-before-vote", "Validators run a block, then vote.") \
