@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "sim/base/units.h"
+#include "sim/engine/dist.h"
 
 /* clang-format off */
 /* A worked example (tests/unit/test_scenario.c holds a longer one):
@@ -36,7 +37,7 @@
  *     }
  *     FIELD_DEFINE(net_link, NET_LINK_FIELDS, "One node's access link.", check);
  *
- * gives `struct net_link { uint64_t up; struct field_dist jitter; double loss; sim_time timeout; }`
+ * gives `struct net_link { uint64_t up; struct sim_dist jitter; double loss; sim_time timeout; }`
  * and `net_link_table`, which a bigger table uses as a row: F(S, STRUCT(net_link), link, "", NULL,
  * NULL, "..."). A model's own settings are a table too: its vtable starts with a struct field_model
  * and stands in the registry of its concern:
@@ -70,42 +71,24 @@ enum field_type {
     FIELD_ENUM,      /* one of the names; an enum */
     FIELD_PATH,      /* a file, relative to the file that names it; const char *, "" for none.
                         The text is made absolute or relative to the working directory */
-    FIELD_DIST,      /* normal(250ms, 50ms); struct field_dist. A bare value is constant */
-    FIELD_SKEW,      /* uniform, zipf(1.1): how items of a set are picked; struct field_skew */
-    FIELD_WEIGHTS,   /* {a: 40%, b: 60%}; struct field_weights, shares that sum to 1 */
-    FIELD_STRUCT,    /* a nested table's struct; default "" (its own defaults) or NULL (required) */
-    FIELD_LIST,      /* a list of a table's structs; struct field_list; range: how many */
-    FIELD_MODEL,     /* a model and its settings; struct field_choice; default: a kind, or "none"
-                        for a choice whose model is NULL */
-    FIELD_MODELS,    /* a list of those; struct field_choices; range: how many */
+    FIELD_DIST,    /* normal(250ms, 50ms); struct sim_dist in the value's base unit: ns, bytes, gas,
+                      wei, bits a second. A bare value is constant. DIST rows take a relative sd
+                      (lognormal(40ms, 10%)) as a share of the mean written beside it and hold
+                      it absolute. AROUND rows keep relative parameters for sim_dist_around. The
+                      range holds for the first parameter; draws are not clipped to it */
+    FIELD_SKEW,    /* uniform, zipf(1.1): how items of a set are picked; struct field_skew */
+    FIELD_WEIGHTS, /* {a: 40%, b: 60%}; struct field_weights, shares that sum to 1 */
+    FIELD_STRUCT,  /* a nested table's struct; default "" (its own defaults) or NULL (required) */
+    FIELD_LIST,    /* a list of a table's structs; struct field_list; range: how many */
+    FIELD_MODEL,   /* a model and its settings; struct field_choice; default: a kind, or "none"
+                      for a choice whose model is NULL */
+    FIELD_MODELS,  /* a list of those; struct field_choices; range: how many */
     FIELD_TYPE_COUNT
 };
 
 /* An exact amount, least significant limb first: the layout of a 256-bit EVM word. */
 struct field_wei {
     uint64_t w[4];
-};
-
-/* Values are in the unit of the row's element type: nanoseconds, bytes, gas, wei, fractions. */
-enum field_dist_kind {
-    FIELD_DIST_CONSTANT,    /* a */
-    FIELD_DIST_UNIFORM,     /* from a to b */
-    FIELD_DIST_NORMAL,      /* mean a, standard deviation b */
-    FIELD_DIST_LOGNORMAL,   /* mean a, standard deviation b, of the values themselves */
-    FIELD_DIST_EXPONENTIAL, /* mean a */
-    FIELD_DIST_PARETO,      /* least value a, shape b (a number above 0) */
-    FIELD_DIST_WEIBULL,     /* scale a, shape b (a number above 0) */
-    FIELD_DIST_EMPIRICAL,   /* one of the samples, each as likely */
-    FIELD_DIST_KIND_COUNT
-};
-
-struct field_dist {
-    enum field_dist_kind kind;
-    double a, b;
-    double min, max;       /* the row's range: a draw outside it is clipped to it */
-    const double *samples; /* empirical only, ascending */
-    size_t sample_count;
-    const char *file; /* empirical only: a value with its unit a line; # starts a comment */
 };
 
 /* zipf(s): item of rank k (from 1) is picked with a weight of k^-s; uniform is s = 0. */
@@ -165,6 +148,7 @@ struct field {
     const char *name;
     enum field_type type;
     enum field_type of; /* FIELD_DIST: the type of its values */
+    bool around;        /* FIELD_DIST: relative parameters are kept */
     const struct field_enum *names;
     const struct field_table *table;
     const char *registry;
@@ -267,7 +251,8 @@ void field_complain(struct field_report *report, const char *field, const char *
 #define FIELD_C_STRINGS   struct field_strings
 #define FIELD_C_ENUM(e)   enum e
 #define FIELD_C_PATH      const char *
-#define FIELD_C_DIST(of)  struct field_dist
+#define FIELD_C_DIST(of)   struct sim_dist
+#define FIELD_C_AROUND(of) struct sim_dist
 #define FIELD_C_SKEW      struct field_skew
 #define FIELD_C_WEIGHTS   struct field_weights
 #define FIELD_C_STRUCT(t) struct t
@@ -292,6 +277,7 @@ void field_complain(struct field_report *report, const char *field, const char *
 #define FIELD_R_ENUM(e)   .type = FIELD_ENUM, .names = &e##_names
 #define FIELD_R_PATH      .type = FIELD_PATH
 #define FIELD_R_DIST(k)   .type = FIELD_DIST, .of = FIELD_##k
+#define FIELD_R_AROUND(k) .type = FIELD_DIST, .of = FIELD_##k, .around = true
 #define FIELD_R_SKEW      .type = FIELD_SKEW
 #define FIELD_R_WEIGHTS   .type = FIELD_WEIGHTS
 #define FIELD_R_STRUCT(t) .type = FIELD_STRUCT, .table = &t##_table
