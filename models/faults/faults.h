@@ -1,0 +1,68 @@
+/* models/faults/faults.h - what goes wrong: crashes, lost and late messages, partitions, lies.
+ *
+ * One state an entry of the scenario's faults list. A model schedules its own moments and acts on
+ * nodes through its env; one that bends messages sets `filter`, which sees every message of the
+ * nodes it asked for, once a receiver, before the links do. Models compose in the list's order. */
+#ifndef MODELS_FAULTS_FAULTS_H
+#define MODELS_FAULTS_FAULTS_H
+
+#include "models/world/types.h"
+#include "sim/base/err.h"
+#include "sim/engine/random.h"
+#include "sim/scenario/field.h"
+
+struct fault_env;
+struct fault_host {
+    sim_time (*now)(struct fault_env *env);
+    void (*at)(struct fault_env *env, sim_time when, uint32_t kind, uint64_t value);
+    /* A crashed node hears, sends and computes nothing; its timers and pool are gone, what consensus
+     * wrote down and the blocks it has stay. Crashing a crashed node, recovering a live one: no
+     * effect. After recovery it fetches what it missed. Each makes a row of /faults. */
+    void (*crash)(struct fault_env *env, node_id node);
+    void (*recover)(struct fault_env *env, node_id node);
+    bool (*up)(struct fault_env *env, node_id node);
+    /* Puts the node's messages through filter() from now on, or no longer. */
+    void (*watch)(struct fault_env *env, node_id node, bool on);
+    /* A second instance of the node's protocol and key, with its own state, that hears and speaks
+     * as the node does (equivocation as in "Twins", arXiv 2004.10617). */
+    void (*twin)(struct fault_env *env, node_id node);
+    /* A row of /faults for what the model did by itself. `what` is a literal. */
+    void (*note)(struct fault_env *env, const char *what, node_id node, double value);
+};
+
+struct fault_env {
+    const struct fault_host *host;
+    void *world;
+    uint32_t index; /* of this entry */
+    struct sim_rng *rng;
+    /* The network's shape. */
+    node_id node_count;
+    layer_id layer_count;
+    const node_id *layer_first; /* layer l has nodes layer_first[l] .. layer_first[l + 1] - 1 */
+    /* Region names by node are the network's: NULL where it has none. */
+    const char *(*region)(const struct fault_env *env, node_id node);
+    /* Number of a layer by name, LAYER_NONE if there is none. */
+    layer_id (*layer)(const struct fault_env *env, const char *name);
+};
+
+struct fault_verdict {
+    bool drop;
+    sim_time delay;          /* added before the link */
+    struct message *replace; /* sent instead; the filter's reference is taken over. NULL: as is */
+};
+
+struct fault_ops {
+    struct field_model model;
+    size_t state_size; /* bytes an entry, zeroed before init */
+    enum err_code (*init)(void *state, const void *cfg, struct fault_env *env, struct err *err);
+    /* What at() asked for. */
+    void (*fire)(void *state, uint32_t kind, uint64_t value);
+    /* One message of a watched node on its way to `to`; *verdict starts as "pass". NULL: none. */
+    void (*filter)(void *state, node_id from, node_id to, const struct message *m,
+                   struct fault_verdict *verdict);
+    void (*fini)(void *state);
+};
+
+extern const struct field_registry faults_registry;
+
+#endif

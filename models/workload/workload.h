@@ -1,0 +1,88 @@
+/* models/workload/workload.h - users: which transactions appear, when, at which node.
+ *
+ * One state an entry of the scenario's workload list. A model puts its accounts and contracts into
+ * the genesis state, then yields its transactions one after another, unsigned, in order of time.
+ * The world signs them on host threads ahead of their time, numbers them and hands each to its
+ * entry node. */
+#ifndef MODELS_WORKLOAD_WORKLOAD_H
+#define MODELS_WORKLOAD_WORKLOAD_H
+
+#include "models/world/types.h"
+#include "sim/base/err.h"
+#include "sim/engine/random.h"
+#include "sim/scenario/field.h"
+
+/* ---- building the world's first state ---- */
+
+struct genesis;
+
+/* Adds wei to an account (made if absent). */
+enum err_code genesis_fund(struct genesis *g, const struct evm_addr *addr,
+                           const struct evm_u256 *wei, struct err *err);
+/* Sets a nonce, a storage slot, or code directly (recorded pre-states). */
+enum err_code genesis_nonce(struct genesis *g, const struct evm_addr *addr, uint64_t nonce,
+                            struct err *err);
+enum err_code genesis_store(struct genesis *g, const struct evm_addr *addr,
+                            const struct evm_u256 *key, const struct evm_u256 *value,
+                            struct err *err);
+enum err_code genesis_code(struct genesis *g, const struct evm_addr *addr, struct evm_bytes code,
+                           struct err *err);
+/* Runs initcode (constructor arguments appended) in the real EVM as `deployer`, with no fee, and
+ * gives the contract's address. ERR_INPUT if it reverts. */
+enum err_code genesis_deploy(struct genesis *g, const struct evm_addr *deployer,
+                             struct evm_bytes initcode, struct evm_addr *out, struct err *err);
+/* Calls a contract likewise, with up to 1 Ggas; ERR_INPUT if it reverts. */
+enum err_code genesis_call(struct genesis *g, const struct evm_addr *from,
+                           const struct evm_addr *to, struct evm_bytes input, struct err *err);
+/* The fork's rules and chain id that transactions must carry. */
+uint64_t genesis_chain_id(const struct genesis *g);
+
+/* ---- transactions ---- */
+
+/* What a model fills for one transaction. `tx` starts zeroed but for its chain id; leave signature,
+ * hash, raw and sender alone. `input` is copied. Where tx.raw is set the transaction is complete
+ * already (recorded): it is decoded from it and everything else in tx is ignored. */
+struct workload_tx {
+    sim_time at;           /* not before the one yielded before */
+    uint8_t secret[32];    /* of the sender */
+    struct evm_addr from;  /* its address */
+    uint32_t sender;       /* the model's own number of the account, given back by observe() */
+    node_id entry;         /* the node it is given to, or NODE_NONE: one of the layer at random */
+    struct evm_tx tx;
+    uint8_t input[1024];   /* room for calldata; point tx.input here (or at memory that lasts
+                              until the next call) */
+};
+
+struct workload_env {
+    layer_id layer;       /* the layer it is aimed at; LAYER_NONE where a router decides */
+    uint64_t chain_id;
+    sim_time warm_up;     /* no transaction before this */
+    sim_time end;         /* none at or after it */
+    uint64_t instance;    /* number of this entry: keys account secrets apart */
+    uint64_t seed;        /* of the run */
+    struct sim_rng *rng;  /* this entry's own stream */
+    /* The base fee that a wallet sees now: the last block that node 0 of the layer has. Reactive
+     * models only. */
+    void (*base_fee)(const struct workload_env *env, struct evm_u256 *out);
+    void *world;
+};
+
+struct workload_ops {
+    struct field_model model;
+    size_t state_size; /* bytes an entry, zeroed before init */
+    /* true: next() is asked at the time of the transaction before, so it may depend on observe()
+     * and base_fee(). false: the world may ask far ahead, and signs ahead. */
+    bool reactive;
+    enum err_code (*init)(void *state, const void *cfg, const struct workload_env *env,
+                          struct err *err);
+    enum err_code (*genesis)(void *state, struct genesis *g, struct err *err);
+    /* False when there will be no more. */
+    bool (*next)(void *state, struct workload_tx *out);
+    /* What became of one of its transactions: committed or dropped. May be NULL. */
+    void (*observe)(void *state, const struct tx *tx);
+    void (*fini)(void *state);
+};
+
+extern const struct field_registry workload_registry;
+
+#endif

@@ -1,0 +1,150 @@
+/* models/world/types.h - the nouns that every model shares: transactions, blocks, messages.
+ *
+ * A simulated object exists once, however many nodes hold it: it is immutable from the moment it is
+ * shared, counted by reference, and a node keeps pointers to it. What a node knows (which blocks it
+ * has, which it has executed) is a few bits a node beside the object, kept by the world.
+ *
+ * One thread, the engine's, touches reference counts and everything else here; host workers only
+ * read transactions and fill executions (models/world/execution.h). Times are virtual. */
+#ifndef MODELS_WORLD_TYPES_H
+#define MODELS_WORLD_TYPES_H
+
+#include "evm/block/tx.h"
+#include "evm/core/vm.h"
+#include "sim/base/units.h"
+
+typedef uint32_t node_id;  /* 0 .. nodes - 1, over all layers */
+typedef uint16_t layer_id; /* 0 .. layers - 1 */
+
+#define NODE_NONE  UINT32_MAX
+#define LAYER_NONE UINT16_MAX
+
+/* ---- transactions ---- */
+
+/* Where a transaction stands. Values only grow but for a reorg, which takes INCLUDED back to
+ * PENDING. */
+enum tx_phase {
+    TX_PENDING,   /* emitted, not in a committed block */
+    TX_INCLUDED,  /* in a block of some node's chain */
+    TX_COMMITTED, /* in a committed block whose execution is known */
+    TX_DROPPED,   /* the node it was given to refused it, or every pool let it go */
+};
+
+/* One transaction of the run. `evm` is signed and complete before any model sees the struct. */
+struct tx {
+    uint32_t refs;
+    uint32_t id;       /* order of emission, from 0 */
+    uint16_t workload; /* entry of the scenario's workload list */
+    layer_id layer;    /* where it is executed */
+    uint8_t phase;     /* enum tx_phase */
+    bool failed;       /* committed, and reverted or skipped */
+    node_id entry;     /* the node that a user gave it to */
+    uint32_t size;     /* bytes on the wire */
+    uint32_t sender;   /* the workload's own number of the sending account, for observe() */
+    sim_time emitted;  /* when a user gave it to the entry node */
+    sim_time included; /* when the block that holds it was created; valid from TX_INCLUDED */
+    sim_time committed;
+    uint64_t height; /* of the block that holds it */
+    uint64_t gas_used;
+    struct evm_u256 gas_price; /* effective; valid from TX_COMMITTED */
+    struct evm_tx evm;
+};
+
+struct tx *tx_ref(struct tx *t);
+void tx_unref(struct tx *t); /* accepts NULL */
+
+/* ---- fees of a block ---- */
+
+/* What a fee model fixes for a block before it is filled. */
+struct block_fees {
+    struct evm_u256 base_fee; /* wei a gas */
+    uint64_t gas_limit, gas_target;
+    uint64_t excess_blob_gas;
+    struct evm_u256 blob_base_fee;
+};
+
+/* ---- blocks ---- */
+
+struct execution; /* models/world/execution.h */
+struct block_track;
+
+/* A block: header, transactions, size. Everything but `refs`, `execution` and `track` is final once
+ * consensus gets it from built(); before that the builder fills it.
+ *
+ * The hash is keccak256 of the header's real RLP (the fields of an Ethereum header of Shanghai, the
+ * consensus fields in extraData), `size` that of header and transactions as they travel. */
+struct block {
+    uint32_t refs;
+    layer_id layer;
+    node_id proposer; /* NODE_NONE for genesis */
+    uint64_t height;
+    uint64_t round;            /* consensus' own: round, view or slot */
+    uint64_t difficulty;       /* this block's weight in a fork choice by weight */
+    uint64_t total_difficulty; /* with all its ancestors */
+    sim_time created;          /* when its proposer began to build it */
+    struct block *parent;      /* a reference; NULL for genesis and where finality cut it off */
+    struct evm_hash hash, parent_hash;
+    struct evm_hash transactions_root;
+    struct evm_hash state_root;    /* of this block, or of `root_height` (delayed execution) */
+    struct evm_hash receipts_root; /* likewise */
+    uint64_t root_height;          /* the height whose results the header carries */
+    uint64_t header_gas_used;      /* gas the header states: used, or the sum of limits */
+    struct block_fees fees;
+    struct evm_block_env env;
+    struct tx **txs; /* references */
+    uint32_t tx_count;
+    uint32_t size;               /* bytes on the wire */
+    struct execution *execution; /* NULL until somebody asks for it */
+    struct block_track *track;   /* the world's: who has it, who executed it */
+};
+
+struct block *block_ref(struct block *b);
+void block_unref(struct block *b); /* accepts NULL */
+
+/* The ancestor of b (or b itself) at `height`; NULL above b or where finality cut the tree.
+ * O(difference). */
+struct block *block_ancestor(struct block *b, uint64_t height);
+
+/* ---- messages ---- */
+
+/* Whose message it is: which receiver the world hands it to, and which dissemination the scenario
+ * chose for it. */
+enum channel {
+    CHANNEL_TX,        /* transactions; made by the world */
+    CHANNEL_BLOCK,     /* a message that carries a block: a proposal, a mined block */
+    CHANNEL_CONSENSUS, /* votes, timeouts, certificates: what carries no block */
+    CHANNEL_SYNC,      /* catch-up: requests and answers; made by the world, point to point */
+    CHANNEL_CONTROL,   /* the network models' own: announcements, requests for announced things */
+    CHANNEL_LAYER,     /* between layers */
+    CHANNEL_COUNT
+};
+
+enum signature_kind { SIGNATURE_ECDSA, SIGNATURE_BLS };
+
+/* Something that travels. Immutable once sent; one object however many receivers it has. */
+struct message {
+    uint32_t refs;
+    uint8_t channel;        /* enum channel */
+    uint8_t type;           /* the owner's own: a vote, a proposal, ... */
+    uint8_t signature_kind; /* enum signature_kind, of the two counts below */
+    layer_id layer;
+    node_id origin;         /* who made it */
+    uint32_t size;          /* bytes on the wire, block and transaction included */
+    uint32_t signs;         /* signatures its maker computes before it leaves */
+    uint32_t verifies;      /* signatures each receiver checks before its owner sees it */
+    uint32_t payload_size;  /* bytes of payload */
+    struct block *block;    /* a reference, or NULL */
+    struct tx *tx;          /* a reference, or NULL */
+    void *route;            /* the dissemination model's: who has it already. free()d at the end */
+    _Alignas(16) unsigned char payload[]; /* the owner's own struct, zeroed by message_create */
+};
+
+/* One reference for the caller; NULL when memory is out. Takes its own references on block and tx
+ * when they are set through message_set_block/tx. `size` starts as payload_size. */
+struct message *message_create(enum channel channel, uint8_t type, uint32_t payload_size);
+void message_set_block(struct message *m, struct block *b); /* adds b->size to size */
+void message_set_tx(struct message *m, struct tx *t);       /* adds t->size to size */
+struct message *message_ref(struct message *m);
+void message_unref(struct message *m); /* accepts NULL */
+
+#endif
