@@ -69,7 +69,7 @@ struct consensus_host {
     void (*commit)(struct consensus_env *env, struct block *b, const uint32_t *signers,
                    uint32_t signer_count);
     void (*behind)(struct consensus_env *env, node_id from, uint64_t height);
-    struct sim_rng *(*random)(struct consensus_env *env);
+    struct sim_stream *(*random)(struct consensus_env *env);
     void (*note)(struct consensus_env *env, const char *what, uint64_t height, uint64_t round);
 };
 
@@ -77,8 +77,8 @@ struct consensus_host {
 struct consensus_env {
     const struct consensus_host *host;
     void *world;
-    node_id node;                      /* this node */
-    uint32_t me;                       /* its validator number, or VALIDATOR_NONE */
+    node_id node; /* this node */
+    uint32_t me;  /* its validator number, or VALIDATOR_NONE */
     layer_id layer;
     const struct validators *validators;
     struct block *genesis;
@@ -91,7 +91,8 @@ static inline sim_time env_now(struct consensus_env *env)
 
 /* Sends m to one node, or to every other node of the layer by the dissemination that the scenario
  * chose for m's channel (the sender does not hear its own message). Takes over the caller's
- * reference. The signatures that m->signs declares are computed first, on the node's message core. */
+ * reference. The signatures that m->signs declares are computed first, on the node's message core.
+ */
 static inline void env_send(struct consensus_env *env, node_id to, struct message *m)
 {
     env->host->send(env, to, m);
@@ -159,7 +160,7 @@ static inline void env_behind(struct consensus_env *env, node_id from, uint64_t 
 }
 
 /* This node's own stream for this protocol. */
-static inline struct sim_rng *env_random(struct consensus_env *env)
+static inline struct sim_stream *env_random(struct consensus_env *env)
 {
     return env->host->random(env);
 }
@@ -187,8 +188,7 @@ struct consensus_ops {
 
     /* cfg is model.table's struct, env lives as long as the state; both borrowed. Called for every
      * node before time 0. ERR_INPUT for settings that cannot work with these validators. */
-    enum err_code (*init)(void *state, const void *cfg, struct consensus_env *env,
-                          struct err *err);
+    enum err_code (*init)(void *state, const void *cfg, struct consensus_env *env, struct err *err);
     /* Time 0. */
     void (*start)(void *state);
     /* A consensus message (m->block, if any, is held by this node, its ancestors too). Signatures

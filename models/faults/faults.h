@@ -15,9 +15,9 @@ struct fault_env;
 struct fault_host {
     sim_time (*now)(struct fault_env *env);
     void (*at)(struct fault_env *env, sim_time when, uint32_t kind, uint64_t value);
-    /* A crashed node hears, sends and computes nothing; its timers and pool are gone, what consensus
-     * wrote down and the blocks it has stay. Crashing a crashed node, recovering a live one: no
-     * effect. After recovery it fetches what it missed. Each makes a row of /faults. */
+    /* A crashed node hears, sends and computes nothing; its timers and pool are gone, what
+     * consensus wrote down and the blocks it has stay. Crashing a crashed node, recovering a live
+     * one: no effect. After recovery it fetches what it missed. Each makes a row of /faults. */
     void (*crash)(struct fault_env *env, node_id node);
     void (*recover)(struct fault_env *env, node_id node);
     bool (*up)(struct fault_env *env, node_id node);
@@ -34,7 +34,7 @@ struct fault_env {
     const struct fault_host *host;
     void *world;
     uint32_t index; /* of this entry */
-    struct sim_rng *rng;
+    struct sim_stream *rng;
     /* The network's shape. */
     node_id node_count;
     layer_id layer_count;

@@ -62,8 +62,8 @@ struct mempool_ops {
      * will charge. */
     void (*included)(void *state, const struct block *b, const struct block_fees *fees);
     void (*reverted)(void *state, const struct block *b);
-    /* Fills out with at most request->count transactions in the order they should execute: nonces of
-     * a sender without gaps from the account's, each able to pay the base fee. Keeps them until
+    /* Fills out with at most request->count transactions in the order they should execute: nonces
+     * of a sender without gaps from the account's, each able to pay the base fee. Keeps them until
      * included(). Borrowed; returns how many. */
     uint32_t (*pick)(void *state, const struct pool_request *request, struct tx **out);
     /* Throws out what is too old. Called about once a second while the node is up. May be NULL. */

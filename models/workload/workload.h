@@ -43,24 +43,31 @@ uint64_t genesis_chain_id(const struct genesis *g);
  * hash, raw and sender alone. `input` is copied. Where tx.raw is set the transaction is complete
  * already (recorded): it is decoded from it and everything else in tx is ignored. */
 struct workload_tx {
-    sim_time at;           /* not before the one yielded before */
-    uint8_t secret[32];    /* of the sender */
-    struct evm_addr from;  /* its address */
-    uint32_t sender;       /* the model's own number of the account, given back by observe() */
-    node_id entry;         /* the node it is given to, or NODE_NONE: one of the layer at random */
+    sim_time at;          /* not before the one yielded before */
+    uint8_t secret[32];   /* of the sender */
+    struct evm_addr from; /* its address */
+    uint32_t sender;      /* the model's own number of the account, given back by observe() */
+    node_id entry;        /* the node it is given to, or NODE_NONE: one of the layer at random */
     struct evm_tx tx;
-    uint8_t input[1024];   /* room for calldata; point tx.input here (or at memory that lasts
-                              until the next call) */
+    uint8_t input[1024]; /* room for calldata; point tx.input here (or at memory that lasts
+                            until the next call) */
 };
 
+/* Rows that every workload's table starts with; the world finds them by name. */
+#define WORKLOAD_COMMON_FIELDS(F, S)                                                               \
+    F(S, STRING, name, "", NULL, NULL, "What results call it; empty is its kind.")                 \
+    F(S, STRING, layer, "", NULL, NULL, "The layer it is aimed at; empty is the first.")           \
+    F(S, DURATION, start, "0s", "0s", NULL, "No transaction before this.")                         \
+    F(S, DURATION, stop, "never", "0s", "never", "None at or after it; at most `duration`.")
+
 struct workload_env {
-    layer_id layer;       /* the layer it is aimed at; LAYER_NONE where a router decides */
+    layer_id layer; /* the layer it is aimed at; LAYER_NONE where a router decides */
     uint64_t chain_id;
-    sim_time warm_up;     /* no transaction before this */
-    sim_time end;         /* none at or after it */
-    uint64_t instance;    /* number of this entry: keys account secrets apart */
-    uint64_t seed;        /* of the run */
-    struct sim_rng *rng;  /* this entry's own stream */
+    sim_time warm_up;       /* no transaction before this */
+    sim_time end;           /* none at or after it */
+    uint64_t instance;      /* number of this entry: keys account secrets apart */
+    uint64_t seed;          /* of the run */
+    struct sim_stream *rng; /* this entry's own stream */
     /* The base fee that a wallet sees now: the last block that node 0 of the layer has. Reactive
      * models only. */
     void (*base_fee)(const struct workload_env *env, struct evm_u256 *out);

@@ -128,14 +128,14 @@ struct message {
     uint8_t type;           /* the owner's own: a vote, a proposal, ... */
     uint8_t signature_kind; /* enum signature_kind, of the two counts below */
     layer_id layer;
-    node_id origin;         /* who made it */
-    uint32_t size;          /* bytes on the wire, block and transaction included */
-    uint32_t signs;         /* signatures its maker computes before it leaves */
-    uint32_t verifies;      /* signatures each receiver checks before its owner sees it */
-    uint32_t payload_size;  /* bytes of payload */
-    struct block *block;    /* a reference, or NULL */
-    struct tx *tx;          /* a reference, or NULL */
-    void *route;            /* the dissemination model's: who has it already. free()d at the end */
+    node_id origin;        /* who made it */
+    uint32_t size;         /* bytes on the wire, block and transaction included */
+    uint32_t signs;        /* signatures its maker computes before it leaves */
+    uint32_t verifies;     /* signatures each receiver checks before its owner sees it */
+    uint32_t payload_size; /* bytes of payload */
+    struct block *block;   /* a reference, or NULL */
+    struct tx *tx;         /* a reference, or NULL */
+    void *route;           /* the dissemination model's: who has it already. free()d at the end */
     _Alignas(16) unsigned char payload[]; /* the owner's own struct, zeroed by message_create */
 };
 

@@ -1,0 +1,59 @@
+/* models/execution/execution.h - how a layer's nodes execute blocks: which executor, on what
+ * machine, and when in relation to consensus.
+ *
+ * The executors themselves are evm/parallel's; an entry here gives one its scenario section. The
+ * coupling says when a node executes:
+ *   execute-before-vote   a proposer executes before it proposes, a validator before it votes; the
+ *                         header carries the block's own roots (Ethereum)
+ *   execute-after-order   consensus votes on the order alone; a committed block is executed
+ *                         afterwards, one after another, and the header carries the roots of the
+ *                         block `root_delay` heights below (asynchronous execution; Monad) */
+#ifndef MODELS_EXECUTION_EXECUTION_H
+#define MODELS_EXECUTION_EXECUTION_H
+
+#include "evm/parallel/executor.h"
+#include "sim/base/err.h"
+#include "sim/scenario/field.h"
+
+#define EXECUTION_COUPLING(E, S)                                                                   \
+    E(S, EXECUTE_BEFORE_VOTE, "execute-before-vote",                                               \
+      "Proposers execute before they propose, validators before they vote.")                       \
+    E(S, EXECUTE_AFTER_ORDER, "execute-after-order",                                               \
+      "Consensus orders blocks, nodes execute them after commit.")
+FIELD_ENUM_DECLARE(execution_coupling, EXECUTION_COUPLING);
+
+#define EXECUTION_ROOT(E, S)                                                                       \
+    E(S, EXECUTION_ROOT_MPT, "mpt", "The real Merkle-Patricia root, computed by every node.")      \
+    E(S, EXECUTION_ROOT_NONE, "none", "No root: headers carry a digest of the block's writes.")
+FIELD_ENUM_DECLARE(execution_root, EXECUTION_ROOT);
+
+/* Some nodes of a layer on other hardware than the rest. */
+#define EXECUTION_HARDWARE_FIELDS(F, S)                                                            \
+    F(S, COUNT, nodes, "1", "1", "100k", "How many of the layer's nodes, counted from the last.")  \
+    F(S, COUNT, cores, "0", "0", "1024", "Cores of each; 0 is as many as the rest have.")          \
+    F(S, STRING, profile, "", NULL, NULL, "Their cost profile; empty is the one of the rest.")
+FIELD_DECLARE(execution_hardware, EXECUTION_HARDWARE_FIELDS);
+
+/* What every executor's section has. */
+#define EXECUTION_FIELDS(F, S)                                                                     \
+    F(S, COUNT, cores, "8", "1", "1024", "Simulated cores that execute blocks, a node.")           \
+    F(S, STRING, profile, "validator-2025", NULL, NULL,                                            \
+      "Cost profile: what an operation takes on one core.")                                        \
+    F(S, ENUM(execution_coupling), coupling, "execute-before-vote", NULL, NULL,                    \
+      "Order of execution against consensus.")                                                     \
+    F(S, COUNT, root_delay, "3", "1", "256",                                                       \
+      "execute-after-order: headers carry the roots of the block this many heights below.")        \
+    F(S, ENUM(execution_root), state_root, "mpt", NULL, NULL, "What the state root is.")           \
+    F(S, LIST(execution_hardware), hardware, "", "0", "64", "Nodes on other hardware.")
+FIELD_DECLARE(execution_cfg, EXECUTION_FIELDS);
+
+/* One executor as a scenario names it. */
+struct execution_ops {
+    struct field_model model; /* name: evm_executor_find's */
+    /* The common part of cfg. */
+    const struct execution_cfg *(*common)(const void *cfg);
+};
+
+extern const struct field_registry execution_registry;
+
+#endif

@@ -1,0 +1,192 @@
+/* models/network/network.h - how messages get from node to node.
+ *
+ * Four concerns, each a vtable with its registry, put together by one module (net.c) that the world
+ * talks to:
+ *   latency    how long the wire takes from one node to another
+ *   link       what a node's access link does: rates, queues, loss, jitter
+ *   topology   who is whose neighbour
+ *   gossip     how one message reaches a whole group over the neighbours
+ *
+ * Point-to-point messages (net_send) use latency and links only; net_publish adds topology and
+ * gossip. A message is one shared object, however many nodes it goes to; what a link carries is
+ * counted in its real size. */
+#ifndef MODELS_NETWORK_NETWORK_H
+#define MODELS_NETWORK_NETWORK_H
+
+#include "models/world/types.h"
+#include "sim/base/err.h"
+#include "sim/engine/engine.h"
+#include "sim/engine/random.h"
+#include "sim/scenario/field.h"
+
+/* ---- latency ---- */
+
+struct latency_env {
+    uint64_t seed;
+    node_id node_count;
+    struct sim_stream *rng; /* for placing nodes */
+};
+
+struct latency_ops {
+    struct field_model model;
+    size_t state_size; /* one state, zeroed before init */
+    /* Places every node (regions, cities, coordinates). */
+    enum err_code (*init)(void *state, const void *cfg, const struct latency_env *env,
+                          struct err *err);
+    /* One-way time of the wire, without jitter. Pure. */
+    sim_time (*between)(const void *state, node_id from, node_id to);
+    const char *(*region)(const void *state,
+                          node_id node); /* "us-east-1", "" where there is none */
+    void (*fini)(void *state);
+};
+extern const struct field_registry latency_registry;
+
+/* ---- link ---- */
+
+/* What happened to one transfer. */
+struct link_transfer {
+    bool lost;        /* for good: nothing arrives */
+    sim_time sent;    /* the sender's uplink is free again */
+    sim_time arrival; /* the receiver has the last byte */
+};
+
+struct link_env {
+    uint64_t seed;
+    node_id node_count;
+};
+
+struct link_ops {
+    struct field_model model;
+    size_t state_size; /* one state for all nodes, zeroed before init */
+    enum err_code (*init)(void *state, const void *cfg, const struct link_env *env,
+                          struct err *err);
+    /* Puts `size` bytes on from's uplink at `now`, over a wire of `latency`, into to's downlink.
+     * Called in order of `now`; both queues are FIFO. */
+    void (*transfer)(void *state, node_id from, node_id to, uint32_t size, sim_time now,
+                     sim_time latency, struct link_transfer *out);
+    /* Bits a second; time within which the link was busy since the start. */
+    void (*rates)(const void *state, node_id node, uint64_t *up, uint64_t *down);
+    void (*busy)(const void *state, node_id node, sim_time *up, sim_time *down);
+    void (*fini)(void *state);
+};
+extern const struct field_registry link_registry;
+
+/* ---- topology ---- */
+
+/* Neighbours of all nodes in one array: those of node n (numbered within the group) are
+ * neighbours[first[n]] .. neighbours[first[n + 1] - 1], ascending. Undirected: each edge stands
+ * twice. */
+struct topology_graph {
+    uint32_t *first; /* count + 1 entries; made by the model with mem_alloc, freed by net.c */
+    uint32_t *neighbours;
+};
+
+struct topology_ops {
+    struct field_model model;
+    /* Builds a connected graph over `count` nodes of one group. region(self, n) may guide it. */
+    enum err_code (*build)(const void *cfg, uint32_t count, struct sim_stream *rng,
+                           const char *(*region)(void *self, uint32_t n), void *self,
+                           struct topology_graph *out, struct err *err);
+};
+extern const struct field_registry topology_registry;
+
+/* ---- gossip ---- */
+
+struct gossip_env;
+struct gossip_host {
+    sim_time (*now)(struct gossip_env *env);
+    /* Neighbours of a node of this group, by global number. */
+    uint32_t (*neighbours)(struct gossip_env *env, node_id node, const node_id **out);
+    /* Puts a message on the link; takes over the reference. `type` comes back with link(). */
+    void (*link)(struct gossip_env *env, node_id from, node_id to, struct message *m, uint8_t type,
+                 uint32_t size);
+    /* m has reached the node whole, for the first time: hand it to its owner. False: the owner
+     * refused it (a transaction that the pool threw out): do not pass it on. */
+    bool (*deliver)(struct gossip_env *env, node_id at, node_id from, struct message *m);
+    /* One-way time of the wire, for models that draw arrival times instead of sending. */
+    sim_time (*latency)(struct gossip_env *env, node_id from, node_id to);
+    void (*timer)(struct gossip_env *env, node_id node, sim_time delay, uint64_t value);
+    bool (*up)(struct gossip_env *env, node_id node);
+    struct sim_stream *(*random)(struct gossip_env *env, node_id node);
+};
+struct gossip_env {
+    const struct gossip_host *host;
+    void *net;
+    node_id first, count; /* the group's nodes are first .. first + count - 1 */
+};
+
+struct gossip_ops {
+    struct field_model model;
+    size_t
+        state_size; /* one state a group and channel; a node's part is the model's to keep small */
+    enum err_code (*init)(void *state, const void *cfg, struct gossip_env *env, struct err *err);
+    /* m (borrowed) starts at origin, which has it. m->route is the model's, zero at first: who has
+     * it, who asked for it; memory from mem_alloc. */
+    void (*publish)(void *state, node_id origin, struct message *m);
+    /* What link() sent arrived at `at`. */
+    void (*link)(void *state, node_id at, node_id from, struct message *m, uint8_t type);
+    void (*timer)(void *state, node_id node, uint64_t value); /* may be NULL */
+    void (*fini)(void *state);
+};
+extern const struct field_registry gossip_registry;
+
+/* ---- the network of a run ---- */
+
+/* gossip by channel; consensus is direct (each message to each node) where it is none */
+#define NET_FIELDS(F, S)                                                                           \
+    F(S, MODEL(latency), latency, "regions", NULL, NULL, "Where nodes stand and how far apart.")   \
+    F(S, MODEL(link), link, "access", NULL, NULL, "Every node's access link.")                     \
+    F(S, MODEL(topology), topology, "random-regular", NULL, NULL, "Who is whose neighbour.")       \
+    F(S, MODEL(gossip), blocks, "push", NULL, NULL, "How proposals and blocks spread.")            \
+    F(S, MODEL(gossip), transactions, "inv", NULL, NULL, "How transactions spread.")               \
+    F(S, MODEL(gossip), votes, "direct", NULL, NULL, "How votes and other consensus messages go.")
+FIELD_DECLARE(net_cfg, NET_FIELDS);
+
+/* What the network needs of whoever owns the nodes. */
+struct net_host {
+    void *self;
+    /* m is at node `to` (borrowed). Its return value goes to gossip: pass it on or not. */
+    bool (*deliver)(void *self, node_id to, node_id from, struct message *m);
+    bool (*up)(void *self, node_id node);
+    /* A node is about to put m on its link to `to`. False: drop it. It may add to *delay, or put
+     * another message (a reference for the network) in *replace. */
+    bool (*filter)(void *self, node_id from, node_id to, const struct message *m, sim_time *delay,
+                   struct message **replace);
+};
+
+struct net;
+
+/* Groups (layers) are runs of nodes: group g has group_first[g] .. group_first[g + 1] - 1. cfg,
+ * sim, group_first are borrowed for the network's life. Errors name the setting. */
+enum err_code net_create(struct net **out, const struct net_cfg *cfg, struct sim *sim,
+                         uint32_t group_count, const node_id *group_first,
+                         const struct net_host *host, struct err *err);
+void net_destroy(struct net *net); /* accepts NULL; drops what is in flight */
+
+/* Sends m from one node to another over latency and links. Takes over one reference. A node that is
+ * down sends nothing; one that is down on arrival receives nothing. To itself: delivered at once.
+ */
+void net_send(struct net *net, node_id from, node_id to, struct message *m);
+
+/* Spreads m from origin to every other node of the group by the gossip of m->channel (block,
+ * transaction, or votes for the rest). Takes over one reference; each node gets it at most once. */
+void net_publish(struct net *net, uint32_t group, node_id origin, struct message *m);
+
+const char *net_region(const struct net *net, node_id node);
+sim_time net_latency(const struct net *net, node_id from, node_id to);
+/* Borrowed; ascending. */
+uint32_t net_neighbours(const struct net *net, node_id node, const node_id **out);
+
+/* Totals of a node since the start. */
+struct net_node_stats {
+    uint64_t messages_in, messages_out, messages_lost;
+    uint64_t bytes_in, bytes_out;
+    uint64_t up_rate, down_rate; /* bit/s */
+    sim_time up_busy, down_busy;
+};
+void net_stats(const struct net *net, node_id node, struct net_node_stats *out);
+
+/* Every registry of this concern, for the scenario's spec: NULL past the end. */
+const struct field_registry *net_registry_at(size_t i);
+
+#endif

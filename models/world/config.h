@@ -1,0 +1,64 @@
+/* models/world/config.h - what a scenario may say: the table of its top level, and the registries
+ * of every concern. */
+#ifndef MODELS_WORLD_CONFIG_H
+#define MODELS_WORLD_CONFIG_H
+
+#include "models/network/network.h"
+#include "sim/scenario/scenario.h"
+
+#define WORLD_LAYER_FIELDS(F, S)                                                                   \
+    F(S, STRING, name, "", NULL, NULL, "What results call it; empty is layer-N.")                  \
+    F(S, COUNT, nodes, NULL, "1", "16M", "Nodes that work for it.")                                \
+    F(S, COUNT, validators, "0", "0", "16M",                                                       \
+      "How many of them vote, counted from the first; 0 is all.")                                  \
+    F(S, DIST(COUNT), weights, "1", "1", "1G", "Voting weight of each validator.")                 \
+    F(S, MODEL(consensus), consensus, "tendermint", NULL, NULL, "How its blocks are agreed on.")   \
+    F(S, MODEL(execution), execution, "block-stm", NULL, NULL, "How its nodes execute blocks.")    \
+    F(S, MODEL(fees), fees, "eip1559", NULL, NULL, "What its blocks charge and hold.")             \
+    F(S, MODEL(mempool), mempool, "fee-ordered", NULL, NULL, "Every node's pool.")
+FIELD_DECLARE(world_layer, WORLD_LAYER_FIELDS);
+
+#define WORLD_SIGNATURES(E, S)                                                                     \
+    E(S, WORLD_SIGNATURES_REAL, "real", "Transactions are really signed and recovered, once.")     \
+    E(S, WORLD_SIGNATURES_MODELLED, "modelled", "Only the time of it is charged.")
+FIELD_ENUM_DECLARE(world_signatures, WORLD_SIGNATURES);
+
+#define WORLD_RECORDED(E, S)                                                                       \
+    E(S, WORLD_RECORD_ALL, "all", "A row for every transaction.")                                  \
+    E(S, WORLD_RECORD_SAMPLED, "sampled", "A row for one in `one_in`, chosen by hash.")            \
+    E(S, WORLD_RECORD_NONE, "none", "No rows; totals and series only.")
+FIELD_ENUM_DECLARE(world_recorded, WORLD_RECORDED);
+
+#define WORLD_RECORD_FIELDS(F, S)                                                                  \
+    F(S, DURATION, interval, "100ms", "1ms", "1h", "Time between samples of the series.")          \
+    F(S, ENUM(world_recorded), transactions, "all", NULL, NULL, "Which transactions get a row.")   \
+    F(S, COUNT, one_in, "16", "1", "1M", "transactions: sampled keeps one in this many.")          \
+    F(S, COUNT, schedules, "4", "0", "1000", "Blocks whose schedule of cores is kept, a layer.")
+FIELD_DECLARE(world_record, WORLD_RECORD_FIELDS);
+
+#define WORLD_EXPECT_FIELDS(F, S)                                                                  \
+    F(S, BOOL, unsafe, "false", NULL, NULL, "Broken safety is what this scenario shows.")
+FIELD_DECLARE(world_expect, WORLD_EXPECT_FIELDS);
+
+#define WORLD_FIELDS(F, S)                                                                         \
+    F(S, STRING, name, "", NULL, NULL, "What the run is called; empty is the file's name.")        \
+    F(S, STRING, description, "", NULL, NULL, "The question it asks.")                             \
+    F(S, COUNT, seed, "1", "0", "9223372036854775807", "Every random draw follows from it.")       \
+    F(S, DURATION, duration, "30s", "1ms", "10000h", "How long load is offered.")                  \
+    F(S, DURATION, warm_up, "0s", "0s", NULL, "The first part of it, left out of the summary.")    \
+    F(S, DURATION, drain, "5s", "0s", "24h", "Time afterwards for what is under way.")             \
+    F(S, STRING, fork, "Cancun", NULL, NULL, "The EVM's rules.")                                   \
+    F(S, COUNT, chain_id, "1337", "1", "9223372036854775807", "What transactions are signed for.") \
+    F(S, ENUM(world_signatures), signatures, "real", NULL, NULL, "Transaction signatures.")        \
+    F(S, STRUCT(net_cfg), network, "", NULL, NULL, "Links between the nodes.")                     \
+    F(S, LIST(world_layer), layers, NULL, "1", "1024", "Execution layers.")                        \
+    F(S, MODELS(workload), workload, "", "0", "1024", "Who sends transactions.")                   \
+    F(S, MODELS(faults), faults, "", "0", "1024", "What goes wrong.")                              \
+    F(S, STRUCT(world_record), record, "", NULL, NULL, "What the results file holds.")             \
+    F(S, STRUCT(world_expect), expect, "", NULL, NULL, "What is expected of the run.")
+FIELD_DECLARE(world_cfg, WORLD_FIELDS);
+
+/* The root table and all registries, for scenario_load, `weft schema` and `weft models`. */
+extern const struct scenario_spec world_spec;
+
+#endif

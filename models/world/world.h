@@ -1,0 +1,88 @@
+/* models/world/world.h - a scenario put together and run.
+ *
+ *     struct world *w;
+ *     world_create(&w, scenario, &options, &err);
+ *     world_run(w, &err);
+ *     world_summary(w, &summary);
+ *     world_destroy(w);
+ *
+ * The world owns every simulated thing and is the only part that sees all concerns: it hands each
+ * model its env and turns what they do into events, executions and rows. One thread owns it; its
+ * own host workers (options.threads - 1 of them) execute blocks and sign transactions ahead. What
+ * comes out depends on the scenario and the seed alone. */
+#ifndef MODELS_WORLD_WORLD_H
+#define MODELS_WORLD_WORLD_H
+
+#include "models/world/config.h"
+#include "models/world/types.h"
+#include "sim/base/err.h"
+
+#include <signal.h>
+
+struct world;
+
+struct world_options {
+    uint32_t threads; /* of the host, at least 1 */
+    const char *out;  /* results file, or NULL for none (the digest is computed all the same) */
+    const char *program_version;
+    const char *host;                  /* for the file's attributes; may be NULL */
+    const char *start;                 /* wall-clock time, ISO 8601; may be NULL */
+    const volatile sig_atomic_t *stop; /* non-zero ends the run early; may be NULL */
+    /* Called about every 100 ms of virtual time; may be NULL. */
+    void (*progress)(void *self, sim_time now, sim_time end, uint64_t committed, uint64_t height);
+    void *progress_self;
+};
+
+/* Builds nodes, genesis and models; nothing has happened yet. The scenario is borrowed for the
+ * world's life. ERR_INPUT with place and text for what only now can be found out. */
+enum err_code world_create(struct world **out, const struct scenario *scenario,
+                           const struct world_options *options, struct err *err);
+
+/* Runs to the end of duration and drain. ERR_OK also when stopped early (summary.stopped). */
+enum err_code world_run(struct world *w, struct err *err);
+
+/* Accepts NULL; at any time. */
+void world_destroy(struct world *w);
+
+struct world_percentiles {
+    double p50, p90, p99, mean;
+};
+
+/* What limited a run, in the order in which they are looked for. */
+enum world_limit {
+    WORLD_LIMIT_UNSAFE,    /* two blocks at one height */
+    WORLD_LIMIT_HALTED,    /* consensus made no progress for long */
+    WORLD_LIMIT_LOAD,      /* nothing: all that was offered was committed */
+    WORLD_LIMIT_GAS,       /* blocks are full */
+    WORLD_LIMIT_CONFLICTS, /* execution, and most of it waits for or repeats conflicting work */
+    WORLD_LIMIT_EXECUTION, /* execution on the cores there are */
+    WORLD_LIMIT_NETWORK,   /* links are busy */
+    WORLD_LIMIT_CONSENSUS, /* rounds take long */
+    WORLD_LIMIT_POOL,      /* pools refuse transactions */
+};
+
+/* Figures of the measured part (after warm-up, drain apart), over all layers. */
+struct world_summary {
+    bool stopped;
+    char digest[65]; /* 64 hexadecimal digits */
+    sim_time measured, end;
+    uint64_t offered, committed, reverted, dropped, pending; /* transactions */
+    double offered_rate, achieved_rate;                      /* a second */
+    double gas_rate;                                         /* gas a second */
+    struct world_percentiles latency_s;                      /* submitted to committed */
+    struct world_percentiles tip_gwei, fee_gwei;             /* a gas; a transaction */
+    double base_fee_first_gwei, base_fee_last_gwei;
+    uint64_t blocks, stale_blocks, failed_rounds;
+    double block_interval_s, block_fill, block_txs;
+    uint64_t executions, aborts;
+    double speed_up;         /* serial time over makespan, summed over blocks */
+    double speed_up_bound;   /* serial time over critical path */
+    double core_utilisation; /* share of all cores' time */
+    double link_utilisation; /* of the busiest node's uplink */
+    uint64_t safety_violations, crashes, messages, bytes, events;
+    enum world_limit limit;
+    char limit_text[400]; /* in plain words, with what to try */
+};
+void world_summarise(const struct world *w, struct world_summary *out);
+
+#endif
