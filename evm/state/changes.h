@@ -8,6 +8,7 @@
 #define EVM_STATE_CHANGES_H
 
 #include "evm/core/code.h"
+#include "evm/core/error.h"
 #include "evm/core/types.h"
 
 enum evm_wrote {
@@ -17,7 +18,8 @@ enum evm_wrote {
     EVM_WROTE_WIPE =
         1u << 3, /* every slot not listed here is now 0 (CREATE over, or SELFDESTRUCT) */
     EVM_WROTE_DELETED = 1u << 4, /* the account is no longer in the trie; implies WIPE */
-    EVM_WROTE_CREATED = 1u << 5, /* the account was not in the trie before and is now */
+    EVM_WROTE_CREATED = 1u << 5, /* the account is known not to have been in the trie before, and is
+                                    now; absent where nobody had to look (the state finds out) */
 };
 
 struct evm_slot_change {
@@ -43,5 +45,10 @@ struct evm_changes {
 void evm_changes_init(struct evm_changes *c);
 void evm_changes_clear(struct evm_changes *c);
 void evm_changes_fini(struct evm_changes *c);
+
+/* Makes room for that many more. EVM_ERR_MEMORY (or EVM_ERR_LIMIT beyond 2^32) changes nothing. */
+enum evm_status evm_changes_reserve(struct evm_changes *c, uint32_t accounts, uint32_t slots);
+/* *out (initialised) becomes equal to *from; on an error it is empty. */
+enum evm_status evm_changes_copy(struct evm_changes *out, const struct evm_changes *from);
 
 #endif

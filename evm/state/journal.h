@@ -32,7 +32,7 @@ struct evm_jaccount {
     bool created;    /* made by CREATE/CREATE2 in this transaction (EIP-6780) */
     bool destructed; /* SELFDESTRUCT takes effect at the end of the transaction */
     bool wiped;      /* storage restarted empty in this transaction */
-    bool exists;
+    bool exists;     /* before, or touched since; EIP-161 forks ask evm_jaccount_empty instead */
     bool has_storage;
     bool balance_observed; /* by BALANCE, SELFBALANCE or the like: only equality validates it */
     struct evm_u256
@@ -78,8 +78,9 @@ enum evm_read evm_journal_slot(struct evm_journal *j, struct evm_jaccount *acc,
 bool evm_journal_warm_account(struct evm_journal *j, struct evm_jaccount *acc);
 bool evm_journal_warm_slot(struct evm_journal *j, struct evm_jaccount *acc, struct evm_jslot *slot);
 
-/* Is the account empty in the sense of EIP-161 (needs BALANCE, NONCE and CODE loaded)? */
-bool evm_jaccount_empty(const struct evm_jaccount *acc);
+/* Is the account empty in the sense of EIP-161 (needs BALANCE, NONCE and CODE loaded)? Where the
+ * balance decides, it is recorded as a requirement of at least 1 or, at 0, as an observation. */
+bool evm_jaccount_empty(struct evm_jaccount *acc);
 
 /* Mutations; the fields concerned must be loaded (checked in debug builds). All touch the account.
  */
@@ -97,6 +98,7 @@ bool evm_journal_sub_balance(struct evm_journal *j, struct evm_jaccount *acc,
 /* True if balance >= amount; records the requirement (or its failure as an observation). */
 bool evm_journal_balance_reaches(struct evm_journal *j, struct evm_jaccount *acc,
                                  const struct evm_u256 *amount);
+bool evm_jaccount_balance_reaches(struct evm_jaccount *acc, const struct evm_u256 *amount);
 /* CREATE: marks created, wipes storage, nonce 1 from EIP-161 on (else 0); the balance stays. */
 void evm_journal_create_contract(struct evm_journal *j, struct evm_jaccount *acc);
 /* SELFDESTRUCT bookkeeping only (EIP-6780 and balances are the caller's). False if already marked.
@@ -128,12 +130,19 @@ typedef uint32_t evm_snapshot;
 evm_snapshot evm_journal_snapshot(const struct evm_journal *j);
 void evm_journal_revert(struct evm_journal *j, evm_snapshot to);
 
+/* Reads from the view what finish() must know to tell touched accounts that are empty (EIP-161) or
+ * new, and no more than that. A run over a view that may answer PENDING repeats it until OK before
+ * finish(); over any other view finish() does it itself. */
+enum evm_read evm_journal_settle(struct evm_journal *j);
+
 /* Ends the transaction: deletes self-destructed and (EIP-161) touched empty accounts, appends the
  * difference to the view into *out (cleared first). Logs stay readable until begin(). */
 enum evm_status evm_journal_finish(struct evm_journal *j, struct evm_changes *out);
 
-/* What was read from the view, for read sets: every account with loaded != 0 and every loaded slot.
- * The callback gets slot = NULL for the account itself. Order of first access. */
+/* What was read from the view, for read sets: every account with loaded != 0, then every slot that
+ * was read (its value then is slot->original). The callback gets slot = NULL for the account
+ * itself. Each kind in the order of first access. Valid until the next begin(), after finish() too.
+ */
 void evm_journal_each_read(const struct evm_journal *j,
                            void (*visit)(void *self, const struct evm_jaccount *acc,
                                          const struct evm_jslot *slot),

@@ -1,0 +1,695 @@
+#include "evm/state/journal.h"
+
+#include "evm/core/alloc.h"
+#include "evm/state/journal_internal.h"
+
+/* ---- pools and tables ------------------------------------------------------------------------ */
+
+static void *pool_take(struct pool *p, size_t size)
+{
+    uint32_t chunk = p->used / POOL_CHUNK;
+    if (chunk == p->chunk_count) {
+        if (p->chunk_count == p->chunk_capacity) {
+            uint32_t room = p->chunk_capacity ? p->chunk_capacity * 2 : 8;
+            void **grown = evm_realloc(p->chunks, room * sizeof *grown);
+            if (!grown)
+                return NULL;
+            p->chunks = grown;
+            p->chunk_capacity = room;
+        }
+        void *fresh = evm_malloc(POOL_CHUNK * size);
+        if (!fresh)
+            return NULL;
+        p->chunks[p->chunk_count++] = fresh;
+    }
+    return pool_at(p, p->used++, size);
+}
+
+static void pool_fini(struct pool *p)
+{
+    for (uint32_t i = 0; i < p->chunk_count; i++)
+        free(p->chunks[i]);
+    free(p->chunks);
+}
+
+static void cell_put(struct cell *cells, uint32_t capacity, const struct cell *c)
+{
+    uint32_t i = c->hash & (capacity - 1);
+    while (cells[i].generation == c->generation)
+        i = (i + 1) & (capacity - 1);
+    cells[i] = *c;
+}
+
+/* Room for one more at a load of at most one half; false when memory is out. */
+static bool table_reserve(struct table *t, uint32_t generation)
+{
+    if (t->used * 2 < t->capacity)
+        return true;
+    uint32_t capacity = t->capacity ? t->capacity * 2 : 128;
+    struct cell *cells = evm_calloc(capacity, sizeof *cells);
+    if (!cells)
+        return false;
+    for (uint32_t i = 0; i < t->capacity; i++)
+        if (t->cells[i].generation == generation)
+            cell_put(cells, capacity, &t->cells[i]);
+    free(t->cells);
+    t->cells = cells;
+    t->capacity = capacity;
+    return true;
+}
+
+static void table_put(struct table *t, uint32_t generation, uint32_t hash, void *entry)
+{
+    struct cell c = {generation, hash, entry};
+    cell_put(t->cells, t->capacity, &c);
+    t->used++;
+}
+
+static inline uint64_t mix(uint64_t a, uint64_t b)
+{
+    evm_u128 m = (evm_u128)a * b;
+    return (uint64_t)m ^ (uint64_t)(m >> 64);
+}
+
+static inline uint32_t hash_addr(const struct evm_addr *addr)
+{
+    uint64_t a, b;
+    uint32_t c;
+    memcpy(&a, addr->b, 8);
+    memcpy(&b, addr->b + 8, 8);
+    memcpy(&c, addr->b + 16, 4);
+    return (uint32_t)mix(a ^ c ^ 0x9e3779b97f4a7c15u,
+                         b ^ ((uint64_t)c << 32) ^ 0xd1b54a32d192ed03u);
+}
+
+static inline uint32_t hash_slot(uint32_t id, const struct evm_u256 *key)
+{
+    uint64_t a = mix(key->w[0] ^ id ^ 0x9e3779b97f4a7c15u, key->w[1] ^ 0xd1b54a32d192ed03u);
+    uint64_t b = mix(key->w[2] ^ 0x8cb92ba72f3d8dd7u, key->w[3] ^ 0xaef17502108ef2d9u);
+    return (uint32_t)(a ^ b);
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+struct evm_journal *evm_journal_create(struct evm_codes *codes)
+{
+    struct evm_journal *j = evm_calloc(1, sizeof *j);
+    if (j) {
+        j->codes = codes;
+        j->generation = 1;
+    }
+    return j;
+}
+
+void evm_journal_destroy(struct evm_journal *j)
+{
+    if (!j)
+        return;
+    pool_fini(&j->accounts);
+    pool_fini(&j->slots);
+    pool_fini(&j->transients);
+    free(j->account_table.cells);
+    free(j->slot_table.cells);
+    free(j->transient_table.cells);
+    free(j->undo);
+    free(j->logs);
+    for (uint32_t i = 0; i < j->chunk_count; i++)
+        free(j->chunks[i].bytes);
+    free(j->chunks);
+    free(j->order);
+    free(j);
+}
+
+static void table_clear(struct table *t, bool really)
+{
+    t->used = 0;
+    if (really && t->capacity)
+        memset(t->cells, 0, t->capacity * sizeof *t->cells);
+}
+
+void evm_journal_begin(struct evm_journal *j, const struct evm_rules *rules, struct evm_view view)
+{
+    j->rules = rules;
+    j->view = view;
+    j->clears_empty = rules->fork >= EVM_SPURIOUS_DRAGON;
+    j->failed = false;
+    bool wrapped = ++j->generation == 0;
+    if (wrapped)
+        j->generation = 1;
+    table_clear(&j->account_table, wrapped);
+    table_clear(&j->slot_table, wrapped);
+    table_clear(&j->transient_table, wrapped);
+    j->accounts.used = j->slots.used = j->transients.used = 0;
+    j->next_storage_id = 0;
+    j->undo_count = j->log_count = 0;
+    j->chunk_now = 0;
+    j->chunk_fill = 0;
+    j->refund = 0;
+}
+
+bool evm_journal_failed(const struct evm_journal *j)
+{
+    return j->failed;
+}
+
+/* ---- undo ------------------------------------------------------------------------------------ */
+
+static struct undo *undo_push_slow(struct evm_journal *j)
+{
+    uint32_t room = j->undo_capacity ? j->undo_capacity * 2 : 256;
+    struct undo *grown =
+        room > j->undo_capacity ? evm_realloc(j->undo, room * sizeof *grown) : NULL;
+    if (!grown) {
+        j->failed = true;
+        return NULL;
+    }
+    j->undo = grown;
+    j->undo_capacity = room;
+    return &j->undo[j->undo_count++];
+}
+
+/* The record of a mutation about to happen, or NULL when memory is out (the journal is then marked
+ * failed and its content means nothing). */
+static inline struct undo *undo_push(struct evm_journal *j, enum undo_kind kind, void *entry)
+{
+    struct undo *u = __builtin_expect(j->undo_count < j->undo_capacity, 1)
+                         ? &j->undo[j->undo_count++]
+                         : undo_push_slow(j);
+    if (u) {
+        u->kind = kind;
+        u->entry = entry;
+    }
+    return u;
+}
+
+evm_snapshot evm_journal_snapshot(const struct evm_journal *j)
+{
+    return j->undo_count;
+}
+
+/* Precompile 3 stays touched although its call failed: at block 2,675,119 of the main network every
+ * client deleted the empty account 0x...03 in a transaction that ran out of gas. */
+static bool is_ripemd(const struct evm_addr *a)
+{
+    static const struct evm_addr ripemd = {{[19] = 3}};
+    return evm_addr_eq(a, &ripemd);
+}
+
+static void undo_one(struct evm_journal *j, const struct undo *u)
+{
+    struct account_entry *a = u->entry;
+    struct slot_entry *s = u->entry;
+    switch ((enum undo_kind)u->kind) {
+    case UNDO_WARM_ACCOUNT: a->pub.warm = false; break;
+    case UNDO_WARM_SLOT: s->pub.warm = false; break;
+    case UNDO_TOUCH:
+        if (j->clears_empty && is_ripemd(&a->pub.addr))
+            break;
+        a->pub.touched = false;
+        a->pub.exists = (a->pub.loaded & EVM_NEED_EXISTS) && a->pub.before.exists;
+        break;
+    case UNDO_SLOT: s->pub.current = u->old.word; break;
+    case UNDO_NONCE: a->pub.nonce = u->old.nonce; break;
+    case UNDO_CODE: a->pub.code = u->old.code; break;
+    case UNDO_BALANCE: a->pub.balance = u->old.word; break;
+    case UNDO_CREATE:
+        a->storage_id = u->storage_id;
+        a->pub.created = u->old.create.created;
+        a->pub.wiped = u->old.create.wiped;
+        a->pub.has_storage = u->old.create.has_storage;
+        break;
+    case UNDO_DESTRUCT: a->pub.destructed = false; break;
+    case UNDO_TRANSIENT: ((struct transient_entry *)u->entry)->value = u->old.word; break;
+    case UNDO_LOG: j->log_count--; break;
+    case UNDO_REFUND: j->refund = u->old.refund; break;
+    }
+}
+
+void evm_journal_revert(struct evm_journal *j, evm_snapshot to)
+{
+    EVM_DCHECK(to <= j->undo_count, "snapshot %u of %u", to, j->undo_count);
+    while (j->undo_count > to)
+        undo_one(j, &j->undo[--j->undo_count]);
+}
+
+/* ---- accounts -------------------------------------------------------------------------------- */
+
+static struct account_entry *account_find(const struct evm_journal *j, const struct evm_addr *addr,
+                                          uint32_t hash)
+{
+    const struct table *t = &j->account_table;
+    if (!t->capacity)
+        return NULL;
+    for (uint32_t i = hash & (t->capacity - 1);; i = (i + 1) & (t->capacity - 1)) {
+        const struct cell *c = &t->cells[i];
+        if (c->generation != j->generation)
+            return NULL;
+        if (c->hash == hash) {
+            struct account_entry *a = c->entry;
+            if (evm_addr_eq(&a->pub.addr, addr))
+                return a;
+        }
+    }
+}
+
+static struct account_entry *scratch_account(struct evm_journal *j)
+{
+    j->failed = true;
+    j->scratch_account = (struct account_entry){0};
+    j->scratch_account.pub.loaded = EVM_NEED_ALL;
+    j->scratch_account.pub.code = evm_code_empty();
+    return &j->scratch_account;
+}
+
+static struct account_entry *account_add(struct evm_journal *j, const struct evm_addr *addr,
+                                         uint32_t hash)
+{
+    uint32_t index = j->accounts.used;
+    struct account_entry *a = NULL;
+    if (table_reserve(&j->account_table, j->generation))
+        a = pool_take(&j->accounts, sizeof *a);
+    if (!a)
+        return scratch_account(j);
+    memset(a, 0, sizeof *a);
+    a->pub.addr = *addr;
+    a->index = index;
+    a->storage_id = j->next_storage_id++;
+    table_put(&j->account_table, j->generation, hash, a);
+    return a;
+}
+
+static const struct evm_code *code_of(struct evm_journal *j, const struct evm_hash *hash)
+{
+    const struct evm_code **c = &j->code_cache[hash->b[0] % CODE_CACHE];
+    if (!*c || !evm_hash_eq(&(*c)->hash, hash)) {
+        const struct evm_code *found = evm_codes_find(j->codes, hash);
+        EVM_CHECK(found, "an account's code is not in the code store (hash %02x%02x%02x%02x...)",
+                  hash->b[0], hash->b[1], hash->b[2], hash->b[3]);
+        *c = found;
+    }
+    return *c;
+}
+
+enum evm_read evm_journal_load(struct evm_journal *j, struct account_entry *a, unsigned missing)
+{
+    struct evm_account got;
+    if (j->view.ops->account(j->view.self, &a->pub.addr, missing, &got) != EVM_READ_OK)
+        return EVM_READ_PENDING;
+    if (missing & EVM_NEED_BALANCE)
+        a->pub.balance = a->pub.before.balance = got.balance;
+    if (missing & EVM_NEED_NONCE)
+        a->pub.nonce = a->pub.before.nonce = got.nonce;
+    if (missing & EVM_NEED_CODE) {
+        a->pub.before.code_hash = got.code_hash;
+        a->pub.code = code_of(j, &got.code_hash);
+    }
+    if (missing & EVM_NEED_EXISTS) {
+        a->pub.before.exists = got.exists;
+        a->pub.exists = got.exists || a->pub.touched;
+    }
+    if (missing & EVM_NEED_STORAGE) {
+        a->pub.before.has_storage = got.has_storage;
+        a->pub.has_storage = got.has_storage && !a->pub.wiped;
+    }
+    a->pub.loaded = (uint8_t)(a->pub.loaded | missing);
+    return EVM_READ_OK;
+}
+
+enum evm_read evm_journal_account(struct evm_journal *j, const struct evm_addr *addr, unsigned need,
+                                  struct evm_jaccount **out)
+{
+    uint32_t hash = hash_addr(addr);
+    struct account_entry *a = account_find(j, addr, hash);
+    if (!a)
+        a = account_add(j, addr, hash);
+    unsigned missing = need & ~(unsigned)a->pub.loaded;
+    if (missing && evm_journal_load(j, a, missing) != EVM_READ_OK)
+        return EVM_READ_PENDING;
+    *out = &a->pub;
+    return EVM_READ_OK;
+}
+
+bool evm_journal_warm_account(struct evm_journal *j, struct evm_jaccount *acc)
+{
+    if (acc->warm)
+        return false;
+    undo_push(j, UNDO_WARM_ACCOUNT, acc);
+    acc->warm = true;
+    return true;
+}
+
+bool evm_jaccount_empty(struct evm_jaccount *acc)
+{
+    const unsigned need = EVM_NEED_BALANCE | EVM_NEED_NONCE | EVM_NEED_CODE;
+    EVM_DCHECK((acc->loaded & need) == need, "emptiness asked with only %x loaded", acc->loaded);
+    if (acc->nonce != 0 || acc->code->size != 0)
+        return false;
+    const struct evm_u256 one = {{1}};
+    return !evm_jaccount_balance_reaches(acc, &one);
+}
+
+/* ---- slots ----------------------------------------------------------------------------------- */
+
+static struct slot_entry *slot_find(const struct evm_journal *j, uint32_t id,
+                                    const struct evm_u256 *key, uint32_t hash)
+{
+    const struct table *t = &j->slot_table;
+    if (!t->capacity)
+        return NULL;
+    for (uint32_t i = hash & (t->capacity - 1);; i = (i + 1) & (t->capacity - 1)) {
+        const struct cell *c = &t->cells[i];
+        if (c->generation != j->generation)
+            return NULL;
+        if (c->hash == hash) {
+            struct slot_entry *s = c->entry;
+            if (s->storage_id == id && evm_u256_eq(&s->pub.key, key))
+                return s;
+        }
+    }
+}
+
+static struct slot_entry *slot_add(struct evm_journal *j, struct account_entry *a,
+                                   const struct evm_u256 *key, uint32_t hash)
+{
+    struct slot_entry *s = NULL;
+    if (table_reserve(&j->slot_table, j->generation))
+        s = pool_take(&j->slots, sizeof *s);
+    if (!s) {
+        j->failed = true;
+        j->scratch_slot = (struct slot_entry){.pub = {.loaded = true}};
+        return &j->scratch_slot;
+    }
+    *s = (struct slot_entry){.pub.key = *key, .storage_id = a->storage_id, .account = a};
+    s->next = a->slots;
+    a->slots = s;
+    table_put(&j->slot_table, j->generation, hash, s);
+    return s;
+}
+
+enum evm_read evm_journal_slot(struct evm_journal *j, struct evm_jaccount *acc,
+                               const struct evm_u256 *key, bool load, struct evm_jslot **out)
+{
+    struct account_entry *a = (struct account_entry *)acc;
+    uint32_t hash = hash_slot(a->storage_id, key);
+    struct slot_entry *s = slot_find(j, a->storage_id, key, hash);
+    if (!s)
+        s = slot_add(j, a, key, hash);
+    if (load && !s->pub.loaded) {
+        /* Storage that restarted empty reads as 0 and asks nobody. */
+        if (!acc->wiped) {
+            if (j->view.ops->slot(j->view.self, &acc->addr, key, &s->pub.original) != EVM_READ_OK)
+                return EVM_READ_PENDING;
+            s->pub.current = s->pub.original;
+            s->read = true;
+        }
+        s->pub.loaded = true;
+    }
+    *out = &s->pub;
+    return EVM_READ_OK;
+}
+
+bool evm_journal_warm_slot(struct evm_journal *j, struct evm_jaccount *acc, struct evm_jslot *slot)
+{
+    (void)acc;
+    if (slot->warm)
+        return false;
+    undo_push(j, UNDO_WARM_SLOT, slot);
+    slot->warm = true;
+    return true;
+}
+
+/* ---- mutations ------------------------------------------------------------------------------- */
+
+void evm_journal_touch(struct evm_journal *j, struct evm_jaccount *acc)
+{
+    if (acc->touched)
+        return;
+    undo_push(j, UNDO_TOUCH, acc);
+    acc->touched = true;
+    acc->exists = true;
+}
+
+void evm_journal_set_slot(struct evm_journal *j, struct evm_jaccount *acc, struct evm_jslot *slot,
+                          const struct evm_u256 *value)
+{
+    EVM_DCHECK(slot->loaded, "slot set before it is loaded (%d)", slot->loaded);
+    evm_journal_touch(j, acc);
+    struct undo *u = undo_push(j, UNDO_SLOT, slot);
+    if (u)
+        u->old.word = slot->current;
+    slot->current = *value;
+}
+
+void evm_journal_set_nonce(struct evm_journal *j, struct evm_jaccount *acc, uint64_t nonce)
+{
+    EVM_DCHECK(acc->loaded & EVM_NEED_NONCE, "nonce set before it is loaded (%x)", acc->loaded);
+    evm_journal_touch(j, acc);
+    struct undo *u = undo_push(j, UNDO_NONCE, acc);
+    if (u)
+        u->old.nonce = acc->nonce;
+    acc->nonce = nonce;
+}
+
+void evm_journal_set_code(struct evm_journal *j, struct evm_jaccount *acc,
+                          const struct evm_code *code)
+{
+    EVM_DCHECK(acc->loaded & EVM_NEED_CODE, "code set before it is loaded (%x)", acc->loaded);
+    evm_journal_touch(j, acc);
+    struct undo *u = undo_push(j, UNDO_CODE, acc);
+    if (u)
+        u->old.code = acc->code;
+    acc->code = code;
+}
+
+static void set_balance(struct evm_journal *j, struct evm_jaccount *acc,
+                        const struct evm_u256 *balance)
+{
+    struct undo *u = undo_push(j, UNDO_BALANCE, acc);
+    if (u)
+        u->old.word = acc->balance;
+    acc->balance = *balance;
+}
+
+void evm_journal_add_balance(struct evm_journal *j, struct evm_jaccount *acc,
+                             const struct evm_u256 *amount)
+{
+    EVM_DCHECK(acc->loaded & EVM_NEED_BALANCE, "balance not loaded (%x)", acc->loaded);
+    evm_journal_touch(j, acc);
+    if (evm_u256_is_zero(amount))
+        return;
+    struct evm_u256 sum;
+    evm_u256_add(&sum, &acc->balance, amount);
+    set_balance(j, acc, &sum);
+}
+
+bool evm_jaccount_balance_reaches(struct evm_jaccount *acc, const struct evm_u256 *amount)
+{
+    EVM_DCHECK(acc->loaded & EVM_NEED_BALANCE, "balance not loaded (%x)", acc->loaded);
+    struct evm_u256 rest, need;
+    if (evm_u256_sub(&rest, &acc->balance, amount)) {
+        acc->balance_observed = true;
+        return false;
+    }
+    /* balance = before + gain, so balance >= amount asks of `before` that it reaches amount - gain,
+     * which is before - rest. */
+    if (!evm_u256_sub(&need, &acc->before.balance, &rest) &&
+        evm_u256_lt(&acc->balance_needed, &need))
+        acc->balance_needed = need;
+    return true;
+}
+
+bool evm_journal_balance_reaches(struct evm_journal *j, struct evm_jaccount *acc,
+                                 const struct evm_u256 *amount)
+{
+    (void)j;
+    return evm_jaccount_balance_reaches(acc, amount);
+}
+
+bool evm_journal_sub_balance(struct evm_journal *j, struct evm_jaccount *acc,
+                             const struct evm_u256 *amount)
+{
+    if (!evm_jaccount_balance_reaches(acc, amount))
+        return false;
+    evm_journal_touch(j, acc);
+    if (evm_u256_is_zero(amount))
+        return true;
+    struct evm_u256 rest;
+    evm_u256_sub(&rest, &acc->balance, amount);
+    set_balance(j, acc, &rest);
+    return true;
+}
+
+void evm_journal_create_contract(struct evm_journal *j, struct evm_jaccount *acc)
+{
+    struct account_entry *a = (struct account_entry *)acc;
+    evm_journal_set_nonce(j, acc, j->clears_empty ? 1 : 0);
+    struct undo *u = undo_push(j, UNDO_CREATE, acc);
+    if (u) {
+        u->storage_id = a->storage_id;
+        u->old.create.created = acc->created;
+        u->old.create.wiped = acc->wiped;
+        u->old.create.has_storage = acc->has_storage;
+    }
+    uint32_t old_id = a->storage_id;
+    a->storage_id = j->next_storage_id++;
+    acc->created = true;
+    acc->wiped = true;
+    acc->has_storage = false;
+    /* An access list may have warmed slots of the address before there was a contract. */
+    for (struct slot_entry *s = a->slots; s; s = s->next) {
+        if (s->storage_id != old_id || !s->pub.warm)
+            continue;
+        struct slot_entry *fresh =
+            slot_add(j, a, &s->pub.key, hash_slot(a->storage_id, &s->pub.key));
+        fresh->pub.warm = true;
+    }
+}
+
+bool evm_journal_mark_destructed(struct evm_journal *j, struct evm_jaccount *acc)
+{
+    if (acc->destructed)
+        return false;
+    evm_journal_touch(j, acc);
+    undo_push(j, UNDO_DESTRUCT, acc);
+    acc->destructed = true;
+    return true;
+}
+
+/* ---- transient storage ----------------------------------------------------------------------- */
+
+static struct transient_entry *transient_find(const struct evm_journal *j, uint32_t account,
+                                              const struct evm_u256 *key, uint32_t hash)
+{
+    const struct table *t = &j->transient_table;
+    if (!t->capacity)
+        return NULL;
+    for (uint32_t i = hash & (t->capacity - 1);; i = (i + 1) & (t->capacity - 1)) {
+        const struct cell *c = &t->cells[i];
+        if (c->generation != j->generation)
+            return NULL;
+        if (c->hash == hash) {
+            struct transient_entry *e = c->entry;
+            if (e->account == account && evm_u256_eq(&e->key, key))
+                return e;
+        }
+    }
+}
+
+void evm_journal_transient_get(struct evm_journal *j, const struct evm_jaccount *acc,
+                               const struct evm_u256 *key, struct evm_u256 *out)
+{
+    uint32_t account = ((const struct account_entry *)acc)->index;
+    const struct transient_entry *e = transient_find(j, account, key, hash_slot(account, key));
+    *out = e ? e->value : (struct evm_u256){{0}};
+}
+
+void evm_journal_transient_set(struct evm_journal *j, const struct evm_jaccount *acc,
+                               const struct evm_u256 *key, const struct evm_u256 *value)
+{
+    uint32_t account = ((const struct account_entry *)acc)->index;
+    uint32_t hash = hash_slot(account, key);
+    struct transient_entry *e = transient_find(j, account, key, hash);
+    if (!e) {
+        if (table_reserve(&j->transient_table, j->generation))
+            e = pool_take(&j->transients, sizeof *e);
+        if (!e) {
+            j->failed = true;
+            return;
+        }
+        *e = (struct transient_entry){.account = account, .key = *key};
+        table_put(&j->transient_table, j->generation, hash, e);
+    }
+    struct undo *u = undo_push(j, UNDO_TRANSIENT, e);
+    if (u)
+        u->old.word = e->value;
+    e->value = *value;
+}
+
+/* ---- logs, refund, block hashes -------------------------------------------------------------- */
+
+#define LOG_CHUNK ((size_t)16384)
+
+/* `size` bytes that stay put until the next begin(); NULL when memory is out. */
+static uint8_t *log_bytes(struct evm_journal *j, size_t size)
+{
+    for (; j->chunk_now < j->chunk_count; j->chunk_now++, j->chunk_fill = 0) {
+        struct log_chunk *c = &j->chunks[j->chunk_now];
+        if (c->size - j->chunk_fill >= size) {
+            uint8_t *p = c->bytes + j->chunk_fill;
+            j->chunk_fill += size;
+            return p;
+        }
+    }
+    if (j->chunk_count == j->chunk_capacity) {
+        uint32_t room = j->chunk_capacity ? j->chunk_capacity * 2 : 8;
+        struct log_chunk *grown = evm_realloc(j->chunks, room * sizeof *grown);
+        if (!grown)
+            return NULL;
+        j->chunks = grown;
+        j->chunk_capacity = room;
+    }
+    struct log_chunk c = {.size = size > LOG_CHUNK ? size : LOG_CHUNK};
+    c.bytes = evm_malloc(c.size);
+    if (!c.bytes)
+        return NULL;
+    j->chunks[j->chunk_count++] = c;
+    j->chunk_fill = size;
+    return c.bytes;
+}
+
+void evm_journal_log(struct evm_journal *j, const struct evm_addr *addr, uint32_t topic_count,
+                     const struct evm_hash *topics, struct evm_bytes data)
+{
+    EVM_DCHECK(topic_count <= 4, "%u topics", topic_count);
+    if (j->log_count == j->log_capacity) {
+        uint32_t room = j->log_capacity ? j->log_capacity * 2 : 32;
+        struct evm_log *grown = evm_realloc(j->logs, room * sizeof *grown);
+        if (!grown) {
+            j->failed = true;
+            return;
+        }
+        j->logs = grown;
+        j->log_capacity = room;
+    }
+    uint8_t *bytes = data.size ? log_bytes(j, data.size) : NULL;
+    if ((data.size && !bytes) || !undo_push(j, UNDO_LOG, NULL)) {
+        j->failed = true;
+        return;
+    }
+    struct evm_log *log = &j->logs[j->log_count++];
+    log->addr = *addr;
+    log->topic_count = topic_count;
+    for (uint32_t i = 0; i < topic_count; i++)
+        log->topics[i] = topics[i];
+    if (data.size)
+        memcpy(bytes, data.data, data.size);
+    log->data = (struct evm_bytes){bytes, data.size};
+}
+
+uint32_t evm_journal_log_count(const struct evm_journal *j)
+{
+    return j->log_count;
+}
+
+const struct evm_log *evm_journal_logs(const struct evm_journal *j)
+{
+    return j->logs;
+}
+
+int64_t evm_journal_refund(const struct evm_journal *j)
+{
+    return j->refund;
+}
+
+void evm_journal_add_refund(struct evm_journal *j, int64_t delta)
+{
+    struct undo *u = undo_push(j, UNDO_REFUND, NULL);
+    if (u)
+        u->old.refund = j->refund;
+    j->refund += delta;
+}
+
+void evm_journal_block_hash(struct evm_journal *j, uint64_t number, struct evm_hash *out)
+{
+    j->view.ops->block_hash(j->view.self, number, out);
+}

@@ -1,0 +1,251 @@
+/* The end of a transaction: what it read, and what it leaves behind. */
+#include "evm/core/alloc.h"
+#include "evm/state/journal_internal.h"
+
+/* ---- what is known of an account ------------------------------------------------------------- */
+
+/* Was it in the trie before, as far as the loaded fields tell? */
+static bool known_present(const struct evm_jaccount *acc)
+{
+    if ((acc->loaded & EVM_NEED_EXISTS) && acc->before.exists)
+        return true;
+    if ((acc->loaded & EVM_NEED_NONCE) && acc->before.nonce != 0)
+        return true;
+    if ((acc->loaded & EVM_NEED_CODE) &&
+        !evm_hash_eq(&acc->before.code_hash, &evm_code_empty()->hash))
+        return true;
+    return (acc->loaded & EVM_NEED_BALANCE) && !evm_u256_is_zero(&acc->before.balance);
+}
+
+static enum evm_read need(struct evm_journal *j, struct account_entry *a, unsigned fields)
+{
+    unsigned missing = fields & ~(unsigned)a->pub.loaded;
+    return missing ? evm_journal_load(j, a, missing) : EVM_READ_OK;
+}
+
+/* EIP-161 emptiness with as few reads as it takes: fields that are loaded come first, and the
+ * balance is looked at last, so that a commutative delta stays one where it can. */
+static enum evm_read is_empty(struct evm_journal *j, struct account_entry *a, bool *empty)
+{
+    static const unsigned order[] = {EVM_NEED_CODE, EVM_NEED_NONCE, EVM_NEED_BALANCE};
+    const struct evm_u256 one = {{1}};
+    *empty = false;
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+            bool loaded = a->pub.loaded & order[i];
+            if (pass == 0 && !loaded)
+                continue;
+            if (need(j, a, order[i]) != EVM_READ_OK)
+                return EVM_READ_PENDING;
+            if (order[i] == EVM_NEED_CODE && a->pub.code->size != 0)
+                return EVM_READ_OK;
+            if (order[i] == EVM_NEED_NONCE && a->pub.nonce != 0)
+                return EVM_READ_OK;
+            if (order[i] != EVM_NEED_BALANCE)
+                continue;
+            /* In the first pass a zero balance decides nothing yet, so it is not an observation. */
+            if (pass == 0 && evm_u256_is_zero(&a->pub.balance))
+                continue;
+            if (evm_jaccount_balance_reaches(&a->pub, &one))
+                return EVM_READ_OK;
+        }
+    }
+    *empty = true;
+    return EVM_READ_OK;
+}
+
+/* Makes sure that disappears() and the created bit can be told from what is loaded. */
+static enum evm_read settle(struct evm_journal *j, struct account_entry *a)
+{
+    bool empty = false;
+    if (!a->pub.touched || (a->pub.loaded & EVM_NEED_EXISTS && !j->clears_empty))
+        return EVM_READ_OK;
+    if (j->clears_empty && !a->pub.destructed) {
+        if (is_empty(j, a, &empty) != EVM_READ_OK)
+            return EVM_READ_PENDING;
+        if (!empty)
+            return EVM_READ_OK;
+    }
+    return known_present(&a->pub) ? EVM_READ_OK : need(j, a, EVM_NEED_EXISTS);
+}
+
+enum evm_read evm_journal_settle(struct evm_journal *j)
+{
+    if (j->failed)
+        return EVM_READ_OK;
+    for (uint32_t i = 0; i < j->accounts.used; i++)
+        if (settle(j, account_at(j, i)) != EVM_READ_OK)
+            return EVM_READ_PENDING;
+    return EVM_READ_OK;
+}
+
+/* After settle(). */
+static bool disappears(const struct evm_journal *j, const struct evm_jaccount *acc)
+{
+    const unsigned fields = EVM_NEED_BALANCE | EVM_NEED_NONCE | EVM_NEED_CODE;
+    if (acc->destructed)
+        return true;
+    return j->clears_empty && (acc->loaded & fields) == fields && acc->nonce == 0 &&
+           acc->code->size == 0 && evm_u256_is_zero(&acc->balance);
+}
+
+/* ---- sorting --------------------------------------------------------------------------------- */
+
+static int account_order(const void *x, const void *y)
+{
+    const struct account_entry *a = x, *b = y;
+    return memcmp(a->pub.addr.b, b->pub.addr.b, sizeof a->pub.addr.b);
+}
+
+static int slot_order(const void *x, const void *y)
+{
+    const struct slot_entry *a = x, *b = y;
+    return evm_u256_cmp(&a->pub.key, &b->pub.key);
+}
+
+static void sift(void **v, size_t root, size_t n, int (*order)(const void *, const void *))
+{
+    for (size_t child; (child = 2 * root + 1) < n; root = child) {
+        if (child + 1 < n && order(v[child], v[child + 1]) < 0)
+            child++;
+        if (order(v[root], v[child]) >= 0)
+            return;
+        void *t = v[root];
+        v[root] = v[child];
+        v[child] = t;
+    }
+}
+
+/* In place and without recursion: insertion for the usual handful, a heap beyond. Keys are unique,
+ * so the result is too. */
+static void sort(void **v, size_t n, int (*order)(const void *, const void *))
+{
+    if (n <= 16) {
+        for (size_t i = 1; i < n; i++) {
+            void *x = v[i];
+            size_t k = i;
+            for (; k > 0 && order(v[k - 1], x) > 0; k--)
+                v[k] = v[k - 1];
+            v[k] = x;
+        }
+        return;
+    }
+    for (size_t i = n / 2; i-- > 0;)
+        sift(v, i, n, order);
+    for (size_t end = n - 1; end > 0; end--) {
+        void *t = v[0];
+        v[0] = v[end];
+        v[end] = t;
+        sift(v, 0, end, order);
+    }
+}
+
+/* ---- finish ---------------------------------------------------------------------------------- */
+
+static enum evm_status put_slots(struct evm_journal *j, const struct account_entry *a, void **order,
+                                 struct evm_account_change *change, struct evm_changes *out)
+{
+    uint32_t n = 0;
+    (void)j;
+    for (struct slot_entry *s = a->slots; s; s = s->next)
+        if (s->storage_id == a->storage_id && s->pub.loaded &&
+            !evm_u256_eq(&s->pub.current, &s->pub.original))
+            order[n++] = s;
+    change->first_slot = out->slot_count;
+    change->slot_count = n;
+    if (n == 0)
+        return EVM_OK;
+    sort(order, n, slot_order);
+    if (evm_changes_reserve(out, 0, n) != EVM_OK)
+        return EVM_ERR_MEMORY;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct slot_entry *s = order[i];
+        out->slots[out->slot_count++] = (struct evm_slot_change){s->pub.key, s->pub.current};
+    }
+    return EVM_OK;
+}
+
+static unsigned fields_written(const struct evm_jaccount *acc)
+{
+    unsigned wrote = 0;
+    if ((acc->loaded & EVM_NEED_BALANCE) && !evm_u256_eq(&acc->balance, &acc->before.balance))
+        wrote |= EVM_WROTE_BALANCE;
+    if ((acc->loaded & EVM_NEED_NONCE) && acc->nonce != acc->before.nonce)
+        wrote |= EVM_WROTE_NONCE;
+    if ((acc->loaded & EVM_NEED_CODE) && !evm_hash_eq(&acc->code->hash, &acc->before.code_hash))
+        wrote |= EVM_WROTE_CODE;
+    if (acc->wiped && (!(acc->loaded & EVM_NEED_STORAGE) || acc->before.has_storage))
+        wrote |= EVM_WROTE_WIPE;
+    if ((acc->loaded & EVM_NEED_EXISTS) && !acc->before.exists)
+        wrote |= EVM_WROTE_CREATED;
+    return wrote;
+}
+
+static enum evm_status put_account(struct evm_journal *j, const struct account_entry *a,
+                                   void **order, struct evm_changes *out)
+{
+    struct evm_account_change change = {
+        .addr = a->pub.addr,
+        .nonce = a->pub.nonce,
+        .balance = a->pub.balance,
+        .code = a->pub.code,
+        .first_slot = out->slot_count,
+    };
+    if (disappears(j, &a->pub)) {
+        if (!known_present(&a->pub))
+            return EVM_OK;
+        change.wrote = EVM_WROTE_DELETED | EVM_WROTE_WIPE;
+    } else {
+        change.wrote = fields_written(&a->pub);
+        if (put_slots(j, a, order, &change, out) != EVM_OK)
+            return EVM_ERR_MEMORY;
+        if (change.wrote == 0 && change.slot_count == 0)
+            return EVM_OK;
+    }
+    if (evm_changes_reserve(out, 1, 0) != EVM_OK)
+        return EVM_ERR_MEMORY;
+    out->accounts[out->account_count++] = change;
+    return EVM_OK;
+}
+
+enum evm_status evm_journal_finish(struct evm_journal *j, struct evm_changes *out)
+{
+    evm_changes_clear(out);
+    if (j->failed)
+        return EVM_ERR_MEMORY;
+    enum evm_read settled = evm_journal_settle(j);
+    EVM_CHECK(settled == EVM_READ_OK, "finish before evm_journal_settle was done (%d)", settled);
+
+    uint32_t most = j->accounts.used + j->slots.used;
+    if (most > j->order_capacity) {
+        void **grown = evm_realloc(j->order, (size_t)most * 2 * sizeof *grown);
+        if (!grown)
+            return EVM_ERR_MEMORY;
+        j->order = grown;
+        j->order_capacity = most * 2;
+    }
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < j->accounts.used; i++)
+        if (account_at(j, i)->pub.touched)
+            j->order[n++] = account_at(j, i);
+    sort(j->order, n, account_order);
+    enum evm_status st = EVM_OK;
+    for (uint32_t i = 0; i < n && st == EVM_OK; i++)
+        st = put_account(j, j->order[i], j->order + n, out);
+    if (st != EVM_OK)
+        evm_changes_clear(out);
+    return st;
+}
+
+void evm_journal_each_read(const struct evm_journal *j,
+                           void (*visit)(void *self, const struct evm_jaccount *acc,
+                                         const struct evm_jslot *slot),
+                           void *self)
+{
+    for (uint32_t i = 0; i < j->accounts.used; i++)
+        if (account_at(j, i)->pub.loaded)
+            visit(self, &account_at(j, i)->pub, NULL);
+    for (uint32_t i = 0; i < j->slots.used; i++)
+        if (slot_at(j, i)->read)
+            visit(self, &slot_at(j, i)->account->pub, &slot_at(j, i)->pub);
+}
