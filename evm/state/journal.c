@@ -131,7 +131,7 @@ void evm_journal_begin(struct evm_journal *j, const struct evm_rules *rules, str
 {
     j->rules = rules;
     j->view = view;
-    j->clears_empty = rules->fork >= EVM_SPURIOUS_DRAGON;
+    j->clears_empty = rules->state_clearing;
     j->failed = false;
     bool wrapped = ++j->generation == 0;
     if (wrapped)
@@ -261,6 +261,16 @@ static struct account_entry *scratch_account(struct evm_journal *j)
     return &j->scratch_account;
 }
 
+/* Warm from the start by EIP-2929; saves every transaction the marking of some ten addresses. */
+static bool is_precompile(const struct evm_rules *rules, const struct evm_addr *a)
+{
+    static const uint8_t zero[18];
+    if (a->b[0] != 0 || memcmp(a->b, zero, sizeof zero) != 0)
+        return false;
+    unsigned n = (unsigned)a->b[18] << 8 | a->b[19];
+    return (n >= 1 && n <= rules->precompiles) || (n == 0x100 && rules->p256verify);
+}
+
 static struct account_entry *account_add(struct evm_journal *j, const struct evm_addr *addr,
                                          uint32_t hash)
 {
@@ -272,6 +282,7 @@ static struct account_entry *account_add(struct evm_journal *j, const struct evm
         return scratch_account(j);
     memset(a, 0, sizeof *a);
     a->pub.addr = *addr;
+    a->pub.warm = j->rules->access_lists && is_precompile(j->rules, addr);
     a->index = index;
     a->storage_id = j->next_storage_id++;
     table_put(&j->account_table, j->generation, hash, a);

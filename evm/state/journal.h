@@ -74,7 +74,8 @@ enum evm_read evm_journal_account(struct evm_journal *j, const struct evm_addr *
 enum evm_read evm_journal_slot(struct evm_journal *j, struct evm_jaccount *acc,
                                const struct evm_u256 *key, bool load, struct evm_jslot **out);
 
-/* Mark accessed; true if it was cold until now (undone by revert). */
+/* Mark accessed; true if it was cold until now (undone by revert). Precompiles are warm from the
+ * start (EIP-2929), so nobody needs to mark them. */
 bool evm_journal_warm_account(struct evm_journal *j, struct evm_jaccount *acc);
 bool evm_journal_warm_slot(struct evm_journal *j, struct evm_jaccount *acc, struct evm_jslot *slot);
 
