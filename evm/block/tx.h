@@ -62,11 +62,13 @@ void evm_tx_fini(struct evm_tx *tx);
  * bytes, every length as its EIP says. Copies `raw`. Sets hash; recovers no sender. */
 enum evm_status evm_tx_decode(struct evm_tx *out, struct evm_bytes raw, struct evm_err *err);
 
-/* Encodes the fields into tx->raw and sets tx->hash; the transaction must own its storage (or have
- * none). */
+/* Encodes the fields into tx->raw and sets tx->hash. Everything that tx points to, borrowed or its
+ * own, is copied into one new block; afterwards tx owns all it has. EVM_ERR_INPUT, tx unchanged,
+ * for fields that no encoding holds (y_parity above 1). */
 enum evm_status evm_tx_encode(struct evm_tx *tx, struct evm_err *err);
 
-/* The hash that is signed. */
+/* The hash that is signed. Needs tx->raw (decoded or encoded before; the signature in it does not
+ * matter). */
 void evm_tx_signing_hash(const struct evm_tx *tx, struct evm_hash *out);
 
 /* Signs with a 32-byte secret key (RFC 6979 nonces: deterministic), sets sender, raw and hash. */
@@ -76,6 +78,12 @@ enum evm_status evm_tx_sign(struct evm_tx *tx, const uint8_t secret[32], struct 
  * on, as the flag says. EVM_ERR_INPUT for a signature that recovers to nothing. About 25 us; safe
  * from any thread. */
 enum evm_status evm_tx_recover(struct evm_tx *tx, bool require_low_s, struct evm_err *err);
+
+/* Recovers the authority of one EIP-7702 authorization into authority and authority_valid. */
+void evm_authorization_recover(struct evm_authorization *a);
+
+/* Signs chain_id, addr and nonce; sets the signature and the authority. False for a bad key. */
+bool evm_authorization_sign(struct evm_authorization *a, const uint8_t secret[32]);
 
 /* The address of a secret key; false if the key is 0 or not below the group order. */
 bool evm_address_of_secret(const uint8_t secret[32], struct evm_addr *out);
