@@ -1,6 +1,6 @@
 #include "evm/core/buf.h"
 
-#include <stdlib.h>
+#include "evm/core/alloc.h"
 
 uint8_t *evm_buf_extend(struct evm_buf *b, size_t n)
 {
@@ -13,7 +13,7 @@ uint8_t *evm_buf_extend(struct evm_buf *b, size_t n)
         size_t capacity = b->capacity ? b->capacity : 64;
         while (capacity < need)
             capacity *= 2;
-        uint8_t *data = realloc(b->data, capacity);
+        uint8_t *data = evm_realloc(b->data, capacity);
         if (!data) {
             b->failed = true;
             return NULL;

@@ -36,6 +36,18 @@ const struct evm_code *evm_codes_add(struct evm_codes *codes, struct evm_bytes b
 /* The code of no bytes, without a store. */
 const struct evm_code *evm_code_empty(void);
 
+/* Words of 64 bits a jumpdest bitmap of `size` bytes of code takes: one bit more than there are
+ * bytes. */
+static inline size_t evm_jumpdest_words(size_t size)
+{
+    return size / 64 + 1;
+}
+
+/* Sets the bits of the jumpdests; `bitmap` holds evm_jumpdest_words(code.size) zeroed words.
+ * O(size).
+ */
+void evm_jumpdest_scan(uint64_t *bitmap, struct evm_bytes code);
+
 /* keccak256(""), keccak256(rlp("")). */
 extern const struct evm_hash evm_empty_code_hash, evm_empty_trie_root;
 

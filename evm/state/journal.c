@@ -152,6 +152,11 @@ bool evm_journal_failed(const struct evm_journal *j)
     return j->failed;
 }
 
+struct evm_codes *evm_journal_codes(const struct evm_journal *j)
+{
+    return j->codes;
+}
+
 /* ---- undo ------------------------------------------------------------------------------------ */
 
 static struct undo *undo_push_slow(struct evm_journal *j)

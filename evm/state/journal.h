@@ -65,6 +65,8 @@ void evm_journal_destroy(struct evm_journal *j);
 /* Starts a transaction over *view (copied); forgets everything from the one before. */
 void evm_journal_begin(struct evm_journal *j, const struct evm_rules *rules, struct evm_view view);
 bool evm_journal_failed(const struct evm_journal *j);
+/* The store given to create: where newly deployed code goes. */
+struct evm_codes *evm_journal_codes(const struct evm_journal *j);
 
 /* The entry of an account, made if absent, with at least `need` loaded. need = 0 never waits. O(1).
  */
