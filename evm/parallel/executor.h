@@ -35,15 +35,26 @@ struct evm_block_input {
     const struct evm_state *pre; /* sealed or not; only read */
     const struct evm_block_hashes *hashes;
     enum evm_invalid_policy invalid_policy;
+
+    /* NULL, or called by the ladder for each transaction that took effect, in order, one call at a
+     * time, from any worker: what it alone changed, its fee included. For intermediate state roots
+     * (receipts before Byzantium) and traces. Anything but EVM_OK ends the execution with that
+     * error. */
+    enum evm_status (*committed)(void *self, uint32_t tx_index, const struct evm_changes *changes);
+    void *committed_self;
 };
 
-/* ---- how
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- how ------------------------------------------------------------------------------------- */
 
 enum evm_driver { EVM_DRIVER_THREADS, EVM_DRIVER_VIRTUAL };
 
 struct evm_executor_ops; /* evm/parallel/scheduler.h; evm_executor_find gives one by name */
+
+/* Memory that stays between blocks: transaction runs, multi-version memory, tables. Any number of
+ * evm_execute calls may use one pool at once; each takes a set of its own and gives it back. */
+struct evm_exec_pool;
+struct evm_exec_pool *evm_exec_pool_create(void);       /* NULL when memory is out */
+void evm_exec_pool_destroy(struct evm_exec_pool *pool); /* nobody may be using it; accepts NULL */
 
 struct evm_exec_config {
     const struct evm_executor_ops *executor;
@@ -52,6 +63,7 @@ struct evm_exec_config {
     uint64_t seed;                     /* virtual driver: breaks ties between cores */
     const struct evm_profile *profile; /* virtual driver: what things cost */
     bool keep_schedule;                /* fill result->slices */
+    struct evm_exec_pool *pool;        /* NULL: memory is taken and given back by the call */
 };
 
 /* ---- what came out ---- */
@@ -87,13 +99,18 @@ struct evm_block_result {
     int64_t makespan_ns;      /* virtual driver: simulated; threads driver: measured */
     int64_t busy_ns;          /* sum over cores */
     int64_t serial_ns;        /* virtual driver: the same work on one core without aborts */
-    int64_t critical_path_ns; /* virtual driver: longest chain of conflicting transactions */
+    int64_t critical_path_ns; /* virtual driver: longest chain of transactions of which each reads
+                                 what the one before wrote, in the final read and write sets: no
+                                 executor on any number of cores is faster */
+    int64_t ladder_ns;        /* virtual driver: the commit ladder's share, which is serial */
     uint64_t executions, aborts, validations, wasted_gas;
 };
 
 /* Executes. *out is initialised by the call and owned by the caller (evm_block_result_fini, also
- * after an error). Errors: EVM_ERR_MEMORY, EVM_ERR_INPUT for impossible settings; an invalid block
- * is not an error. */
+ * after an error). Errors: EVM_ERR_MEMORY, EVM_ERR_INPUT for impossible settings, what `committed`
+ * returned; an invalid block is not an error: it has no changes, receipts, gas or fees.
+ * Re-entrant: several blocks may execute at once on different host threads. The threads driver
+ * starts up to `cores` OpenMP threads (inside a parallel region OpenMP gives it one). */
 enum evm_status evm_execute(const struct evm_exec_config *config, const struct evm_block_input *in,
                             struct evm_block_result *out, struct evm_err *err);
 void evm_block_result_fini(struct evm_block_result *r);

@@ -1,0 +1,147 @@
+/* evm/parallel/mvmemory.h - the multi-version memory: what each transaction of a block wrote, and
+ * what a transaction may therefore read.
+ *
+ * In front of the state before the block. Each location holds one version per transaction that
+ * wrote it; transaction i reads the highest version below i. Locations are the fields of accounts
+ * and the slots, told apart by their full keys, so two transactions that touch different fields of
+ * one account do not conflict:
+ *     BALANCE, NONCE, CODE, EXISTS  of an account
+ *     WIPE    every slot below this version is gone (creation over old storage, self-destruction);
+ *             each slot read depends on it too, absence included
+ *     STORED  whether the account has any slot set (EIP-7610)
+ *     SLOT    one slot
+ * The values of one account that is kept apart (the beneficiary: its BALANCE and EXISTS) are not
+ * here but on the commit ladder.
+ *
+ * A version carries the incarnation that wrote it, and is an estimate after that incarnation was
+ * found invalid: a reader then waits for the transaction instead of guessing.
+ *
+ * Change stamps: every publication that can change what others read gets the next number of one
+ * counter. What was read or validated under stamp s is still good against every transaction whose
+ * last change is not above s; the ladder uses that to skip re-validation.
+ *
+ * Threads: with begin(threaded = true) all functions but begin, collect and destroy may be called
+ * at once, each transaction's own data (its writes, its log) by one thread at a time. Locks are
+ * per location or table shard, a few instructions long, never two at once. */
+#ifndef EVM_PARALLEL_MVMEMORY_H
+#define EVM_PARALLEL_MVMEMORY_H
+
+#include "evm/core/error.h"
+#include "evm/state/changes.h"
+#include "evm/state/view.h"
+
+enum evm_mv_kind {
+    EVM_MV_BALANCE,
+    EVM_MV_NONCE,
+    EVM_MV_CODE,
+    EVM_MV_EXISTS,
+    EVM_MV_WIPE,
+    EVM_MV_STORED,
+    EVM_MV_SLOT,
+    EVM_MV_FIELDS = EVM_MV_SLOT, /* kinds an account holds itself */
+};
+
+struct evm_mv;
+
+/* What an access did, for the cost table. Added to, never cleared. */
+struct evm_mv_cost {
+    uint32_t lookups;   /* locations looked up */
+    uint32_t accounts;  /* accounts read from the state before the block */
+    uint32_t slots;     /* slots likewise */
+    uint32_t contended; /* looked up where another core wrote last */
+};
+
+/* The reads of one incarnation: location, version and value. Owned by the caller, zeroed at first;
+ * fini gives the memory back, clear keeps it. */
+struct evm_mv_read;
+struct evm_mv_log {
+    struct evm_mv_read *reads;
+    uint32_t count, capacity;
+};
+void evm_mv_log_clear(struct evm_mv_log *log);
+void evm_mv_log_fini(struct evm_mv_log *log);
+/* Calls visit with the transaction that wrote what read k saw (EVM_NO_TX: nobody in this block), in
+ * the order of reading. */
+void evm_mv_log_writers(const struct evm_mv_log *log, void (*visit)(void *self, uint32_t tx),
+                        void *self);
+
+struct evm_mv *evm_mv_create(void); /* NULL when memory is out */
+void evm_mv_destroy(struct evm_mv *mv);
+
+/* Starts a block of tx_count transactions over `base`, which never answers PENDING and stays
+ * readable, from all threads at once, until the next begin. *apart is copied; NULL: no account is
+ * kept apart. Keeps the memory of the block before. */
+enum evm_status evm_mv_begin(struct evm_mv *mv, struct evm_view base, uint32_t tx_count,
+                             const struct evm_addr *apart, bool threaded);
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+enum evm_mv_answer {
+    EVM_MV_OK,
+    EVM_MV_WAIT,      /* *blocker's version is an estimate; nothing was logged */
+    EVM_MV_NO_MEMORY, /* nothing was logged */
+};
+
+/* What transaction tx sees; log may be NULL (then nothing is recorded). Of the account kept apart
+ * the balance and the existence are those before the block, and not logged. core is who asks
+ * (contention), cost is added to. O(log versions). */
+enum evm_mv_answer evm_mv_account(struct evm_mv *mv, uint32_t tx, const struct evm_addr *addr,
+                                  unsigned need, struct evm_account *out, struct evm_mv_log *log,
+                                  uint32_t *blocker, uint32_t core, struct evm_mv_cost *cost);
+enum evm_mv_answer evm_mv_slot(struct evm_mv *mv, uint32_t tx, const struct evm_addr *addr,
+                               const struct evm_u256 *key, struct evm_u256 *out,
+                               struct evm_mv_log *log, uint32_t *blocker, uint32_t core,
+                               struct evm_mv_cost *cost);
+
+/* Would every read of the log give the same value now? An estimate of the very version that was
+ * read counts as the same: whoever replaces it by another value says `changed`. Versions are
+ * brought up to date where only they differ. *culprit: who wrote the first value that differs. */
+bool evm_mv_validate(struct evm_mv *mv, uint32_t tx, struct evm_mv_log *log, uint32_t *culprit,
+                     uint32_t core, struct evm_mv_cost *cost);
+
+/* The number of changes so far. */
+uint64_t evm_mv_stamp(const struct evm_mv *mv);
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+struct evm_mv_published {
+    bool changed;    /* somebody may have read something else before */
+    uint32_t writes; /* locations now held by tx */
+    uint64_t stamp;  /* of the change; as before if nothing changed */
+};
+
+/* Replaces all versions of tx by *changes under the given incarnation. On EVM_ERR_MEMORY what is
+ * visible is undefined and the block must be given up. */
+enum evm_status evm_mv_publish(struct evm_mv *mv, uint32_t tx, uint32_t incarnation,
+                               const struct evm_changes *changes, uint32_t core,
+                               struct evm_mv_published *out);
+
+/* Turns the versions of that incarnation of tx into estimates; those of any other stay. */
+void evm_mv_estimate(struct evm_mv *mv, uint32_t tx, uint32_t incarnation);
+
+/* Before the first execution: says that tx is expected to write there, as an estimate that its
+ * publication replaces or removes. */
+enum evm_status evm_mv_expect(struct evm_mv *mv, uint32_t tx, enum evm_mv_kind kind,
+                              const struct evm_addr *addr, const struct evm_u256 *key);
+
+/* Everything below `boundary` is committed: versions that nobody can read any more may go. */
+void evm_mv_settle(struct evm_mv *mv, uint32_t boundary);
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+/* The account kept apart as the ladder left it. */
+struct evm_mv_apart {
+    bool exists;
+    struct evm_u256 balance;
+};
+
+/* The difference between the newest versions and the state before the block, in the order and with
+ * the bits that evm_changes asks for. apart is NULL if there was none. Needs that nobody reads or
+ * writes meanwhile and that no estimate is left. */
+enum evm_status evm_mv_collect(struct evm_mv *mv, const struct evm_mv_apart *apart,
+                               struct evm_changes *out);
+
+/* Accounts and slots looked up in the state before the block, so far. */
+void evm_mv_touched(const struct evm_mv *mv, uint64_t *accounts, uint64_t *slots);
+
+#endif
