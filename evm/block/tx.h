@@ -6,6 +6,8 @@
 #include "evm/core/error.h"
 #include "evm/core/types.h"
 
+#define EVM_GAS_PER_BLOB ((uint64_t)131072) /* EIP-4844 */
+
 enum evm_tx_type {
     EVM_TX_LEGACY,
     EVM_TX_ACCESS_LIST,

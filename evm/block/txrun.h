@@ -55,6 +55,10 @@ struct evm_tx_outcome {
     uint64_t gas_refunded;
     uint64_t blob_gas_used;
     struct evm_u256 fee;        /* to the beneficiary */
+    bool pays_beneficiary;      /* the fee, even of 0, touches the beneficiary (before EIP-161 that
+                                   makes the account); false for an invalid transaction, or if the
+                                   beneficiary self-destructed in this one: then the fee would have
+                                   vanished with it and counts as burnt */
     struct evm_u256 burnt;      /* base fee and blob fee */
     struct evm_addr created;    /* if is_create and success */
     struct evm_bytes output;    /* valid until the next begin() */
