@@ -560,23 +560,3 @@ bool evm_address_of_secret(const uint8_t secret[32], struct evm_addr *out)
     address_of_key(key, out);
     return true;
 }
-
-void evm_create_address(const struct evm_addr *sender, uint64_t nonce, struct evm_addr *out)
-{
-    uint8_t bytes[32], number[8]; /* 1 + 21 + at most 9 */
-    size_t zeros = 0, size = 1;
-    struct evm_hash h;
-    bytes[size++] = 0x80 + 20;
-    memcpy(bytes + size, sender->b, 20);
-    size += 20;
-    evm_store_be64(number, nonce);
-    while (zeros < 8 && number[zeros] == 0)
-        zeros++;
-    if (zeros != 7 || number[7] > TYPED_MAX)
-        bytes[size++] = (uint8_t)(0x80 + 8 - zeros);
-    memcpy(bytes + size, number + zeros, 8 - zeros);
-    size += 8 - zeros;
-    bytes[0] = (uint8_t)(0xc0 + size - 1);
-    evm_keccak256(&h, (struct evm_bytes){bytes, size});
-    memcpy(out->b, h.b + 12, sizeof out->b);
-}

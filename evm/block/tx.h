@@ -3,6 +3,7 @@
 #ifndef EVM_BLOCK_TX_H
 #define EVM_BLOCK_TX_H
 
+#include "evm/core/address.h"
 #include "evm/core/error.h"
 #include "evm/core/types.h"
 
@@ -89,8 +90,5 @@ bool evm_authorization_sign(struct evm_authorization *a, const uint8_t secret[32
 
 /* The address of a secret key; false if the key is 0 or not below the group order. */
 bool evm_address_of_secret(const uint8_t secret[32], struct evm_addr *out);
-
-/* keccak256(rlp([sender, nonce]))[12:]. */
-void evm_create_address(const struct evm_addr *sender, uint64_t nonce, struct evm_addr *out);
 
 #endif

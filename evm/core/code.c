@@ -45,6 +45,32 @@ void evm_jumpdest_scan(uint64_t *bitmap, struct evm_bytes code)
     }
 }
 
+/* Header, bitmap and padded bytes in one block. */
+struct evm_code *evm_code_make(const struct evm_hash *hash, struct evm_bytes bytes)
+{
+    size_t words = evm_jumpdest_words(bytes.size);
+    size_t head = sizeof(struct evm_code) + words * sizeof(uint64_t);
+    if (bytes.size > SIZE_MAX / 2)
+        return NULL;
+    struct evm_code *c = evm_calloc(1, head + bytes.size + CODE_PADDING);
+    if (!c)
+        return NULL;
+    uint64_t *bitmap = (uint64_t *)(void *)(c + 1);
+    uint8_t *copy = (uint8_t *)c + head;
+    if (bytes.size)
+        memcpy(copy, bytes.data, bytes.size);
+    evm_jumpdest_scan(bitmap, bytes);
+    if (hash)
+        c->hash = *hash;
+    c->bytes = copy;
+    c->size = bytes.size;
+    c->jumpdests = bitmap;
+    c->is_delegation = bytes.size == 23 && copy[0] == 0xef && copy[1] == 0x01 && copy[2] == 0x00;
+    if (c->is_delegation)
+        memcpy(c->delegate.b, copy + 3, sizeof c->delegate.b);
+    return c;
+}
+
 /* ---- the store: an open-addressing table that readers walk without a lock ---------------------
  */
 
@@ -119,30 +145,6 @@ const struct evm_code *evm_codes_find(const struct evm_codes *codes, const struc
     return atomic_load_explicit(&s->at[probe(s, hash)], memory_order_acquire);
 }
 
-/* Header, bitmap and padded bytes in one block. */
-static struct evm_code *code_make(const struct evm_hash *hash, struct evm_bytes bytes)
-{
-    size_t words = evm_jumpdest_words(bytes.size);
-    size_t head = sizeof(struct evm_code) + words * sizeof(uint64_t);
-    if (bytes.size > SIZE_MAX / 2)
-        return NULL;
-    struct evm_code *c = evm_calloc(1, head + bytes.size + CODE_PADDING);
-    if (!c)
-        return NULL;
-    uint64_t *bitmap = (uint64_t *)(void *)(c + 1);
-    uint8_t *copy = (uint8_t *)c + head;
-    memcpy(copy, bytes.data, bytes.size);
-    evm_jumpdest_scan(bitmap, bytes);
-    c->hash = *hash;
-    c->bytes = copy;
-    c->size = bytes.size;
-    c->jumpdests = bitmap;
-    c->is_delegation = bytes.size == 23 && copy[0] == 0xef && copy[1] == 0x01 && copy[2] == 0x00;
-    if (c->is_delegation)
-        memcpy(c->delegate.b, copy + 3, sizeof c->delegate.b);
-    return c;
-}
-
 /* Under the lock: the table with room for one more, or NULL when memory is out. */
 static struct slots *slots_reserve(struct evm_codes *codes)
 {
@@ -171,7 +173,7 @@ const struct evm_code *evm_codes_add(struct evm_codes *codes, struct evm_bytes b
     const struct evm_code *found = evm_codes_find(codes, &hash);
     if (found)
         return found;
-    struct evm_code *made = code_make(&hash, bytes);
+    struct evm_code *made = evm_code_make(&hash, bytes);
     if (!made)
         return NULL;
     pthread_mutex_lock(&codes->lock);

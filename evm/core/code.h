@@ -36,6 +36,10 @@ const struct evm_code *evm_codes_add(struct evm_codes *codes, struct evm_bytes b
 /* The code of no bytes, without a store. */
 const struct evm_code *evm_code_empty(void);
 
+/* A code outside any store (initcode), in one block to be given back with free(). Copies the bytes
+ * and analyses them; hash may be NULL. NULL when memory is out. */
+struct evm_code *evm_code_make(const struct evm_hash *hash, struct evm_bytes bytes);
+
 /* Words of 64 bits a jumpdest bitmap of `size` bytes of code takes: one bit more than there are
  * bytes. */
 static inline size_t evm_jumpdest_words(size_t size)
