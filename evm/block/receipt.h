@@ -5,6 +5,7 @@
 
 #include "evm/block/tx.h"
 #include "evm/block/txrun.h"
+#include "evm/core/buf.h"
 #include "evm/core/error.h"
 
 struct evm_bloom {
@@ -34,6 +35,10 @@ void evm_receipt_fini(struct evm_receipt *r);
 
 void evm_bloom_add(struct evm_bloom *bloom, const uint8_t *data, size_t size);
 void evm_bloom_or(struct evm_bloom *into, const struct evm_bloom *from);
+
+/* Appends the EIP-2718 encoding (type byte and all); the list of logs alone. */
+void evm_receipt_encode(struct evm_buf *b, const struct evm_receipt *r);
+void evm_logs_encode(struct evm_buf *b, const struct evm_log *logs, uint32_t count);
 
 /* Root of the trie of encoded receipts, keyed by rlp(index). */
 enum evm_status evm_receipts_root(const struct evm_receipt *receipts, size_t count,

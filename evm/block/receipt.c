@@ -1,0 +1,148 @@
+#include "evm/block/receipt.h"
+
+#include <stdlib.h>
+
+#include "evm/block/listroot.h"
+#include "evm/core/keccak.h"
+#include "evm/core/rlp.h"
+#include "evm/core/u256.h"
+
+void evm_bloom_add(struct evm_bloom *bloom, const uint8_t *data, size_t size)
+{
+    /* Three bits of 2048, each picked by the low 11 bits of a pair of bytes of the hash; bit 0 is
+     * the last of the last byte. */
+    struct evm_hash h;
+    evm_keccak256(&h, (struct evm_bytes){data, size});
+    for (int i = 0; i < 6; i += 2) {
+        unsigned bit = ((unsigned)h.b[i] << 8 | h.b[i + 1]) & 2047;
+        bloom->b[255 - bit / 8] |= (uint8_t)(1u << (bit % 8));
+    }
+}
+
+void evm_bloom_or(struct evm_bloom *into, const struct evm_bloom *from)
+{
+    for (size_t i = 0; i < sizeof into->b; i++)
+        into->b[i] |= from->b[i];
+}
+
+static void add_log(struct evm_bloom *bloom, const struct evm_log *log)
+{
+    evm_bloom_add(bloom, log->addr.b, sizeof log->addr.b);
+    for (uint32_t i = 0; i < log->topic_count; i++)
+        evm_bloom_add(bloom, log->topics[i].b, sizeof log->topics[i].b);
+}
+
+static enum evm_status copy_logs(struct evm_receipt *out, const struct evm_log *logs,
+                                 uint32_t count)
+{
+    size_t data = 0;
+    if (count == 0)
+        return EVM_OK;
+    for (uint32_t i = 0; i < count; i++)
+        data += logs[i].data.size;
+    out->storage = malloc(count * sizeof *logs + data);
+    if (!out->storage)
+        return EVM_ERR_MEMORY;
+    out->logs = out->storage;
+    out->log_count = count;
+    uint8_t *at = (uint8_t *)(out->logs + count);
+    for (uint32_t i = 0; i < count; i++) {
+        out->logs[i] = logs[i];
+        out->logs[i].data.data = at;
+        if (logs[i].data.size > 0)
+            memcpy(at, logs[i].data.data, logs[i].data.size);
+        at += logs[i].data.size;
+        add_log(&out->bloom, &logs[i]);
+    }
+    return EVM_OK;
+}
+
+enum evm_status evm_receipt_make(struct evm_receipt *out, uint32_t tx_index,
+                                 const struct evm_tx *tx, const struct evm_tx_outcome *outcome,
+                                 uint64_t gas_before)
+{
+    *out = (struct evm_receipt){.tx_index = tx_index,
+                                .type = tx->type,
+                                .success = outcome->success,
+                                .gas_used = outcome->gas_used,
+                                .cumulative_gas = gas_before + outcome->gas_used,
+                                .created = outcome->created};
+    return copy_logs(out, outcome->logs, outcome->log_count);
+}
+
+void evm_receipt_fini(struct evm_receipt *r)
+{
+    free(r->storage);
+    *r = (struct evm_receipt){0};
+}
+
+/* ---- encoding -------------------------------------------------------------------------------- */
+
+void evm_logs_encode(struct evm_buf *b, const struct evm_log *logs, uint32_t count)
+{
+    size_t list = evm_rlp_open(b);
+    for (uint32_t i = 0; i < count; i++) {
+        size_t log = evm_rlp_open(b);
+        evm_rlp_put_addr(b, &logs[i].addr);
+        size_t topics = evm_rlp_open(b);
+        for (uint32_t t = 0; t < logs[i].topic_count; t++)
+            evm_rlp_put_hash(b, &logs[i].topics[t]);
+        evm_rlp_close(b, topics);
+        evm_rlp_put_string(b, logs[i].data);
+        evm_rlp_close(b, log);
+    }
+    evm_rlp_close(b, list);
+}
+
+void evm_receipt_encode(struct evm_buf *b, const struct evm_receipt *r)
+{
+    if (r->type != EVM_TX_LEGACY) {
+        uint8_t type = (uint8_t)r->type;
+        evm_buf_append(b, (struct evm_bytes){&type, 1});
+    }
+    size_t list = evm_rlp_open(b);
+    if (r->has_state_root)
+        evm_rlp_put_hash(b, &r->state_root);
+    else
+        evm_rlp_put_u64(b, r->success);
+    evm_rlp_put_u64(b, r->cumulative_gas);
+    evm_rlp_put_string(b, (struct evm_bytes){r->bloom.b, sizeof r->bloom.b});
+    evm_logs_encode(b, r->logs, r->log_count);
+    evm_rlp_close(b, list);
+}
+
+enum evm_status evm_receipts_root(const struct evm_receipt *receipts, size_t count,
+                                  struct evm_hash *out)
+{
+    struct evm_buf b = {0};
+    enum evm_status status = EVM_ERR_MEMORY;
+    struct evm_bytes *items = calloc(count ? count : 1, sizeof *items);
+    if (!items)
+        return EVM_ERR_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        size_t start = b.size;
+        evm_receipt_encode(&b, &receipts[i]);
+        items[i].size = b.size - start;
+    }
+    if (!b.failed) {
+        for (size_t i = 0, at = 0; i < count; at += items[i++].size)
+            items[i].data = b.data + at; /* the buffer moves no more */
+        status = evm_list_root(items, count, out);
+    }
+    evm_buf_fini(&b);
+    free(items);
+    return status;
+}
+
+enum evm_status evm_transactions_root(const struct evm_tx *const *txs, size_t count,
+                                      struct evm_hash *out)
+{
+    struct evm_bytes *items = calloc(count ? count : 1, sizeof *items);
+    if (!items)
+        return EVM_ERR_MEMORY;
+    for (size_t i = 0; i < count; i++)
+        items[i] = txs[i]->raw;
+    enum evm_status status = evm_list_root(items, count, out);
+    free(items);
+    return status;
+}
