@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "evm/block/listroot.h"
+#include "evm/core/alloc.h"
 #include "evm/core/keccak.h"
 #include "evm/core/rlp.h"
 #include "evm/core/u256.h"
@@ -113,7 +114,7 @@ enum evm_status evm_withdrawals_root(const struct evm_withdrawal *w, size_t coun
 {
     struct evm_buf b = {0};
     enum evm_status status = EVM_ERR_MEMORY;
-    struct evm_bytes *items = calloc(count ? count : 1, sizeof *items);
+    struct evm_bytes *items = evm_calloc(count ? count : 1, sizeof *items);
     for (size_t i = 0; items && i < count; i++) {
         size_t start = b.size;
         put_withdrawal(&b, &w[i]);

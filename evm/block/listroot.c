@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "evm/core/alloc.h"
 #include "evm/core/code.h"
 #include "evm/core/keccak.h"
 #include "evm/core/rlp.h"
@@ -128,7 +129,7 @@ enum evm_status evm_list_root(const struct evm_bytes *items, size_t count, struc
         *out = evm_empty_trie_root;
         return EVM_OK;
     }
-    struct entry *entries = calloc(count, sizeof *entries);
+    struct entry *entries = evm_calloc(count, sizeof *entries);
     struct evm_buf b = {0};
     if (!entries)
         return EVM_ERR_MEMORY;

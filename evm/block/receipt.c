@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "evm/block/listroot.h"
+#include "evm/core/alloc.h"
 #include "evm/core/keccak.h"
 #include "evm/core/rlp.h"
 #include "evm/core/u256.h"
@@ -40,7 +41,7 @@ static enum evm_status copy_logs(struct evm_receipt *out, const struct evm_log *
         return EVM_OK;
     for (uint32_t i = 0; i < count; i++)
         data += logs[i].data.size;
-    out->storage = malloc(count * sizeof *logs + data);
+    out->storage = evm_malloc(count * sizeof *logs + data);
     if (!out->storage)
         return EVM_ERR_MEMORY;
     out->logs = out->storage;
@@ -116,7 +117,7 @@ enum evm_status evm_receipts_root(const struct evm_receipt *receipts, size_t cou
 {
     struct evm_buf b = {0};
     enum evm_status status = EVM_ERR_MEMORY;
-    struct evm_bytes *items = calloc(count ? count : 1, sizeof *items);
+    struct evm_bytes *items = evm_calloc(count ? count : 1, sizeof *items);
     if (!items)
         return EVM_ERR_MEMORY;
     for (size_t i = 0; i < count; i++) {
@@ -137,7 +138,7 @@ enum evm_status evm_receipts_root(const struct evm_receipt *receipts, size_t cou
 enum evm_status evm_transactions_root(const struct evm_tx *const *txs, size_t count,
                                       struct evm_hash *out)
 {
-    struct evm_bytes *items = calloc(count ? count : 1, sizeof *items);
+    struct evm_bytes *items = evm_calloc(count ? count : 1, sizeof *items);
     if (!items)
         return EVM_ERR_MEMORY;
     for (size_t i = 0; i < count; i++)

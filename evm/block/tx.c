@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "evm/core/alloc.h"
 #include "evm/core/keccak.h"
 #include "evm/core/rlp.h"
 #include "evm/core/sig.h"
@@ -247,7 +248,7 @@ enum evm_status evm_tx_decode(struct evm_tx *out, struct evm_bytes raw, struct e
                    p.key_count * sizeof(struct evm_u256) +
                    p.authorization_count * sizeof(struct evm_authorization) +
                    p.blob_count * sizeof(struct evm_hash);
-    uint8_t *block = malloc(fixed + raw.size);
+    uint8_t *block = evm_malloc(fixed + raw.size);
     if (!block)
         return evm_fail(err, EVM_ERR_MEMORY, "transaction: out of memory");
     tx.storage = block;

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "evm/core/alloc.h"
 #include "evm/core/u256.h"
 
 /* Where a run stands. A state that reads may be entered several times: until its reads are
@@ -416,7 +417,7 @@ static enum evm_step leave(struct evm_txrun *run)
 
 struct evm_txrun *evm_txrun_create(struct evm_codes *codes)
 {
-    struct evm_txrun *run = calloc(1, sizeof *run);
+    struct evm_txrun *run = evm_calloc(1, sizeof *run);
     if (!run)
         return NULL;
     run->codes = codes;

@@ -1,9 +1,9 @@
 #include "evm/io/json.h"
 
 #include <jansson.h>
-#include <stdlib.h>
 
-__extension__ typedef unsigned __int128 u128;
+#include "evm/core/alloc.h"
+#include "evm/core/u256.h"
 
 struct chunk {
     struct chunk *next;
@@ -18,7 +18,7 @@ struct evm_json {
 enum evm_status evm_json_parse(struct evm_json **out, const char *text, size_t size,
                                const char *name, struct evm_err *err)
 {
-    struct evm_json *doc = calloc(1, sizeof *doc);
+    struct evm_json *doc = evm_calloc(1, sizeof *doc);
     *out = NULL;
     if (!doc)
         return evm_fail(err, EVM_ERR_MEMORY, "%s: out of memory", name);
@@ -111,31 +111,10 @@ static const char *skip_prefix(const char *text)
     return text[0] == '0' && (text[1] == 'x' || text[1] == 'X') ? text + 2 : text;
 }
 
-/* *out = *out * base + d, false on overflow. */
-static bool push_digit(struct evm_u256 *out, unsigned base, unsigned d)
-{
-    u128 carry = d;
-    for (int i = 0; i < 4; i++) {
-        carry += (u128)out->w[i] * base;
-        out->w[i] = (uint64_t)carry;
-        carry >>= 64;
-    }
-    return carry == 0;
-}
-
 bool evm_hex_u256(const char *text, struct evm_u256 *out)
 {
-    const char *digits = skip_prefix(text);
-    unsigned base = digits == text ? 10 : 16;
     *out = (struct evm_u256){{0}};
-    if (digits == text && !*text)
-        return false;
-    for (; *digits; digits++) {
-        int d = digit(*digits);
-        if (d < 0 || (unsigned)d >= base || !push_digit(out, base, (unsigned)d))
-            return false;
-    }
-    return true;
+    return !*skip_prefix(text) ? text[0] == '0' : evm_u256_parse(out, text);
 }
 
 bool evm_hex_fixed(const char *text, uint8_t *out, size_t size)
@@ -195,7 +174,7 @@ bool evm_json_bytes(struct evm_json *doc, struct evm_jval v, struct evm_bytes *o
     if (!text)
         return false;
     size_t size = strlen(skip_prefix(text)) / 2;
-    struct chunk *chunk = malloc(sizeof *chunk + size);
+    struct chunk *chunk = evm_malloc(sizeof *chunk + size);
     if (!chunk)
         return false;
     chunk->next = doc->chunks;
