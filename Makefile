@@ -40,10 +40,11 @@ MODELS_SRC   := $(wildcard models/*/*.c)
 ANALYSIS_SRC := $(wildcard analysis/*.c)
 CLI_SRC      := $(wildcard sim/cli/*.c)
 UNIT_SRC     := $(wildcard tests/unit/test_*.c tests/property/test_*.c)
+TOOLS_SRC    := $(wildcard tests/tools/*.c) # programs that test scripts run
 
 obj       = $(patsubst %.c,$(B)/%.o,$(1))
 ARCHIVES := $(B)/libmodels.a $(B)/libanalysis.a $(B)/libsim.a $(B)/libevm.a
-UNIT_BIN := $(patsubst %.c,$(B)/%,$(UNIT_SRC))
+UNIT_BIN := $(patsubst %.c,$(B)/%,$(UNIT_SRC) $(TOOLS_SRC))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
