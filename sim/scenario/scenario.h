@@ -61,7 +61,7 @@ const char *scenario_resolved(const struct scenario *s);
 typedef void (*scenario_visit)(void *user, const char *path, const struct field *row,
                                const char *text, double number);
 void scenario_each(const struct scenario *s, scenario_visit visit, void *user);
-const char *field_unit(const struct field *row); /* "s", "bit/s", "B", "gas", "wei", "1/s", "" */
+const char *field_unit(const struct field *row); /* "ns", "bit/s", "B", "gas", "wei", "1/s", "" */
 
 /* For what only a model's set-up can find out: "file:line:column: path: text", into err. path as
  * in --set; the nearest part of it that stands in a file gives the place. Returns ERR_INPUT. */

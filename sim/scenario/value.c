@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/scenario/text.h"
+#include "sim/base/nearest.h"
 
 static const struct value_unit none[] = {{"", 1, 1}};
 static const struct value_unit counts[] = {{"", 1, 1}, {"k", 1000, 1}, {"M", 1000000, 1}};
@@ -17,13 +17,18 @@ static const struct value_unit times[] = {{"ns", 1, 1},
                                           {"min", 60000000000, 1},
                                           {"h", 3600000000000, 1},
                                           {"d", 86400000000000, 1}};
-static const struct value_unit rates[] = {{"/s", 1, 1},       {"k/s", 1000, 1}, {"M/s", 1000000, 1},
-                                          {"/min", 1, 60},    {"/h", 1, 3600},  {"/d", 1, 86400}};
-static const struct value_unit bandwidths[] = {
-    {"bit/s", 1, 1},           {"kbit/s", 1000, 1},          {"Mbit/s", 1000000, 1},
-    {"Gbit/s", 1000000000, 1}, {"Tbit/s", 1000000000000, 1}, {"B/s", 8, 1},
-    {"kB/s", 8000, 1},         {"KB/s", 8000, 1},            {"MB/s", 8000000, 1},
-    {"GB/s", 8000000000, 1}};
+static const struct value_unit rates[] = {{"/s", 1, 1},    {"k/s", 1000, 1}, {"M/s", 1000000, 1},
+                                          {"/min", 1, 60}, {"/h", 1, 3600},  {"/d", 1, 86400}};
+static const struct value_unit bandwidths[] = {{"bit/s", 1, 1},
+                                               {"kbit/s", 1000, 1},
+                                               {"Mbit/s", 1000000, 1},
+                                               {"Gbit/s", 1000000000, 1},
+                                               {"Tbit/s", 1000000000000, 1},
+                                               {"B/s", 8, 1},
+                                               {"kB/s", 8000, 1},
+                                               {"KB/s", 8000, 1},
+                                               {"MB/s", 8000000, 1},
+                                               {"GB/s", 8000000000, 1}};
 static const struct value_unit sizes[] = {{"B", 1, 1},
                                           {"KB", 1000, 1},
                                           {"kB", 1000, 1},
@@ -143,7 +148,8 @@ static bool number_read(const char *text, struct number *n)
     if (!any)
         return false;
     const char *e = p + 1;
-    if ((*p == 'e' || *p == 'E') && (is_digit(*e) || ((*e == '-' || *e == '+') && is_digit(e[1])))) {
+    if ((*p == 'e' || *p == 'E') &&
+        (is_digit(*e) || ((*e == '-' || *e == '+') && is_digit(e[1])))) {
         char *end;
         long exponent = strtol(e, &end, 10);
         fits &= exponent > -400 && exponent < 400;
@@ -187,13 +193,15 @@ static enum exact number_exact(const struct number *n, uint64_t factor, struct f
     return EXACT;
 }
 
-static void list_units(const struct value_kind *k, char out[VALUE_WHY])
+enum { UNITS_TEXT = 96 };
+
+static void list_units(const struct value_kind *k, char out[UNITS_TEXT])
 {
     size_t used = 0;
     out[0] = 0;
     for (size_t i = 0; i < k->unit_count; i++)
-        if (k->units[i].suffix[0] && used < VALUE_WHY - 16)
-            used += (size_t)snprintf(out + used, VALUE_WHY - used, "%s%s", used ? ", " : "",
+        if (k->units[i].suffix[0] && used < UNITS_TEXT)
+            used += (size_t)snprintf(out + used, UNITS_TEXT - used, "%s%s", used ? ", " : "",
                                      k->units[i].suffix);
 }
 
@@ -202,13 +210,13 @@ static const char *nearest_unit(const struct value_kind *k, const char *word)
     const char *names[16];
     for (size_t i = 0; i < k->unit_count; i++)
         names[i] = k->units[i].suffix;
-    return text_nearest(word, names, k->unit_count);
+    return nearest_name(word, names, k->unit_count);
 }
 
 static bool fail_unit(const struct value_kind *k, const struct number *n, const char *suffix,
                       char why[VALUE_WHY])
 {
-    char units[VALUE_WHY];
+    char units[UNITS_TEXT];
     list_units(k, units);
     if (!units[0])
         snprintf(why, VALUE_WHY, "`%s%.24s` is not a %s; write a number without a unit, as in %s",
@@ -230,7 +238,7 @@ static bool read_with_unit(const struct value_kind *k, const char *text, struct 
                            const struct value_unit **unit, char why[VALUE_WHY])
 {
     if (!number_read(text, n)) {
-        char units[VALUE_WHY];
+        char units[UNITS_TEXT];
         list_units(k, units);
         snprintf(why, VALUE_WHY, "`%.40s%s` is not a %s; write a number%s%s, as in %s", text,
                  strlen(text) > 40 ? "..." : "", k->name,
