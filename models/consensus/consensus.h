@@ -20,6 +20,7 @@
 
 #include "models/world/types.h"
 #include "sim/base/err.h"
+#include "sim/engine/queue.h"
 #include "sim/engine/random.h"
 #include "sim/scenario/field.h"
 
@@ -30,14 +31,24 @@
 struct validators {
     const node_id *nodes;    /* ascending */
     const uint64_t *weights; /* at least 1 each */
+    const uint64_t *upto;    /* upto[i]: sum of weights[0..i] */
     uint32_t count;
     uint64_t total; /* sum of weights, below 2^62 */
+    bool equal;     /* all weights are 1 */
 };
 
 #define VALIDATOR_NONE UINT32_MAX
 
 /* The validator number of a node, VALIDATOR_NONE if it has none. O(log n). */
 uint32_t validators_index(const struct validators *v, node_id node);
+
+/* Whose turn number `turn` is: each validator `weight` times in any `total` turns that follow one
+ * another, spread evenly; plain round-robin with equal weights. O(log n). */
+uint32_t validators_turn(const struct validators *v, uint64_t turn);
+
+/* Whether a weight is more than two thirds, or more than a third, of the total. */
+bool validators_quorum(const struct validators *v, uint64_t weight);
+bool validators_third(const struct validators *v, uint64_t weight);
 
 /* ---- what a protocol may do ---- */
 
@@ -52,16 +63,14 @@ struct build_request {
 
 struct consensus_env;
 
-typedef uint64_t consensus_timer; /* 0 is none */
-
 /* The world's side; protocols call the inline functions below. */
 struct consensus_host {
     sim_time (*now)(struct consensus_env *env);
     void (*send)(struct consensus_env *env, node_id to, struct message *m);
     void (*broadcast)(struct consensus_env *env, struct message *m);
-    consensus_timer (*timer)(struct consensus_env *env, sim_time delay, uint32_t kind,
-                             uint64_t value);
-    void (*cancel)(struct consensus_env *env, consensus_timer timer);
+    struct sim_timer (*timer)(struct consensus_env *env, sim_time delay, uint32_t kind,
+                              uint64_t value);
+    void (*cancel)(struct consensus_env *env, struct sim_timer *timer);
     void (*build)(struct consensus_env *env, const struct build_request *request);
     void (*check)(struct consensus_env *env, struct block *b, uint64_t tag);
     bool (*has)(struct consensus_env *env, const struct block *b);
@@ -102,14 +111,15 @@ static inline void env_broadcast(struct consensus_env *env, struct message *m)
     env->host->broadcast(env, m);
 }
 
-/* A call of timer(state, kind, value) after `delay` (>= 0). A crash drops a node's timers. */
-static inline consensus_timer env_timer(struct consensus_env *env, sim_time delay, uint32_t kind,
-                                        uint64_t value)
+/* A call of timer(state, kind, value) after `delay` (>= 0); kind below 256, value below 2^48. A
+ * crash drops a node's timers. */
+static inline struct sim_timer env_timer(struct consensus_env *env, sim_time delay, uint32_t kind,
+                                         uint64_t value)
 {
     return env->host->timer(env, delay, kind, value);
 }
-/* No effect on a timer that fired, was cancelled, or is 0. */
-static inline void env_cancel(struct consensus_env *env, consensus_timer timer)
+/* Zeroes *timer. No effect on one that fired, was cancelled, or is zero. */
+static inline void env_cancel(struct consensus_env *env, struct sim_timer *timer)
 {
     env->host->cancel(env, timer);
 }

@@ -47,6 +47,7 @@ struct workload_tx {
     uint8_t secret[32];   /* of the sender */
     struct evm_addr from; /* its address */
     uint32_t sender;      /* the model's own number of the account, given back by observe() */
+    uint32_t recipient;   /* likewise, of who is paid; UINT32_MAX where it makes no sense */
     node_id entry;        /* the node it is given to, or NODE_NONE: one of the layer at random */
     struct evm_tx tx;
     uint8_t input[1024]; /* room for calldata; point tx.input here (or at memory that lasts

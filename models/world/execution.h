@@ -12,6 +12,7 @@
 
 #include "evm/parallel/executor.h"
 #include "models/world/types.h"
+#include "models/world/workers.h"
 #include "sim/base/err.h"
 
 /* One kind of node hardware: nodes of a class take the same time for the same block. */
@@ -48,5 +49,49 @@ struct execution_result {
 
 struct execution_service;
 struct execution;
+
+struct execution_config {
+    const struct evm_rules *rules;
+    struct evm_codes *codes;
+    bool real_root; /* false: state_root is a digest of the block's changes */
+    bool keep_schedule;
+    uint64_t seed;
+    const struct hardware_class *classes; /* at least one; class 0 gives the result */
+    uint32_t class_count;                 /* at most 64 */
+};
+
+/* One a layer. Borrows the workers and the classes. */
+enum err_code execution_service_create(struct execution_service **out, struct workers *workers,
+                                       const struct execution_config *config, struct err *err);
+/* Every execution must have been dropped. Accepts NULL. */
+void execution_service_destroy(struct execution_service *s);
+
+/* The execution that stands for the genesis state (takes over the reference): done from the start,
+ * with the state's root. NULL when memory is out. */
+struct execution *execution_genesis(struct execution_service *s, struct evm_state *state);
+
+/* Starts executing transactions txs over `parent` under env. hashes are copied, txs borrowed until
+ * the execution is done or dropped. NULL when memory is out, or when the parent's state has been
+ * let go. */
+struct execution *execution_start(struct execution_service *s, struct execution *parent,
+                                  const struct evm_block_env *env, struct tx *const *txs,
+                                  uint32_t tx_count, const struct evm_block_hashes *hashes,
+                                  enum evm_invalid_policy policy);
+
+struct execution *execution_ref(struct execution *e);
+/* Accepts NULL. Waits for host threads that still work on it. */
+void execution_unref(struct execution *e);
+
+/* Waits if need be. Borrowed until the last reference goes (slices: until execution_trim). */
+const struct execution_result *execution_wait(struct execution *e);
+const struct execution_timing *execution_wait_timing(struct execution *e, uint32_t class);
+
+/* Lets go of the state version, or of receipts, statistics and slices. Waits first. */
+void execution_drop_state(struct execution *e);
+void execution_trim(struct execution *e);
+
+/* Folds the state of `e` into the base: reads get fast again. All executions of other branches and
+ * of ancestors must have dropped their states. Waits until nothing executes. */
+enum evm_status execution_flatten(struct execution *e);
 
 #endif

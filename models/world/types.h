@@ -33,16 +33,20 @@ enum tx_phase {
 /* One transaction of the run. `evm` is signed and complete before any model sees the struct. */
 struct tx {
     uint32_t refs;
-    uint32_t id;       /* order of emission, from 0 */
-    uint16_t workload; /* entry of the scenario's workload list */
-    layer_id layer;    /* where it is executed */
-    uint8_t phase;     /* enum tx_phase */
-    bool failed;       /* committed, and reverted or skipped */
-    node_id entry;     /* the node that a user gave it to */
-    uint32_t size;     /* bytes on the wire */
-    uint32_t sender;   /* the workload's own number of the sending account, for observe() */
-    sim_time emitted;  /* when a user gave it to the entry node */
-    sim_time included; /* when the block that holds it was created; valid from TX_INCLUDED */
+    uint32_t id;        /* order of emission, from 0 */
+    uint16_t workload;  /* entry of the scenario's workload list */
+    layer_id layer;     /* where it is executed */
+    uint8_t phase;      /* enum tx_phase */
+    bool failed;        /* committed, and reverted or skipped */
+    node_id entry;      /* the node that a user gave it to */
+    uint32_t size;      /* bytes on the wire */
+    uint32_t sender;    /* the workload's own number of the sending account, for observe() */
+    uint32_t recipient; /* likewise; UINT32_MAX for none */
+    uint32_t pools;     /* nodes whose pool holds it */
+    uint32_t position;  /* in its block */
+    sim_time pooled;    /* when the first pool took it; -1 before */
+    sim_time emitted;   /* when a user gave it to the entry node */
+    sim_time included;  /* when the block that holds it was created; valid from TX_INCLUDED */
     sim_time committed;
     uint64_t height; /* of the block that holds it */
     uint64_t gas_used;
@@ -135,13 +139,14 @@ struct message {
     uint32_t payload_size; /* bytes of payload */
     struct block *block;   /* a reference, or NULL */
     struct tx *tx;         /* a reference, or NULL */
-    void *route;           /* the dissemination model's: who has it already. free()d at the end */
+    void (*release)(struct message *m); /* NULL, or drops what the payload refers to, at the end */
+    void *route; /* the dissemination model's: who has it already. free()d at the end */
     _Alignas(16) unsigned char payload[]; /* the owner's own struct, zeroed by message_create */
 };
 
 /* One reference for the caller; NULL when memory is out. Takes its own references on block and tx
  * when they are set through message_set_block/tx. `size` starts as payload_size. */
-struct message *message_create(enum channel channel, uint8_t type, uint32_t payload_size);
+struct message *message_create(enum channel channel, uint8_t type, size_t payload_size);
 void message_set_block(struct message *m, struct block *b); /* adds b->size to size */
 void message_set_tx(struct message *m, struct tx *t);       /* adds t->size to size */
 struct message *message_ref(struct message *m);

@@ -1,0 +1,13 @@
+/* Every consensus protocol: one row. */
+#include "models/consensus/consensus.h"
+
+extern const struct consensus_ops consensus_poa, consensus_tendermint;
+
+static const struct field_model *const entries[] = {
+    &consensus_tendermint.model,
+    &consensus_poa.model,
+};
+
+const struct field_registry consensus_registry = {"consensus",
+                                                  "How the nodes of a layer agree on its blocks.",
+                                                  entries, sizeof entries / sizeof entries[0]};

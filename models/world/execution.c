@@ -1,0 +1,402 @@
+#include "models/world/execution.h"
+
+#include "evm/core/keccak.h"
+#include "sim/base/check.h"
+#include "sim/base/mem.h"
+
+#include <string.h>
+
+enum { CLASSES_MAX = 64 };
+
+struct execution_service {
+    struct workers *workers;
+    struct execution_config config;
+    struct evm_exec_pool *pool;
+    struct execution *running; /* begun, and not yet seen to be done: newest first */
+};
+
+/* One class's share of an execution. */
+struct class_job {
+    struct job job;
+    struct execution *execution;
+    uint32_t class;
+    enum evm_status status;
+    struct execution_timing timing;
+};
+
+struct execution {
+    uint32_t refs;
+    bool genesis, settled; /* settled: all jobs seen done, inputs let go */
+    struct execution_service *service;
+    struct execution *parent, *next, *previous;
+    struct evm_block_env env;
+    enum evm_invalid_policy policy;
+    const struct evm_tx **txs;
+    uint32_t tx_count;
+    struct evm_hash *hashes;
+    uint64_t *hash_numbers;
+    size_t hash_count;
+    struct evm_state *pre; /* class 0's parent state, once its job is done */
+    struct execution_result result;
+    struct class_job jobs[];
+};
+
+enum err_code execution_service_create(struct execution_service **out, struct workers *workers,
+                                       const struct execution_config *config, struct err *err)
+{
+    CHECK(config->class_count > 0 && config->class_count <= CLASSES_MAX, "%u hardware classes",
+          config->class_count);
+    *out = NULL;
+    struct execution_service *s = mem_zalloc(1, sizeof *s);
+    if (!s)
+        return err_set(err, ERR_MEMORY, "no memory for the execution service");
+    s->workers = workers;
+    s->config = *config;
+    s->pool = evm_exec_pool_create();
+    if (!s->pool) {
+        mem_free(s);
+        return err_set(err, ERR_MEMORY, "no memory for the executors");
+    }
+    *out = s;
+    return ERR_OK;
+}
+
+void execution_service_destroy(struct execution_service *s)
+{
+    if (!s)
+        return;
+    CHECK(!s->running, "an execution outlives its service");
+    evm_exec_pool_destroy(s->pool);
+    mem_free(s);
+}
+
+/* ---- on a host thread ---- */
+
+/* Without a real root, a header still commits to what the block wrote. */
+static void digest_changes(const struct evm_changes *c, const struct evm_hash *before,
+                           struct evm_hash *out)
+{
+    struct evm_keccak k;
+    evm_keccak_init(&k);
+    evm_keccak_update(&k, (struct evm_bytes){before->b, sizeof before->b});
+    for (uint32_t i = 0; i < c->account_count; i++) {
+        const struct evm_account_change *a = &c->accounts[i];
+        uint64_t head[2] = {a->wrote, a->wrote & EVM_WROTE_NONCE ? a->nonce : 0};
+        evm_keccak_update(&k, (struct evm_bytes){a->addr.b, sizeof a->addr.b});
+        evm_keccak_update(&k, (struct evm_bytes){(const uint8_t *)head, sizeof head});
+        if (a->wrote & EVM_WROTE_BALANCE)
+            evm_keccak_update(&k, (struct evm_bytes){(const uint8_t *)&a->balance, 32});
+        if (a->wrote & EVM_WROTE_CODE)
+            evm_keccak_update(&k, (struct evm_bytes){a->code->hash.b, 32});
+        for (uint32_t j = 0; j < a->slot_count; j++)
+            evm_keccak_update(&k, (struct evm_bytes){(const uint8_t *)&c->slots[a->first_slot + j],
+                                                     sizeof *c->slots});
+    }
+    evm_keccak_final(&k, out);
+}
+
+/* The state after the block, sealed, with its root. */
+static enum evm_status settle_state(struct execution *e, const struct evm_changes *changes)
+{
+    struct execution_result *r = &e->result;
+    struct evm_state *state = evm_state_fork(e->pre);
+    if (!state)
+        return EVM_ERR_MEMORY;
+    enum evm_status status = evm_state_apply(state, changes);
+    if (status == EVM_OK) {
+        evm_state_seal(state);
+        if (e->service->config.real_root)
+            status = evm_state_root(state, &r->state_root);
+        else
+            digest_changes(changes, &e->parent->result.state_root, &r->state_root);
+    }
+    if (status != EVM_OK) {
+        evm_state_unref(state);
+        return status;
+    }
+    r->state = state;
+    return EVM_OK;
+}
+
+/* Takes over what class 0's run of the block found out. */
+static enum evm_status keep_result(struct execution *e, struct evm_block_result *from)
+{
+    struct execution_result *r = &e->result;
+    r->valid = from->invalid == EVM_TX_VALID;
+    r->invalid = from->invalid;
+    r->invalid_tx = from->invalid_tx;
+    r->gas_used = from->gas_used;
+    r->fees = from->fees;
+    r->burnt = from->burnt;
+    if (!r->valid)
+        return EVM_OK;
+    for (uint32_t i = 0; i < from->receipt_count; i++)
+        evm_bloom_or(&r->bloom, &from->receipts[i].bloom);
+    enum evm_status status =
+        evm_receipts_root(from->receipts, from->receipt_count, &r->receipts_root);
+    if (status == EVM_OK)
+        status = settle_state(e, &from->changes);
+    r->receipts = from->receipts;
+    r->receipt_count = from->receipt_count;
+    r->stats = from->stats;
+    r->slices = from->slices;
+    r->slice_count = from->slice_count;
+    from->receipts = NULL;
+    from->receipt_count = 0;
+    from->stats = NULL;
+    from->slices = NULL;
+    from->slice_count = 0;
+    return status;
+}
+
+/* The root is computed after the last commit, its sub-tries in parallel: one for each value of the
+ * first nibble at most. */
+static int64_t root_time(const struct execution_config *config, const struct hardware_class *class,
+                         const struct evm_changes *changes)
+{
+    if (!config->real_root)
+        return 0;
+    uint32_t lanes = class->cores < 16 ? class->cores : 16;
+    double dirty = (double)changes->account_count + (double)changes->slot_count;
+    return (int64_t)(dirty * class->profile->hash_dirty / lanes);
+}
+
+static void run_class(struct job *job)
+{
+    struct class_job *c = (struct class_job *)job; /* its first member */
+    struct execution *e = c->execution;
+    struct execution_service *s = e->service;
+    const struct hardware_class *class = &s->config.classes[c->class];
+    struct execution *parent = e->parent;
+    if (!parent->genesis)
+        workers_wait(s->workers, &parent->jobs[0].job);
+    if (parent->result.status != EVM_OK || !parent->result.state) {
+        c->status = parent->result.status; /* an invalid parent: nothing to execute on */
+        return;
+    }
+    if (c->class == 0)
+        e->pre = evm_state_ref(parent->result.state);
+    struct evm_exec_config config = {
+        .executor = class->executor,
+        .driver = EVM_DRIVER_VIRTUAL,
+        .cores = class->cores,
+        .seed = s->config.seed,
+        .profile = class->profile,
+        .keep_schedule = s->config.keep_schedule && c->class == 0,
+        .pool = s->pool,
+    };
+    struct evm_block_hashes hashes = {e->hash_numbers, e->hashes, e->hash_count};
+    struct evm_block_input in = {
+        .rules = s->config.rules,
+        .env = &e->env,
+        .txs = e->txs,
+        .tx_count = e->tx_count,
+        .pre = parent->result.state,
+        .hashes = &hashes,
+        .invalid_policy = e->policy,
+    };
+    struct evm_block_result result;
+    c->status = evm_execute(&config, &in, &result, NULL);
+    if (c->status == EVM_OK) {
+        c->timing = (struct execution_timing){
+            .makespan_ns = result.makespan_ns,
+            .busy_ns = result.busy_ns,
+            .serial_ns = result.serial_ns,
+            .critical_path_ns = result.critical_path_ns,
+            .root_ns = root_time(&s->config, class, &result.changes),
+            .executions = result.executions,
+            .aborts = result.aborts,
+            .validations = result.validations,
+            .wasted_gas = result.wasted_gas,
+        };
+        c->timing.duration_ns = c->timing.makespan_ns + c->timing.root_ns;
+        if (c->class == 0)
+            c->status = keep_result(e, &result);
+    }
+    evm_block_result_fini(&result);
+}
+
+/* ---- on the engine's thread ---- */
+
+static struct execution *execution_alloc(struct execution_service *s, uint32_t classes)
+{
+    struct execution *e = mem_zalloc(1, sizeof *e + classes * sizeof(struct class_job));
+    if (!e)
+        return NULL;
+    e->refs = 1;
+    e->service = s;
+    for (uint32_t i = 0; i < classes; i++) {
+        e->jobs[i].execution = e;
+        e->jobs[i].class = i;
+        e->jobs[i].job.run = run_class;
+    }
+    return e;
+}
+
+struct execution *execution_genesis(struct execution_service *s, struct evm_state *state)
+{
+    struct execution *e = execution_alloc(s, 0);
+    if (!e)
+        return NULL;
+    e->genesis = e->settled = true;
+    e->result.valid = true;
+    e->result.state = state;
+    e->result.receipts_root = evm_empty_trie_root;
+    if (s->config.real_root)
+        e->result.status = evm_state_root(state, &e->result.state_root);
+    if (e->result.status != EVM_OK) {
+        mem_free(e);
+        return NULL;
+    }
+    return e;
+}
+
+static bool copy_input(struct execution *e, struct tx *const *txs, uint32_t tx_count,
+                       const struct evm_block_hashes *hashes)
+{
+    e->txs = mem_alloc(tx_count, sizeof *e->txs);
+    e->hashes = mem_alloc(hashes->count, sizeof *e->hashes);
+    e->hash_numbers = mem_alloc(hashes->count, sizeof *e->hash_numbers);
+    if (!e->txs || !e->hashes || !e->hash_numbers)
+        return false;
+    for (uint32_t i = 0; i < tx_count; i++)
+        e->txs[i] = &txs[i]->evm;
+    e->tx_count = tx_count;
+    e->hash_count = hashes->count;
+    if (hashes->count) {
+        memcpy(e->hashes, hashes->hashes, hashes->count * sizeof *e->hashes);
+        memcpy(e->hash_numbers, hashes->numbers, hashes->count * sizeof *e->hash_numbers);
+    }
+    return true;
+}
+
+static void drop_input(struct execution *e)
+{
+    mem_free(e->txs);
+    mem_free(e->hashes);
+    mem_free(e->hash_numbers);
+    e->txs = NULL;
+    e->hashes = NULL;
+    e->hash_numbers = NULL;
+    evm_state_unref(e->pre);
+    e->pre = NULL;
+}
+
+static void list_remove(struct execution *e)
+{
+    struct execution_service *s = e->service;
+    *(e->previous ? &e->previous->next : &s->running) = e->next;
+    if (e->next)
+        e->next->previous = e->previous;
+    e->next = e->previous = NULL;
+}
+
+struct execution *execution_start(struct execution_service *s, struct execution *parent,
+                                  const struct evm_block_env *env, struct tx *const *txs,
+                                  uint32_t tx_count, const struct evm_block_hashes *hashes,
+                                  enum evm_invalid_policy policy)
+{
+    if (parent->settled && !parent->result.state)
+        return NULL;
+    struct execution *e = execution_alloc(s, s->config.class_count);
+    if (!e)
+        return NULL;
+    if (!copy_input(e, txs, tx_count, hashes)) {
+        drop_input(e);
+        mem_free(e);
+        return NULL;
+    }
+    e->parent = execution_ref(parent);
+    e->env = *env;
+    e->policy = policy;
+    e->next = s->running;
+    if (s->running)
+        s->running->previous = e;
+    s->running = e;
+    for (uint32_t i = 0; i < s->config.class_count; i++)
+        workers_submit(s->workers, &e->jobs[i].job);
+    return e;
+}
+
+/* Waits for every class, then lets the inputs go. */
+static void settle(struct execution *e)
+{
+    if (e->settled)
+        return;
+    for (uint32_t i = 0; i < e->service->config.class_count; i++) {
+        workers_wait(e->service->workers, &e->jobs[i].job);
+        if (e->result.status == EVM_OK)
+            e->result.status = e->jobs[i].status;
+    }
+    e->settled = true;
+    list_remove(e);
+    drop_input(e);
+    execution_unref(e->parent);
+    e->parent = NULL;
+}
+
+struct execution *execution_ref(struct execution *e)
+{
+    e->refs++;
+    return e;
+}
+
+void execution_trim(struct execution *e)
+{
+    settle(e);
+    struct execution_result *r = &e->result;
+    struct evm_block_result rest = {
+        .receipts = r->receipts,
+        .receipt_count = r->receipt_count,
+        .stats = r->stats,
+        .slices = r->slices,
+        .slice_count = r->slice_count,
+    };
+    evm_block_result_fini(&rest);
+    r->receipts = NULL;
+    r->receipt_count = 0;
+    r->stats = NULL;
+    r->slices = NULL;
+    r->slice_count = 0;
+}
+
+void execution_drop_state(struct execution *e)
+{
+    settle(e);
+    evm_state_unref(e->result.state);
+    e->result.state = NULL;
+}
+
+void execution_unref(struct execution *e)
+{
+    if (!e)
+        return;
+    CHECK(e->refs > 0, "an execution has no reference to drop");
+    if (--e->refs)
+        return;
+    settle(e);
+    execution_trim(e);
+    execution_drop_state(e);
+    mem_free(e);
+}
+
+const struct execution_result *execution_wait(struct execution *e)
+{
+    settle(e);
+    return &e->result;
+}
+
+const struct execution_timing *execution_wait_timing(struct execution *e, uint32_t class)
+{
+    CHECK(!e->genesis && class < e->service->config.class_count, "class %u", class);
+    settle(e);
+    return &e->jobs[class].timing;
+}
+
+enum evm_status execution_flatten(struct execution *e)
+{
+    struct execution_service *s = e->service;
+    while (s->running)
+        settle(s->running);
+    return e->result.state ? evm_state_flatten(e->result.state) : EVM_OK;
+}

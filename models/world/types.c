@@ -1,0 +1,103 @@
+#include "models/world/types.h"
+
+#include "models/world/execution.h"
+#include "sim/base/check.h"
+#include "sim/base/mem.h"
+
+struct tx *tx_ref(struct tx *t)
+{
+    t->refs++;
+    return t;
+}
+
+void tx_unref(struct tx *t)
+{
+    if (!t)
+        return;
+    CHECK(t->refs > 0, "transaction %u has no reference to drop", t->id);
+    if (--t->refs)
+        return;
+    evm_tx_fini(&t->evm);
+    mem_free(t);
+}
+
+struct block *block_ref(struct block *b)
+{
+    b->refs++;
+    return b;
+}
+
+/* A loop, not a recursion: dropping the last block of a long chain drops all of it. */
+void block_unref(struct block *b)
+{
+    while (b) {
+        CHECK(b->refs > 0, "block %llu has no reference to drop", (unsigned long long)b->height);
+        if (--b->refs)
+            return;
+        struct block *parent = b->parent;
+        for (uint32_t i = 0; i < b->tx_count; i++)
+            tx_unref(b->txs[i]);
+        mem_free(b->txs);
+        execution_unref(b->execution);
+        mem_free(b->track);
+        mem_free(b);
+        b = parent;
+    }
+}
+
+struct block *block_ancestor(struct block *b, uint64_t height)
+{
+    while (b && b->height > height)
+        b = b->parent;
+    return b && b->height == height ? b : NULL;
+}
+
+struct message *message_create(enum channel channel, uint8_t type, size_t payload_size)
+{
+    CHECK(payload_size < UINT32_MAX / 2, "a payload of %zu bytes", payload_size);
+    struct message *m = mem_zalloc(1, sizeof *m + payload_size);
+    if (!m)
+        return NULL;
+    m->refs = 1;
+    m->channel = (uint8_t)channel;
+    m->type = type;
+    m->origin = NODE_NONE;
+    m->payload_size = (uint32_t)payload_size;
+    m->size = (uint32_t)payload_size;
+    return m;
+}
+
+void message_set_block(struct message *m, struct block *b)
+{
+    CHECK(!m->block, "a message carries one block");
+    m->block = block_ref(b);
+    m->size += b->size;
+}
+
+void message_set_tx(struct message *m, struct tx *t)
+{
+    CHECK(!m->tx, "a message carries one transaction");
+    m->tx = tx_ref(t);
+    m->size += t->size;
+}
+
+struct message *message_ref(struct message *m)
+{
+    m->refs++;
+    return m;
+}
+
+void message_unref(struct message *m)
+{
+    if (!m)
+        return;
+    CHECK(m->refs > 0, "a message of channel %u has no reference to drop", m->channel);
+    if (--m->refs)
+        return;
+    if (m->release)
+        m->release(m);
+    block_unref(m->block);
+    tx_unref(m->tx);
+    mem_free(m->route);
+    mem_free(m);
+}
