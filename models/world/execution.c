@@ -360,9 +360,16 @@ void execution_trim(struct execution *e)
     r->slice_count = 0;
 }
 
+/* Jobs of children read the state, so they end first. */
 void execution_drop_state(struct execution *e)
 {
     settle(e);
+    for (struct execution *c = e->service->running; c;) {
+        struct execution *next = c->next;
+        if (c->parent == e)
+            settle(c);
+        c = next;
+    }
     evm_state_unref(e->result.state);
     e->result.state = NULL;
 }
