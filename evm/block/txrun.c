@@ -12,6 +12,7 @@ enum stage {
     STAGE_SENDER,
     STAGE_AUTHORITIES,
     STAGE_EXECUTE,
+    STAGE_LEAVE, /* the call is over; the journal may have to look at touched accounts */
     STAGE_DONE
 };
 
@@ -495,7 +496,14 @@ enum evm_step evm_txrun_step(struct evm_txrun *run, struct evm_meter *meter, uin
     }
     if (run->stage == STAGE_EXECUTE) {
         enum evm_step s = evm_vm_step(run->vm, meter, budget);
-        return s == EVM_STEP_DONE ? leave(run) : s;
+        if (s != EVM_STEP_DONE)
+            return s;
+        run->stage = STAGE_LEAVE;
+    }
+    if (run->stage == STAGE_LEAVE) {
+        if (evm_journal_settle(run->journal) == EVM_READ_PENDING)
+            return EVM_STEP_READ;
+        return leave(run);
     }
     return EVM_STEP_DONE;
 }
