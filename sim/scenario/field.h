@@ -5,8 +5,9 @@
  *
  * Defaults and ranges are texts in the language of the scenario file, so a page that shows them
  * shows what a person would write. default NULL: the setting must be given. min or max NULL: the
- * type's own bound (never below 0 but for INT and REAL). Config structs and all they point at
- * belong to the struct scenario that made them, are zero-filled first, and are read-only. */
+ * type's own bound (never below 0 but for INT and REAL). A default "" is an empty text or list, or
+ * a section's own defaults. Config structs and all they point at belong to the struct scenario that
+ * made them, are zero-filled first, and are read-only. */
 #ifndef SIM_SCENARIO_FIELD_H
 #define SIM_SCENARIO_FIELD_H
 

@@ -393,8 +393,10 @@ static bool fill_default(struct scenario *s, const struct field *row, const stru
         node = sc_node_new(&s->load, SC_SCALAR, (struct sc_place){source, 1, 1});
         if (node)
             node->text = row->def;
-    } else
-        node = sc_yaml_read(&s->load, source, row->def, strlen(row->def));
+    } else {
+        const char *def = !*row->def && wanted_kind(row) == SC_LIST ? "[]" : row->def;
+        node = sc_yaml_read(&s->load, source, def, strlen(def));
+    }
     return node && fill_row(s, row, node, frame, in->depth, cfg);
 }
 

@@ -8,7 +8,8 @@
 #include "sim/base/nearest.h"
 
 static const struct value_unit none[] = {{"", 1, 1}};
-static const struct value_unit counts[] = {{"", 1, 1}, {"k", 1000, 1}, {"M", 1000000, 1}};
+static const struct value_unit counts[] = {
+    {"", 1, 1}, {"k", 1000, 1}, {"M", 1000000, 1}, {"G", 1000000000, 1}};
 static const struct value_unit fractions[] = {{"%", 1, 100}, {"", 1, 1}};
 static const struct value_unit times[] = {{"ns", 1, 1},
                                           {"us", 1000, 1},
@@ -58,7 +59,7 @@ static const struct value_kind kinds[FIELD_TYPE_COUNT] = {
     [FIELD_BANDWIDTH] = {"bandwidth", "100Mbit/s", "bit/s", UNITS(bandwidths), false, false},
     [FIELD_SIZE] = {"size", "100KB", "B", UNITS(sizes), false, false},
     [FIELD_GAS] = {"gas amount", "30Mgas", "gas", UNITS(gases), false, false},
-    [FIELD_WEI] = {"amount", "1.5gwei", "wei", UNITS(weis), false, false},
+    [FIELD_WEI] = {"wei amount", "1.5gwei", "wei", UNITS(weis), false, false},
     [FIELD_COUNT] = {"count", "50k", "", UNITS(counts), true, false},
 };
 
@@ -398,7 +399,9 @@ static void print_exact(enum field_type type, const struct field_wei *v, char ou
     bool zero = !(v->w[0] | v->w[1] | v->w[2] | v->w[3]);
     /* Counts stay plain digits, so that other YAML and JSON readers see a number. */
     for (size_t i = 0; i < k->unit_count && type != FIELD_COUNT && !zero; i++)
-        if (k->units[i].factor > best->factor && divides(v, k->units[i].factor))
+        if (type == FIELD_BANDWIDTH && k->units[i].suffix[strlen(k->units[i].suffix) - 3] == 'B')
+            continue; /* bits read the same everywhere */
+        else if (k->units[i].factor > best->factor && divides(v, k->units[i].factor))
             best = &k->units[i];
     if (zero && type == FIELD_DURATION)
         best = &k->units[2]; /* 0ms reads better than 0ns */
@@ -419,13 +422,10 @@ void value_print_real(enum field_type type, double v, char out[VALUE_TEXT])
             char text[VALUE_TEXT], why[VALUE_WHY];
             double back;
             snprintf(text, sizeof text, "%.*g%s", precision, shown, u->suffix);
-            if (!value_scan_real(type, text, &back, why) || back != v)
-                continue;
-            if (strlen(text) < best) {
+            if (strlen(text) < best && value_scan_real(type, text, &back, why) && back == v) {
                 best = strlen(text);
                 memcpy(out, text, best + 1);
             }
-            break;
         }
     }
     if (best == SIZE_MAX) /* cannot be: the base unit at 17 digits reads back */
