@@ -2,11 +2,11 @@
 
 #include <stdlib.h>
 
-#include "evm/block/listroot.h"
 #include "evm/core/alloc.h"
 #include "evm/core/keccak.h"
 #include "evm/core/rlp.h"
 #include "evm/core/u256.h"
+#include "evm/state/trie.h"
 
 void evm_header_encode(struct evm_buf *b, const struct evm_header *h)
 {
@@ -123,7 +123,7 @@ enum evm_status evm_withdrawals_root(const struct evm_withdrawal *w, size_t coun
     if (items && !b.failed) {
         for (size_t i = 0, at = 0; i < count; at += items[i++].size)
             items[i].data = b.data + at;
-        status = evm_list_root(items, count, out);
+        status = evm_trie_root_of_list(items, count, out);
     }
     evm_buf_fini(&b);
     free(items);

@@ -2,11 +2,11 @@
 
 #include <stdlib.h>
 
-#include "evm/block/listroot.h"
 #include "evm/core/alloc.h"
 #include "evm/core/keccak.h"
 #include "evm/core/rlp.h"
 #include "evm/core/u256.h"
+#include "evm/state/trie.h"
 
 void evm_bloom_add(struct evm_bloom *bloom, const uint8_t *data, size_t size)
 {
@@ -128,7 +128,7 @@ enum evm_status evm_receipts_root(const struct evm_receipt *receipts, size_t cou
     if (!b.failed) {
         for (size_t i = 0, at = 0; i < count; at += items[i++].size)
             items[i].data = b.data + at; /* the buffer moves no more */
-        status = evm_list_root(items, count, out);
+        status = evm_trie_root_of_list(items, count, out);
     }
     evm_buf_fini(&b);
     free(items);
@@ -143,7 +143,7 @@ enum evm_status evm_transactions_root(const struct evm_tx *const *txs, size_t co
         return EVM_ERR_MEMORY;
     for (size_t i = 0; i < count; i++)
         items[i] = txs[i]->raw;
-    enum evm_status status = evm_list_root(items, count, out);
+    enum evm_status status = evm_trie_root_of_list(items, count, out);
     free(items);
     return status;
 }
