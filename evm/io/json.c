@@ -7,7 +7,7 @@
 
 struct chunk {
     struct chunk *next;
-    uint8_t bytes[];
+    _Alignas(16) uint8_t bytes[];
 };
 
 struct evm_json {
@@ -168,17 +168,25 @@ bool evm_json_hash(struct evm_jval v, struct evm_hash *out)
     return text && evm_hex_fixed(text, out->b, sizeof out->b);
 }
 
+void *evm_json_alloc(struct evm_json *doc, size_t size)
+{
+    struct chunk *chunk = evm_calloc(1, sizeof *chunk + size);
+    if (!chunk)
+        return NULL;
+    chunk->next = doc->chunks;
+    doc->chunks = chunk;
+    return chunk->bytes;
+}
+
 bool evm_json_bytes(struct evm_json *doc, struct evm_jval v, struct evm_bytes *out)
 {
     const char *text = evm_json_string(v);
     if (!text)
         return false;
     size_t size = strlen(skip_prefix(text)) / 2;
-    struct chunk *chunk = evm_malloc(sizeof *chunk + size);
-    if (!chunk)
+    uint8_t *bytes = evm_json_alloc(doc, size);
+    if (!bytes)
         return false;
-    chunk->next = doc->chunks;
-    doc->chunks = chunk;
-    *out = (struct evm_bytes){chunk->bytes, size};
-    return evm_hex_fixed(text, chunk->bytes, size);
+    *out = (struct evm_bytes){bytes, size};
+    return evm_hex_fixed(text, bytes, size);
 }

@@ -40,6 +40,9 @@ bool evm_json_hash(struct evm_jval v, struct evm_hash *out);
 /* Any number of bytes, into memory that the document owns. */
 bool evm_json_bytes(struct evm_json *doc, struct evm_jval v, struct evm_bytes *out);
 
+/* Zeroed memory that the document owns; NULL when memory is out. */
+void *evm_json_alloc(struct evm_json *doc, size_t size);
+
 /* The same on text. */
 bool evm_hex_u256(const char *text, struct evm_u256 *out);
 bool evm_hex_fixed(const char *text, uint8_t *out, size_t size);
