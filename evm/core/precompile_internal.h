@@ -1,0 +1,18 @@
+/* evm/core/precompile_internal.h - the functions behind the rows of precompile.c, each in the file
+ * that owns its library: hashes.c and p256.c (libcrypto), modexp.c (GMP), blake2f.c (none),
+ * ecrecover.c (evm/core/sig.h). Contracts as in struct evm_precompile. */
+#ifndef EVM_CORE_PRECOMPILE_INTERNAL_H
+#define EVM_CORE_PRECOMPILE_INTERNAL_H
+
+#include "evm/core/precompile.h"
+
+bool evm_pre_ecrecover(const struct evm_rules *rules, struct evm_bytes in, struct evm_buf *out);
+bool evm_pre_sha256(const struct evm_rules *rules, struct evm_bytes in, struct evm_buf *out);
+bool evm_pre_ripemd160(const struct evm_rules *rules, struct evm_bytes in, struct evm_buf *out);
+uint64_t evm_pre_modexp_gas(const struct evm_rules *rules, struct evm_bytes in);
+bool evm_pre_modexp(const struct evm_rules *rules, struct evm_bytes in, struct evm_buf *out);
+uint64_t evm_pre_blake2f_gas(const struct evm_rules *rules, struct evm_bytes in);
+bool evm_pre_blake2f(const struct evm_rules *rules, struct evm_bytes in, struct evm_buf *out);
+bool evm_pre_p256verify(const struct evm_rules *rules, struct evm_bytes in, struct evm_buf *out);
+
+#endif
