@@ -27,10 +27,15 @@ enum err_code sim_queue_create(struct sim_queue **out);
 void sim_queue_destroy(struct sim_queue *q);
 
 /* sim_queue_push adds *ev; its node field is ignored. Needs ev->time >= the time of the last pop
- * (checked) and an order that no pending event of that time has. timer may be NULL; otherwise it
- * names the event for sim_queue_cancel. ERR_MEMORY changes nothing. Amortised O(1). */
+ * (checked) and an order that is not 0 and that no other pending event has. timer may be NULL;
+ * otherwise it names the event for sim_queue_cancel. ERR_MEMORY changes nothing. Amortised O(1). */
 enum err_code sim_queue_push(struct sim_queue *q, const struct sim_event *ev,
                              struct sim_timer *timer);
+
+/* sim_queue_add is sim_queue_push with the fields by value, the engine's own way in: who holds the
+ * handler in its upper 8 bits and the target in the lower 24. */
+enum err_code sim_queue_add(struct sim_queue *q, sim_time time, uint64_t order, uint64_t arg,
+                            uint32_t who, struct sim_timer *timer);
 
 /* sim_queue_pop takes the first event whose time is at most until into *out. Returns false, and
  * leaves *out alone, when there is none. Never fails for lack of memory. Amortised O(1) for
@@ -41,8 +46,8 @@ bool sim_queue_pop(struct sim_queue *q, struct sim_event *out, sim_time until);
  * names none (popped or cancelled already). O(1) amortised; never fires afterwards. */
 bool sim_queue_cancel(struct sim_queue *q, struct sim_timer *timer);
 
-/* sim_queue_find borrows the pending event that *timer names, or NULL. */
-const struct sim_event *sim_queue_find(const struct sim_queue *q, const struct sim_timer *timer);
+/* sim_queue_pending tells whether *timer names an event that is still to pop. O(1). */
+bool sim_queue_pending(const struct sim_queue *q, const struct sim_timer *timer);
 
 /* sim_queue_next_time is the time of the next pop, SIM_TIME_NEVER when empty. */
 sim_time sim_queue_next_time(struct sim_queue *q);
