@@ -3,7 +3,6 @@
 #include "sim/base/check.h"
 #include "sim/base/mem.h"
 #include "sim/engine/random_gsl.h"
-#include "sim/scenario/field.h"
 
 #include <errno.h>
 #include <gsl/gsl_randist.h>
@@ -114,28 +113,6 @@ enum err_code sim_dist_make(struct sim_dist *d, const char *name,
     return code;
 }
 
-struct sim_dist sim_dist_from_field(const struct field_dist *field)
-{
-    static const enum sim_dist_kind kinds[FIELD_DIST_KIND_COUNT] = {
-        [FIELD_DIST_CONSTANT] = SIM_DIST_CONSTANT,
-        [FIELD_DIST_UNIFORM] = SIM_DIST_UNIFORM,
-        [FIELD_DIST_NORMAL] = SIM_DIST_NORMAL,
-        [FIELD_DIST_LOGNORMAL] = SIM_DIST_LOGNORMAL,
-        [FIELD_DIST_EXPONENTIAL] = SIM_DIST_EXPONENTIAL,
-        [FIELD_DIST_PARETO] = SIM_DIST_PARETO,
-        [FIELD_DIST_WEIBULL] = SIM_DIST_WEIBULL,
-        [FIELD_DIST_EMPIRICAL] = SIM_DIST_EMPIRICAL,
-    };
-    CHECK(field->kind < FIELD_DIST_KIND_COUNT, "distribution kind %d", (int)field->kind);
-    struct sim_dist d = {.kind = kinds[field->kind], .min = field->min, .max = field->max};
-    d.count = params_max(&rows[d.kind]) < 2 ? params_max(&rows[d.kind]) : 2;
-    d.param[0].value = field->a;
-    d.param[1].value = field->b;
-    d.table = field->samples;
-    d.table_len = field->sample_count;
-    return d;
-}
-
 static int compare_doubles(const void *a, const void *b)
 {
     double x, y;
@@ -159,7 +136,6 @@ enum err_code sim_dist_make_empirical(struct sim_dist *d, const double *values, 
     memcpy(table, values, len * sizeof *table);
     qsort(table, len, sizeof *table, compare_doubles);
     *d = (struct sim_dist){.kind = SIM_DIST_EMPIRICAL, .table = table, .table_len = len};
-    d->owned = table;
     return ERR_OK;
 }
 
@@ -215,7 +191,7 @@ enum err_code sim_dist_read_empirical(struct sim_dist *d, const char *path, doub
 void sim_dist_fini(struct sim_dist *d)
 {
     if (d)
-        mem_free(d->owned);
+        mem_free(d->table);
     if (d)
         *d = (struct sim_dist){0};
 }
@@ -265,19 +241,12 @@ static double sample(const struct sim_dist *d, const double *p, struct sim_strea
     check_failed(__FILE__, __LINE__, "distribution kind %d", (int)d->kind);
 }
 
-static double bounded(const struct sim_dist *d, double x)
-{
-    if (d->min < d->max)
-        x = x < d->min ? d->min : x > d->max ? d->max : x;
-    return x;
-}
-
 double sim_dist_sample(const struct sim_dist *d, struct sim_stream *s)
 {
     double p[SIM_DIST_PARAMS];
     for (unsigned i = 0; i < SIM_DIST_PARAMS; i++)
         p[i] = d->param[i].value;
-    return bounded(d, sample(d, p, s));
+    return sample(d, p, s);
 }
 
 double sim_dist_around(const struct sim_dist *d, double base, struct sim_stream *s)
@@ -290,7 +259,7 @@ double sim_dist_around(const struct sim_dist *d, double base, struct sim_stream 
         p[0] += base; /* skewed, so it is the mean that moves, not the origin */
         x = sample(d, p, s);
     } else {
-        x = base + bounded(d, sample(d, p, s));
+        x = base + sample(d, p, s);
     }
     return x < 0 ? 0 : x;
 }

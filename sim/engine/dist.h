@@ -67,17 +67,9 @@ struct sim_dist {
     enum sim_dist_kind kind;
     unsigned count; /* parameters given */
     struct sim_dist_param param[SIM_DIST_PARAMS];
-    double min, max;     /* a sample outside is set to the nearer one; both 0: no bounds */
-    const double *table; /* empirical: the values, ascending */
+    double *table; /* empirical: values, ascending, owned */
     size_t table_len;
-    double *owned; /* the table, where this struct is to release it */
 };
-
-struct field_dist;
-
-/* sim_dist_from_field makes the distribution that a scenario field holds. Borrows the samples of
- * an empirical one from the scenario; nothing to release. */
-struct sim_dist sim_dist_from_field(const struct field_dist *field);
 
 /* sim_dist_make checks the name, the number and the ranges of the parameters. ERR_INPUT with a
  * text that lists what is valid. Nothing to release except for empirical ones. */
@@ -106,8 +98,8 @@ double sim_dist_sample(const struct sim_dist *d, struct sim_stream *s);
 double sim_dist_around(const struct sim_dist *d, double base, struct sim_stream *s);
 
 /* sim_dist_relative tells whether any parameter is relative, so that a caller without a base can
- * refuse it. sim_dist_mean is the expectation, infinite where there is none; limits and
- * bounds are not counted in. */
+ * refuse it. sim_dist_mean is the expectation, infinite where there is none; limits
+ * are not counted in. */
 bool sim_dist_relative(const struct sim_dist *d);
 double sim_dist_mean(const struct sim_dist *d);
 
