@@ -58,6 +58,13 @@ static enum evm_read is_empty(struct evm_journal *j, struct account_entry *a, bo
 static enum evm_read settle(struct evm_journal *j, struct account_entry *a)
 {
     bool empty = false;
+    /* What nearly every touched account shows without a closer look. */
+    if (j->clears_empty && !a->pub.destructed) {
+        if ((a->pub.loaded & EVM_NEED_NONCE) && a->pub.nonce != 0)
+            return EVM_READ_OK;
+        if ((a->pub.loaded & EVM_NEED_CODE) && a->pub.code->size != 0)
+            return EVM_READ_OK;
+    }
     if (!a->pub.touched || (a->pub.loaded & EVM_NEED_EXISTS && !j->clears_empty))
         return EVM_READ_OK;
     if (j->clears_empty && !a->pub.destructed) {
@@ -94,6 +101,9 @@ static bool disappears(const struct evm_journal *j, const struct evm_jaccount *a
 static int account_order(const void *x, const void *y)
 {
     const struct account_entry *a = x, *b = y;
+    uint64_t p = evm_load_be64(a->pub.addr.b), q = evm_load_be64(b->pub.addr.b);
+    if (p != q)
+        return p < q ? -1 : 1;
     return memcmp(a->pub.addr.b, b->pub.addr.b, sizeof a->pub.addr.b);
 }
 
@@ -103,7 +113,9 @@ static int slot_order(const void *x, const void *y)
     return evm_u256_cmp(&a->pub.key, &b->pub.key);
 }
 
-static void sift(void **v, size_t root, size_t n, int (*order)(const void *, const void *))
+typedef int compare(const void *, const void *);
+
+static void sift(void **v, size_t root, size_t n, compare *order)
 {
     for (size_t child; (child = 2 * root + 1) < n; root = child) {
         if (child + 1 < n && order(v[child], v[child + 1]) < 0)
@@ -118,7 +130,7 @@ static void sift(void **v, size_t root, size_t n, int (*order)(const void *, con
 
 /* In place and without recursion: insertion for the usual handful, a heap beyond. Keys are unique,
  * so the result is too. */
-static void sort(void **v, size_t n, int (*order)(const void *, const void *))
+static inline void sort(void **v, size_t n, compare *order)
 {
     if (n <= 16) {
         for (size_t i = 1; i < n; i++) {
@@ -142,27 +154,21 @@ static void sort(void **v, size_t n, int (*order)(const void *, const void *))
 
 /* ---- finish ---------------------------------------------------------------------------------- */
 
-static enum evm_status put_slots(struct evm_journal *j, const struct account_entry *a, void **order,
-                                 struct evm_account_change *change, struct evm_changes *out)
+static void put_slots(const struct account_entry *a, void **order,
+                      struct evm_account_change *change, struct evm_changes *out)
 {
     uint32_t n = 0;
-    (void)j;
     for (struct slot_entry *s = a->slots; s; s = s->next)
         if (s->storage_id == a->storage_id && s->pub.loaded &&
             !evm_u256_eq(&s->pub.current, &s->pub.original))
             order[n++] = s;
     change->first_slot = out->slot_count;
     change->slot_count = n;
-    if (n == 0)
-        return EVM_OK;
     sort(order, n, slot_order);
-    if (evm_changes_reserve(out, 0, n) != EVM_OK)
-        return EVM_ERR_MEMORY;
     for (uint32_t i = 0; i < n; i++) {
         const struct slot_entry *s = order[i];
         out->slots[out->slot_count++] = (struct evm_slot_change){s->pub.key, s->pub.current};
     }
-    return EVM_OK;
 }
 
 static unsigned fields_written(const struct evm_jaccount *acc)
@@ -181,31 +187,29 @@ static unsigned fields_written(const struct evm_jaccount *acc)
     return wrote;
 }
 
-static enum evm_status put_account(struct evm_journal *j, const struct account_entry *a,
-                                   void **order, struct evm_changes *out)
+/* Room for the account and its slots is reserved. */
+static void put_account(const struct evm_journal *j, const struct account_entry *a, void **order,
+                        struct evm_changes *out)
 {
-    struct evm_account_change change = {
-        .addr = a->pub.addr,
-        .nonce = a->pub.nonce,
-        .balance = a->pub.balance,
-        .code = a->pub.code,
-        .first_slot = out->slot_count,
-    };
+    struct evm_account_change *change = &out->accounts[out->account_count];
+    change->addr = a->pub.addr;
+    change->nonce = a->pub.nonce;
+    change->balance = a->pub.balance;
+    change->code = a->pub.code;
+    change->first_slot = out->slot_count;
+    change->slot_count = 0;
     if (disappears(j, &a->pub)) {
         if (!known_present(&a->pub))
-            return EVM_OK;
-        change.wrote = EVM_WROTE_DELETED | EVM_WROTE_WIPE;
+            return;
+        change->wrote = EVM_WROTE_DELETED | EVM_WROTE_WIPE;
     } else {
-        change.wrote = fields_written(&a->pub);
-        if (put_slots(j, a, order, &change, out) != EVM_OK)
-            return EVM_ERR_MEMORY;
-        if (change.wrote == 0 && change.slot_count == 0)
-            return EVM_OK;
+        change->wrote = fields_written(&a->pub);
+        if (a->slots)
+            put_slots(a, order, change, out);
+        if (change->wrote == 0 && change->slot_count == 0)
+            return;
     }
-    if (evm_changes_reserve(out, 1, 0) != EVM_OK)
-        return EVM_ERR_MEMORY;
-    out->accounts[out->account_count++] = change;
-    return EVM_OK;
+    out->account_count++;
 }
 
 enum evm_status evm_journal_finish(struct evm_journal *j, struct evm_changes *out)
@@ -228,13 +232,13 @@ enum evm_status evm_journal_finish(struct evm_journal *j, struct evm_changes *ou
     for (uint32_t i = 0; i < j->accounts.used; i++)
         if (account_at(j, i)->pub.touched)
             j->order[n++] = account_at(j, i);
-    sort(j->order, n, account_order);
-    enum evm_status st = EVM_OK;
-    for (uint32_t i = 0; i < n && st == EVM_OK; i++)
-        st = put_account(j, j->order[i], j->order + n, out);
+    enum evm_status st = evm_changes_reserve(out, n, j->slots.used);
     if (st != EVM_OK)
-        evm_changes_clear(out);
-    return st;
+        return st;
+    sort(j->order, n, account_order);
+    for (uint32_t i = 0; i < n; i++)
+        put_account(j, j->order[i], j->order + n, out);
+    return EVM_OK;
 }
 
 void evm_journal_each_read(const struct evm_journal *j,
