@@ -63,6 +63,9 @@ $(B)/%.o: %.c
 	@echo "  CC $<"
 	@$(CC) $(CFLAGS) $(FLAGS.$*) -c $< -o $@
 
+# The report's page, style and scripts are built in (analysis/assets.c).
+$(B)/analysis/assets.o: $(wildcard analysis/report/*)
+
 $(B)/weft: $(call obj,$(CLI_SRC)) $(ARCHIVES)
 	@echo "  LD $@"
 	@$(CC) $(LDFLAGS) -rdynamic -o $@ $(call obj,$(CLI_SRC)) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LDLIBS)
