@@ -43,11 +43,11 @@ extern const struct field_registry latency_registry;
 
 /* ---- link ---- */
 
-/* What happened to one transfer. */
-struct link_transfer {
-    bool lost;        /* for good: nothing arrives */
-    sim_time sent;    /* the sender's uplink is free again */
-    sim_time arrival; /* the receiver has the last byte */
+/* A message on its way out of a node. */
+struct link_departure {
+    bool lost;      /* for good: nothing arrives */
+    sim_time first; /* its first byte is at the receiver's access link */
+    sim_time last;  /* its last byte could be there, the receiver's own link being free */
 };
 
 struct link_env {
@@ -55,15 +55,20 @@ struct link_env {
     node_id node_count;
 };
 
+/* Both ends of a message are separate moments, since the receiver's queue is in order of arrival
+ * there: send() when it is handed to the sender's link, receive() when its first byte has come over
+ * the wire. */
 struct link_ops {
     struct field_model model;
     size_t state_size; /* one state for all nodes, zeroed before init */
     enum err_code (*init)(void *state, const void *cfg, const struct link_env *env,
                           struct err *err);
-    /* Puts `size` bytes on from's uplink at `now`, over a wire of `latency`, into to's downlink.
-     * Called in order of `now`; both queues are FIFO. */
-    void (*transfer)(void *state, node_id from, node_id to, uint32_t size, sim_time now,
-                     sim_time latency, struct link_transfer *out);
+    /* Queues `size` bytes on from's uplink at `now`, towards to over a wire of `latency`. */
+    void (*send)(void *state, node_id from, node_id to, uint32_t size, sim_time now,
+                 sim_time latency, struct link_departure *out);
+    /* Queues them on to's downlink at `now` = first; returns when the whole message is there, never
+     * before `last`. */
+    sim_time (*receive)(void *state, node_id to, uint32_t size, sim_time now, sim_time last);
     /* Bits a second; time within which the link was busy since the start. */
     void (*rates)(const void *state, node_id node, uint64_t *up, uint64_t *down);
     void (*busy)(const void *state, node_id node, sim_time *up, sim_time *down);
@@ -105,7 +110,10 @@ struct gossip_host {
     bool (*deliver)(struct gossip_env *env, node_id at, node_id from, struct message *m);
     /* One-way time of the wire, for models that draw arrival times instead of sending. */
     sim_time (*latency)(struct gossip_env *env, node_id from, node_id to);
-    void (*timer)(struct gossip_env *env, node_id node, sim_time delay, uint64_t value);
+    /* Calls timer(state, node, m) after `delay`; holds a reference on m until then. */
+    void (*timer)(struct gossip_env *env, node_id node, sim_time delay, struct message *m);
+    /* Memory is out: the run ends with ERR_MEMORY. */
+    void (*fail)(struct gossip_env *env);
     bool (*up)(struct gossip_env *env, node_id node);
     struct sim_stream *(*random)(struct gossip_env *env, node_id node);
 };
@@ -125,7 +133,7 @@ struct gossip_ops {
     void (*publish)(void *state, node_id origin, struct message *m);
     /* What link() sent arrived at `at`. */
     void (*link)(void *state, node_id at, node_id from, struct message *m, uint8_t type);
-    void (*timer)(void *state, node_id node, uint64_t value); /* may be NULL */
+    void (*timer)(void *state, node_id node, struct message *m); /* may be NULL */
     void (*fini)(void *state);
 };
 extern const struct field_registry gossip_registry;

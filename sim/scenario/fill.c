@@ -252,16 +252,18 @@ static bool fill_choice(const struct sc_spot *at, int depth, struct field_choice
         return sc_complain(at, "must be a %s model, as in `%s` or {kind: %s}; %s", r->kind,
                            r->count ? r->entries[0]->name : "NAME",
                            r->count ? r->entries[0]->name : "NAME", valid_models(at->s, "", r));
-    if (!kind)
+    /* Settings without a kind are those of the default model. */
+    const char *name = kind ? kind->text : at->row->type == FIELD_MODEL ? at->row->def : NULL;
+    if (!name || (!kind && strcmp(name, "none") == 0))
         return sc_complain(at, "has no `kind`; %s", valid_models(at->s, "", r));
     if (node->kind == SC_SCALAR && at->row->type == FIELD_MODEL && at->row->def &&
         strcmp(at->row->def, "none") == 0 && strcmp(node->text, "none") == 0)
         return true;
-    const struct field_model *m = sc_model(r, kind->text);
-    struct sc_spot spot = {at->s, at->row, kind, at->frame};
+    const struct field_model *m = sc_model(r, name);
+    struct sc_spot spot = {at->s, at->row, kind ? kind : node, at->frame};
     if (!m)
-        return sc_complain(&spot, "`%.60s` is no %s model; %s", kind->text, r->kind,
-                           valid_models(at->s, kind->text, r));
+        return sc_complain(&spot, "`%.60s` is no %s model; %s", name, r->kind,
+                           valid_models(at->s, name, r));
     struct section in = {m->table, node->kind == SC_MAP ? node : NULL, node->at, at->frame, true,
                          depth + 1};
     void *cfg = sc_alloc(&at->s->load, m->table->size);

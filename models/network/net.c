@@ -1,0 +1,428 @@
+/* The network of a run: latency, links, topology and gossip put together. */
+#include "models/network/network.h"
+#include "sim/base/check.h"
+#include "sim/base/mem.h"
+
+FIELD_DEFINE(net_cfg, NET_FIELDS, "Links between the nodes.", NULL);
+
+enum net_channel { NET_BLOCKS, NET_TRANSACTIONS, NET_VOTES, NET_CHANNELS };
+
+/* One group's dissemination of one kind of message. */
+struct net_gossip {
+    struct gossip_env env; /* first: the gossip host casts back */
+    const struct gossip_ops *ops;
+    void *state;
+};
+
+/* A message on its way from one node to another, or (timer) a gossip model's alarm. */
+struct flight {
+    struct flight *previous, *next; /* of all, so that destroy finds them */
+    struct message *m;              /* a reference */
+    struct net_gossip *gossip;      /* NULL: point to point */
+    sim_time last;
+    node_id from, to;
+    uint32_t size;
+    uint8_t type;
+};
+
+struct net {
+    const struct net_cfg *cfg;
+    struct sim *sim;
+    struct net_host host;
+    node_id node_count;
+    uint32_t group_count;
+    const struct latency_ops *latency;
+    const struct link_ops *link;
+    void *latency_state, *link_state;
+    struct net_gossip *gossips; /* group_count x NET_CHANNELS */
+    uint32_t *first;            /* neighbours of node n: neighbours[first[n]] .. */
+    node_id *neighbours;
+    struct sim_stream *streams; /* of gossip models, by node; made when one asks */
+    struct net_node_stats *stats;
+    struct pool flights;
+    struct flight *flying;
+    sim_handler_id first_byte, arrive, alarm;
+};
+
+/* ---- flights ---- */
+
+static struct flight *flight_make(struct net *net, struct message *m, node_id from, node_id to)
+{
+    struct flight *f = pool_get(&net->flights);
+    if (!f) {
+        message_unref(m);
+        sim_fail(net->sim, ERR_MEMORY);
+        return NULL;
+    }
+    *f = (struct flight){.next = net->flying, .m = m, .from = from, .to = to};
+    if (f->next)
+        f->next->previous = f;
+    net->flying = f;
+    return f;
+}
+
+static void flight_drop(struct net *net, struct flight *f)
+{
+    if (f->previous)
+        f->previous->next = f->next;
+    else
+        net->flying = f->next;
+    if (f->next)
+        f->next->previous = f->previous;
+    message_unref(f->m);
+    pool_put(&net->flights, f);
+}
+
+static void land(struct net *net, struct flight *f)
+{
+    if (net->host.up(net->host.self, f->to)) {
+        net->stats[f->to].messages_in++;
+        net->stats[f->to].bytes_in += f->size;
+        if (f->gossip)
+            f->gossip->ops->link(f->gossip->state, f->to, f->from, f->m, f->type);
+        else
+            net->host.deliver(net->host.self, f->to, f->from, f->m);
+    }
+    flight_drop(net, f);
+}
+
+static void on_arrive(struct sim *sim, void *self, const struct sim_event *ev)
+{
+    (void)sim;
+    land(self, sim_arg_pointer(ev));
+}
+
+/* The first byte is at the receiver's link: its queue decides when the whole is in. */
+static void on_first_byte(struct sim *sim, void *self, const struct sim_event *ev)
+{
+    struct net *net = self;
+    struct flight *f = sim_arg_pointer(ev);
+    if (!net->host.up(net->host.self, f->to)) {
+        flight_drop(net, f);
+        return;
+    }
+    sim_time whole = net->link->receive(net->link_state, f->to, f->size, sim_now(sim), f->last);
+    if (whole <= sim_now(sim))
+        land(net, f);
+    else if (sim_schedule(sim, whole, SIM_CLASS_NETWORK, f->to, net->arrive, f->to, sim_arg(f)))
+        flight_drop(net, f);
+}
+
+static void on_alarm(struct sim *sim, void *self, const struct sim_event *ev)
+{
+    struct net *net = self;
+    struct flight *f = sim_arg_pointer(ev);
+    (void)sim;
+    if (net->host.up(net->host.self, f->to))
+        f->gossip->ops->timer(f->gossip->state, f->to, f->m);
+    flight_drop(net, f);
+}
+
+/* Takes over the reference on m. */
+static void transmit(struct net *net, struct net_gossip *gossip, node_id from, node_id to,
+                     struct message *m, uint8_t type, uint32_t size)
+{
+    sim_time delay = 0, now = sim_now(net->sim);
+    struct message *instead = NULL;
+    if (!net->host.up(net->host.self, from) ||
+        (net->host.filter && from != to &&
+         !net->host.filter(net->host.self, from, to, m, &delay, &instead))) {
+        message_unref(m);
+        return;
+    }
+    if (instead) {
+        message_unref(m);
+        m = instead;
+    }
+    struct flight *f = flight_make(net, m, from, to);
+    if (!f)
+        return;
+    f->gossip = gossip;
+    f->type = type;
+    f->size = size;
+    if (from == to) {
+        if (sim_schedule(net->sim, now, SIM_CLASS_NETWORK, from, net->arrive, to, sim_arg(f)))
+            flight_drop(net, f);
+        return;
+    }
+    struct link_departure d;
+    sim_time latency = net->latency->between(net->latency_state, from, to) + delay;
+    net->link->send(net->link_state, from, to, size, now, latency, &d);
+    net->stats[from].messages_out++;
+    net->stats[from].bytes_out += size;
+    f->last = d.last;
+    if (d.lost)
+        net->stats[from].messages_lost++;
+    if (d.lost ||
+        sim_schedule(net->sim, d.first, SIM_CLASS_NETWORK, from, net->first_byte, to, sim_arg(f)))
+        flight_drop(net, f);
+}
+
+/* ---- what gossip models see ---- */
+
+static sim_time gossip_now(struct gossip_env *env)
+{
+    return sim_now(((struct net *)env->net)->sim);
+}
+
+static uint32_t gossip_neighbours(struct gossip_env *env, node_id node, const node_id **out)
+{
+    return net_neighbours(env->net, node, out);
+}
+
+static void gossip_link(struct gossip_env *env, node_id from, node_id to, struct message *m,
+                        uint8_t type, uint32_t size)
+{
+    transmit(env->net, (struct net_gossip *)env, from, to, m, type, size);
+}
+
+static bool gossip_deliver(struct gossip_env *env, node_id at, node_id from, struct message *m)
+{
+    struct net *net = env->net;
+    return net->host.deliver(net->host.self, at, from, m);
+}
+
+static sim_time gossip_latency(struct gossip_env *env, node_id from, node_id to)
+{
+    return net_latency(env->net, from, to);
+}
+
+static void gossip_timer(struct gossip_env *env, node_id node, sim_time delay, struct message *m)
+{
+    struct net *net = env->net;
+    struct flight *f = flight_make(net, message_ref(m), node, node);
+    if (!f)
+        return;
+    f->gossip = (struct net_gossip *)env;
+    if (sim_schedule(net->sim, sim_now(net->sim) + delay, SIM_CLASS_TIMER, node, net->alarm, node,
+                     sim_arg(f)))
+        flight_drop(net, f);
+}
+
+static void gossip_fail(struct gossip_env *env)
+{
+    sim_fail(((struct net *)env->net)->sim, ERR_MEMORY);
+}
+
+static bool gossip_up(struct gossip_env *env, node_id node)
+{
+    struct net *net = env->net;
+    return net->host.up(net->host.self, node);
+}
+
+static struct sim_stream *gossip_random(struct gossip_env *env, node_id node)
+{
+    struct net *net = env->net;
+    if (!net->streams) {
+        net->streams = mem_alloc(net->node_count, sizeof *net->streams);
+        CHECK(net->streams, "no memory for the streams of %u nodes", net->node_count);
+        for (node_id n = 0; n < net->node_count; n++)
+            sim_stream_init(&net->streams[n], sim_seed(net->sim), n, sim_purpose("network.gossip"));
+    }
+    return &net->streams[node];
+}
+
+static const struct gossip_host gossip_side = {
+    .now = gossip_now,
+    .neighbours = gossip_neighbours,
+    .link = gossip_link,
+    .deliver = gossip_deliver,
+    .latency = gossip_latency,
+    .timer = gossip_timer,
+    .fail = gossip_fail,
+    .up = gossip_up,
+    .random = gossip_random,
+};
+
+/* ---- making ---- */
+
+static enum err_code make_handlers(struct net *net, struct err *err)
+{
+    if (sim_add_handler(net->sim, &net->first_byte, "network.first-byte", on_first_byte, net) ||
+        sim_add_handler(net->sim, &net->arrive, "network.arrive", on_arrive, net) ||
+        sim_add_handler(net->sim, &net->alarm, "network.alarm", on_alarm, net))
+        return err_set(err, ERR_LIMIT, "too many event handlers");
+    return ERR_OK;
+}
+
+static enum err_code make_latency(struct net *net, struct err *err)
+{
+    struct sim_stream rng;
+    sim_stream_init(&rng, sim_seed(net->sim), 0, sim_purpose("network.place"));
+    const struct latency_env env = {sim_seed(net->sim), net->node_count, &rng};
+    net->latency = (const struct latency_ops *)net->cfg->latency.model;
+    net->latency_state = mem_zalloc(1, net->latency->state_size);
+    if (!net->latency_state)
+        return err_set(err, ERR_MEMORY, "no memory for the latency model");
+    return net->latency->init(net->latency_state, net->cfg->latency.cfg, &env, err);
+}
+
+static enum err_code make_link(struct net *net, struct err *err)
+{
+    const struct link_env env = {sim_seed(net->sim), net->node_count};
+    net->link = (const struct link_ops *)net->cfg->link.model;
+    net->link_state = mem_zalloc(1, net->link->state_size);
+    if (!net->link_state)
+        return err_set(err, ERR_MEMORY, "no memory for the link model");
+    return net->link->init(net->link_state, net->cfg->link.cfg, &env, err);
+}
+
+struct group_regions {
+    struct net *net;
+    node_id first;
+};
+
+static const char *group_region(void *self, uint32_t n)
+{
+    const struct group_regions *g = self;
+    return net_region(g->net, g->first + n);
+}
+
+/* One graph a group, appended with global numbers. */
+static enum err_code make_graph(struct net *net, uint32_t group, node_id first, node_id count,
+                                struct err *err)
+{
+    const struct topology_ops *ops = (const struct topology_ops *)net->cfg->topology.model;
+    struct topology_graph graph = {0};
+    struct group_regions regions = {net, first};
+    struct sim_stream rng;
+    sim_stream_init(&rng, sim_seed(net->sim), group, sim_purpose("network.topology"));
+    enum err_code e =
+        ops->build(net->cfg->topology.cfg, count, &rng, group_region, &regions, &graph, err);
+    if (e)
+        return e;
+    uint32_t have = net->first[first], more = graph.first[count];
+    node_id *all = mem_resize(net->neighbours, (size_t)have + more, sizeof *all);
+    if (all) {
+        net->neighbours = all;
+        for (uint32_t i = 0; i < more; i++)
+            all[have + i] = first + graph.neighbours[i];
+        for (node_id n = 0; n <= count; n++)
+            net->first[first + n] = have + graph.first[n];
+    }
+    mem_free(graph.first);
+    mem_free(graph.neighbours);
+    return all ? ERR_OK : err_set(err, ERR_MEMORY, "no memory for a graph of %u nodes", count);
+}
+
+static enum err_code make_gossips(struct net *net, uint32_t group, node_id first, node_id count,
+                                  struct err *err)
+{
+    const struct field_choice *choices[NET_CHANNELS] = {&net->cfg->blocks, &net->cfg->transactions,
+                                                        &net->cfg->votes};
+    for (uint32_t c = 0; c < NET_CHANNELS; c++) {
+        struct net_gossip *g = &net->gossips[group * NET_CHANNELS + c];
+        g->env = (struct gossip_env){&gossip_side, net, first, count};
+        g->ops = (const struct gossip_ops *)choices[c]->model;
+        g->state = mem_zalloc(1, g->ops->state_size);
+        if (!g->state)
+            return err_set(err, ERR_MEMORY, "no memory for dissemination");
+        enum err_code e = g->ops->init(g->state, choices[c]->cfg, &g->env, err);
+        if (e)
+            return e;
+    }
+    return ERR_OK;
+}
+
+enum err_code net_create(struct net **out, const struct net_cfg *cfg, struct sim *sim,
+                         uint32_t group_count, const node_id *group_first,
+                         const struct net_host *host, struct err *err)
+{
+    struct net *net = *out = mem_zalloc(1, sizeof *net);
+    if (!net)
+        return err_set(err, ERR_MEMORY, "no memory for the network");
+    net->cfg = cfg;
+    net->sim = sim;
+    net->host = *host;
+    net->group_count = group_count;
+    net->node_count = group_first[group_count];
+    pool_init(&net->flights, sizeof(struct flight));
+    net->gossips = mem_zalloc((size_t)group_count * NET_CHANNELS, sizeof *net->gossips);
+    net->first = mem_zalloc((size_t)net->node_count + 1, sizeof *net->first);
+    net->stats = mem_zalloc(net->node_count, sizeof *net->stats);
+    enum err_code e = net->gossips && net->first && net->stats
+                          ? make_handlers(net, err)
+                          : err_set(err, ERR_MEMORY, "no memory for %u nodes", net->node_count);
+    if (!e)
+        e = make_latency(net, err);
+    if (!e)
+        e = make_link(net, err);
+    for (uint32_t g = 0; !e && g < group_count; g++) {
+        node_id first = group_first[g], count = group_first[g + 1] - first;
+        e = make_graph(net, g, first, count, err);
+        if (!e)
+            e = make_gossips(net, g, first, count, err);
+    }
+    if (e) {
+        net_destroy(net);
+        *out = NULL;
+    }
+    return e;
+}
+
+void net_destroy(struct net *net)
+{
+    if (!net)
+        return;
+    while (net->flying)
+        flight_drop(net, net->flying);
+    for (uint32_t i = 0; net->gossips && i < net->group_count * NET_CHANNELS; i++)
+        if (net->gossips[i].state) {
+            net->gossips[i].ops->fini(net->gossips[i].state);
+            mem_free(net->gossips[i].state);
+        }
+    if (net->link_state)
+        net->link->fini(net->link_state);
+    if (net->latency_state)
+        net->latency->fini(net->latency_state);
+    mem_free(net->link_state);
+    mem_free(net->latency_state);
+    mem_free(net->gossips);
+    mem_free(net->first);
+    mem_free(net->neighbours);
+    mem_free(net->streams);
+    mem_free(net->stats);
+    pool_fini(&net->flights);
+    mem_free(net);
+}
+
+/* ---- using ---- */
+
+void net_send(struct net *net, node_id from, node_id to, struct message *m)
+{
+    transmit(net, NULL, from, to, m, 0, m->size);
+}
+
+void net_publish(struct net *net, uint32_t group, node_id origin, struct message *m)
+{
+    enum net_channel c = m->channel == CHANNEL_BLOCK ? NET_BLOCKS
+                         : m->channel == CHANNEL_TX  ? NET_TRANSACTIONS
+                                                     : NET_VOTES;
+    struct net_gossip *g = &net->gossips[group * NET_CHANNELS + c];
+    if (net->host.up(net->host.self, origin))
+        g->ops->publish(g->state, origin, m);
+    message_unref(m);
+}
+
+const char *net_region(const struct net *net, node_id node)
+{
+    return net->latency->region(net->latency_state, node);
+}
+
+sim_time net_latency(const struct net *net, node_id from, node_id to)
+{
+    return net->latency->between(net->latency_state, from, to);
+}
+
+uint32_t net_neighbours(const struct net *net, node_id node, const node_id **out)
+{
+    *out = net->neighbours + net->first[node];
+    return net->first[node + 1] - net->first[node];
+}
+
+void net_stats(const struct net *net, node_id node, struct net_node_stats *out)
+{
+    *out = net->stats[node];
+    net->link->rates(net->link_state, node, &out->up_rate, &out->down_rate);
+    net->link->busy(net->link_state, node, &out->up_busy, &out->down_busy);
+}

@@ -1,0 +1,29 @@
+/* Every network model: one row each. */
+#include "models/network/network.h"
+
+#define REGISTRY(name, about, ...)                                                                 \
+    static const struct field_model *const name##_entries[] = {__VA_ARGS__};                       \
+    const struct field_registry name##_registry = {                                                \
+        #name, about, name##_entries, sizeof name##_entries / sizeof name##_entries[0]}
+
+extern const struct latency_ops latency_regions_model, latency_constant_model;
+REGISTRY(latency, "How long the wire takes from one node to another.", &latency_regions_model.model,
+         &latency_constant_model.model);
+
+extern const struct link_ops link_access_model;
+REGISTRY(link, "What a node's access link does to a message.", &link_access_model.model);
+
+extern const struct topology_ops topology_regular_model, topology_full_model;
+REGISTRY(topology, "Who is whose neighbour.", &topology_regular_model.model,
+         &topology_full_model.model);
+
+extern const struct gossip_ops gossip_push_model, gossip_inv_model, gossip_direct_model;
+REGISTRY(gossip, "How one message reaches a whole group.", &gossip_push_model.model,
+         &gossip_inv_model.model, &gossip_direct_model.model);
+
+const struct field_registry *net_registry_at(size_t i)
+{
+    static const struct field_registry *const all[] = {&latency_registry, &link_registry,
+                                                       &topology_registry, &gossip_registry};
+    return i < sizeof all / sizeof all[0] ? all[i] : NULL;
+}
