@@ -1,0 +1,537 @@
+#include "evm/parallel/mvmemory.h"
+
+#include <stdlib.h>
+
+#include "evm/core/alloc.h"
+#include "evm/core/u256.h"
+#include "evm/parallel/mvmemory_internal.h"
+#include "evm/parallel/scheduler.h"
+
+/* Incarnation numbers that no execution has. */
+enum { NEVER_RAN = UINT32_MAX, WITHDRAWN = UINT32_MAX - 1 };
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+struct evm_mv *evm_mv_create(void)
+{
+    struct evm_mv *mv = evm_calloc(1, sizeof *mv);
+    return mv;
+}
+
+void evm_mv_destroy(struct evm_mv *mv)
+{
+    if (!mv)
+        return;
+    mv_tables_free(mv);
+    for (uint32_t i = 0; i < mv->tx_capacity; i++)
+        free(mv->writes[i].cells);
+    free(mv->writes);
+    free(mv->order);
+    free(mv);
+}
+
+enum evm_status evm_mv_begin(struct evm_mv *mv, struct evm_view base, uint32_t tx_count,
+                             const struct evm_addr *apart, bool threaded)
+{
+    if (tx_count > mv->tx_capacity) {
+        struct mv_writes *writes = evm_realloc(mv->writes, tx_count * sizeof *writes);
+        if (!writes)
+            return EVM_ERR_MEMORY;
+        memset(writes + mv->tx_capacity, 0, (tx_count - mv->tx_capacity) * sizeof *writes);
+        mv->writes = writes;
+        mv->tx_capacity = tx_count;
+    }
+    mv->base = base;
+    mv->has_apart = apart != NULL;
+    if (apart)
+        mv->apart = *apart;
+    mv->threaded = threaded;
+    mv->tx_count = tx_count;
+    atomic_store(&mv->boundary, 0);
+    atomic_store(&mv->stamp, 0);
+    for (uint32_t i = 0; i < tx_count; i++)
+        mv->writes[i].count = 0;
+    mv_tables_clear(mv);
+    return EVM_OK;
+}
+
+uint64_t evm_mv_stamp(const struct evm_mv *mv)
+{
+    return atomic_load(&mv->stamp);
+}
+
+void evm_mv_settle(struct evm_mv *mv, uint32_t boundary)
+{
+    atomic_store(&mv->boundary, boundary);
+}
+
+void evm_mv_touched(const struct evm_mv *mv, uint64_t *accounts, uint64_t *slots)
+{
+    *accounts = *slots = 0;
+    for (int i = 0; i < MV_SHARDS; i++) {
+        *accounts += mv->shards[i].accounts.used;
+        *slots += mv->shards[i].slots.used;
+    }
+}
+
+/* ---- logs ------------------------------------------------------------------------------------ */
+
+void evm_mv_log_clear(struct evm_mv_log *log)
+{
+    log->count = 0;
+}
+
+void evm_mv_log_fini(struct evm_mv_log *log)
+{
+    free(log->reads);
+    *log = (struct evm_mv_log){0};
+}
+
+void evm_mv_log_writers(const struct evm_mv_log *log, void (*visit)(void *self, uint32_t tx),
+                        void *self)
+{
+    for (uint32_t i = 0; i < log->count; i++)
+        visit(self, log->reads[i].tx);
+}
+
+static bool log_reserve(struct evm_mv_log *log, uint32_t more)
+{
+    if (log->capacity - log->count >= more)
+        return true;
+    uint32_t capacity = log->capacity ? log->capacity * 2 : 16;
+    struct evm_mv_read *reads = evm_realloc(log->reads, capacity * sizeof *reads);
+    if (!reads)
+        return false;
+    log->reads = reads;
+    log->capacity = capacity;
+    return true;
+}
+
+/* ---- looking --------------------------------------------------------------------------------- */
+
+/* What a location holds for one reader: the deciding version (MV_BASE: none) and the value. */
+struct seen {
+    uint32_t tx, incarnation, state;
+    struct evm_u256 value;
+};
+
+/* Index of the first version at or above tx. */
+static uint32_t lower_bound(const struct mv_cell *c, uint32_t count, uint32_t tx)
+{
+    uint32_t lo = 0, hi = count;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (c->versions[mid].tx < tx)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+/* The highest version below tx; false if there is none. */
+static bool look(struct evm_mv *mv, struct mv_cell *c, uint32_t tx, uint32_t core,
+                 struct evm_mv_cost *cost, struct seen *out)
+{
+    if (atomic_load_explicit(&c->count, memory_order_acquire) == 0)
+        return false;
+    mv_lock(mv, &c->lock);
+    uint32_t at = lower_bound(c, atomic_load_explicit(&c->count, memory_order_relaxed), tx);
+    if (at > 0) {
+        const struct mv_version *v = &c->versions[at - 1];
+        *out = (struct seen){v->tx, v->incarnation, v->state, v->value};
+    }
+    mv_unlock(mv, &c->lock);
+    cost->contended += atomic_load_explicit(&c->writer, memory_order_relaxed) != core;
+    return at > 0;
+}
+
+/* Versions of CODE hold the pointer, readers get (and compare) the hash. */
+static struct evm_u256 code_hash_of(const struct evm_u256 *version)
+{
+    const struct evm_code *code = (const void *)(uintptr_t)version->w[0];
+    struct evm_u256 out;
+    memcpy(&out, code->hash.b, sizeof out);
+    return out;
+}
+
+static struct evm_u256 base_field(const struct mv_account *a, uint32_t kind)
+{
+    struct evm_u256 hash;
+    switch (kind) {
+    case EVM_MV_BALANCE: return a->base.balance;
+    case EVM_MV_NONCE: return evm_u256_of(a->base.nonce);
+    case EVM_MV_CODE: memcpy(&hash, a->base.code_hash.b, sizeof hash); return hash;
+    case EVM_MV_EXISTS: return evm_u256_of(a->base.exists);
+    case EVM_MV_STORED: return evm_u256_of(a->base.has_storage);
+    default: return evm_u256_of(0);
+    }
+}
+
+/* An account that a later transaction wrote to exists again, although that one, not looking, did
+ * not say so: existence is derived, never a mark that sticks. */
+static void see_revival(struct evm_mv *mv, struct mv_account *a, uint32_t tx, uint32_t core,
+                        struct evm_mv_cost *cost, struct seen *out)
+{
+    for (uint32_t kind = EVM_MV_BALANCE; kind <= EVM_MV_CODE; kind++) {
+        struct seen later;
+        if (look(mv, &a->cells[kind], tx, core, cost, &later) && later.tx > out->tx) {
+            *out = later;
+            out->value = evm_u256_of(1);
+        }
+    }
+}
+
+static void see_field(struct evm_mv *mv, struct mv_account *a, uint32_t kind, uint32_t tx,
+                      uint32_t core, struct evm_mv_cost *cost, struct seen *out)
+{
+    cost->lookups++;
+    if (!look(mv, &a->cells[kind], tx, core, cost, out))
+        *out = (struct seen){MV_BASE, 0, MV_VALUE, base_field(a, kind)};
+    else if (kind == EVM_MV_CODE && out->state != MV_EXPECTED)
+        out->value = code_hash_of(&out->value);
+    else if (kind == EVM_MV_EXISTS && evm_u256_is_zero(&out->value))
+        see_revival(mv, a, tx, core, cost, out);
+}
+
+/* The later of slot and wipe decides; a transaction that wipes and writes the slot lists it. */
+static void see_slot(struct evm_mv *mv, struct mv_slot *s, uint32_t tx, uint32_t core,
+                     struct evm_mv_cost *cost, struct seen *out)
+{
+    struct seen wipe;
+    bool wiped = look(mv, &s->account->cells[EVM_MV_WIPE], tx, core, cost, &wipe);
+    bool written = look(mv, &s->cell, tx, core, cost, out);
+    cost->lookups++;
+    if (wiped && (!written || wipe.tx > out->tx)) {
+        *out = wipe;
+        out->value = evm_u256_of(0);
+    } else if (!written) {
+        *out = (struct seen){MV_BASE, 0, MV_VALUE, s->base};
+    }
+}
+
+static void log_put(struct evm_mv_log *log, void *where, uint32_t kind, const struct seen *s)
+{
+    log->reads[log->count++] = (struct evm_mv_read){where, kind, s->tx, s->incarnation, s->value};
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+static const struct {
+    unsigned need;
+    uint32_t kind;
+} fields[] = {
+    {EVM_NEED_BALANCE, EVM_MV_BALANCE}, {EVM_NEED_NONCE, EVM_MV_NONCE},
+    {EVM_NEED_CODE, EVM_MV_CODE},       {EVM_NEED_EXISTS, EVM_MV_EXISTS},
+    {EVM_NEED_STORAGE, EVM_MV_STORED},
+};
+enum { FIELDS = sizeof fields / sizeof fields[0] };
+
+static void fill(struct evm_account *out, uint32_t kind, const struct evm_u256 *value)
+{
+    switch (kind) {
+    case EVM_MV_BALANCE: out->balance = *value; break;
+    case EVM_MV_NONCE: out->nonce = value->w[0]; break;
+    case EVM_MV_CODE: memcpy(out->code_hash.b, value, sizeof out->code_hash.b); break;
+    case EVM_MV_EXISTS: out->exists = value->w[0] != 0; break;
+    default: out->has_storage = value->w[0] != 0; break;
+    }
+}
+
+static bool is_apart(const struct mv_account *a, uint32_t kind)
+{
+    return a->apart && (kind == EVM_MV_BALANCE || kind == EVM_MV_EXISTS);
+}
+
+enum evm_mv_answer evm_mv_account(struct evm_mv *mv, uint32_t tx, const struct evm_addr *addr,
+                                  unsigned need, struct evm_account *out, struct evm_mv_log *log,
+                                  uint32_t *blocker, uint32_t core, struct evm_mv_cost *cost)
+{
+    bool fresh;
+    struct mv_account *a = mv_account_at(mv, addr, &fresh);
+    if (!a || (log && !log_reserve(log, FIELDS)))
+        return EVM_MV_NO_MEMORY;
+    cost->accounts += fresh;
+    struct seen seen[FIELDS];
+    for (int i = 0; i < FIELDS; i++) {
+        if (!(need & fields[i].need))
+            continue;
+        if (is_apart(a, fields[i].kind)) {
+            seen[i].value = base_field(a, fields[i].kind);
+            continue;
+        }
+        see_field(mv, a, fields[i].kind, tx, core, cost, &seen[i]);
+        if (seen[i].state != MV_VALUE) {
+            *blocker = seen[i].tx;
+            return EVM_MV_WAIT;
+        }
+    }
+    for (int i = 0; i < FIELDS; i++) {
+        if (!(need & fields[i].need))
+            continue;
+        fill(out, fields[i].kind, &seen[i].value);
+        if (log && !is_apart(a, fields[i].kind))
+            log_put(log, a, fields[i].kind, &seen[i]);
+    }
+    return EVM_MV_OK;
+}
+
+enum evm_mv_answer evm_mv_slot(struct evm_mv *mv, uint32_t tx, const struct evm_addr *addr,
+                               const struct evm_u256 *key, struct evm_u256 *out,
+                               struct evm_mv_log *log, uint32_t *blocker, uint32_t core,
+                               struct evm_mv_cost *cost)
+{
+    bool fresh_account, fresh;
+    struct mv_account *a = mv_account_at(mv, addr, &fresh_account);
+    struct mv_slot *s = a ? mv_slot_at(mv, a, key, &fresh) : NULL;
+    if (!s || (log && !log_reserve(log, 1)))
+        return EVM_MV_NO_MEMORY;
+    cost->accounts += fresh_account;
+    cost->slots += fresh;
+    struct seen seen;
+    see_slot(mv, s, tx, core, cost, &seen);
+    if (seen.state != MV_VALUE) {
+        *blocker = seen.tx;
+        return EVM_MV_WAIT;
+    }
+    *out = seen.value;
+    if (log)
+        log_put(log, s, EVM_MV_SLOT, &seen);
+    return EVM_MV_OK;
+}
+
+bool evm_mv_validate(struct evm_mv *mv, uint32_t tx, struct evm_mv_log *log, uint32_t *culprit,
+                     uint32_t core, struct evm_mv_cost *cost)
+{
+    for (uint32_t i = 0; i < log->count; i++) {
+        struct evm_mv_read *r = &log->reads[i];
+        struct seen now;
+        if (r->kind == EVM_MV_SLOT)
+            see_slot(mv, r->where, tx, core, cost, &now);
+        else
+            see_field(mv, r->where, r->kind, tx, core, cost, &now);
+        if (now.tx == r->tx && now.incarnation == r->incarnation)
+            continue;
+        if (now.state == MV_EXPECTED || !evm_u256_eq(&now.value, &r->value)) {
+            *culprit = now.tx != MV_BASE ? now.tx : r->tx;
+            return false;
+        }
+        r->tx = now.tx;
+        r->incarnation = now.incarnation;
+    }
+    return true;
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+/* Below the boundary only the highest version can still be read (by the boundary's transaction and
+ * those above it). The cell is locked. */
+static uint32_t drop_settled(struct evm_mv *mv, struct mv_cell *c, uint32_t count)
+{
+    uint32_t below = lower_bound(c, count, atomic_load(&mv->boundary));
+    if (below < 2)
+        return count;
+    memmove(c->versions, c->versions + below - 1, (count - below + 1) * sizeof *c->versions);
+    return count - below + 1;
+}
+
+static bool cell_reserve(struct mv_cell *c, uint32_t count)
+{
+    if (count < c->capacity)
+        return true;
+    uint32_t capacity = c->capacity ? c->capacity * 2 : 2;
+    struct mv_version *versions = evm_realloc(c->versions, capacity * sizeof *versions);
+    if (!versions)
+        return false;
+    c->versions = versions;
+    c->capacity = capacity;
+    return true;
+}
+
+/* Puts or replaces the version; the cell is locked. *changed is set if readers may notice. */
+static bool put_locked(struct evm_mv *mv, struct mv_cell *c, const struct mv_version *v,
+                       bool *changed)
+{
+    uint32_t count = atomic_load_explicit(&c->count, memory_order_relaxed);
+    uint32_t at = lower_bound(c, count, v->tx);
+    if (at < count && c->versions[at].tx == v->tx) {
+        /* Nobody has read past an expected version, so it is no change. */
+        if (c->versions[at].state != MV_EXPECTED && !evm_u256_eq(&c->versions[at].value, &v->value))
+            *changed = true;
+        c->versions[at] = *v;
+        return true;
+    }
+    if (count == c->capacity && count > 1) {
+        count = drop_settled(mv, c, count);
+        atomic_store_explicit(&c->count, count, memory_order_relaxed);
+        at = lower_bound(c, count, v->tx);
+    }
+    if (!cell_reserve(c, count))
+        return false;
+    memmove(c->versions + at + 1, c->versions + at, (count - at) * sizeof *c->versions);
+    c->versions[at] = *v;
+    atomic_store_explicit(&c->count, count + 1, memory_order_release);
+    *changed = true;
+    return true;
+}
+
+static bool writes_put(struct mv_writes *w, struct mv_cell *c)
+{
+    if (w->count == w->capacity) {
+        uint32_t capacity = w->capacity ? w->capacity * 2 : 8;
+        struct mv_cell **cells = evm_realloc(w->cells, capacity * sizeof(*cells));
+        if (!cells)
+            return false;
+        w->cells = cells;
+        w->capacity = capacity;
+    }
+    w->cells[w->count++] = c;
+    return true;
+}
+
+/* One publication under way. */
+struct publishing {
+    struct evm_mv *mv;
+    uint32_t tx, incarnation, core;
+    bool changed;
+};
+
+static bool put(struct publishing *p, struct mv_cell *c, const struct evm_u256 *value)
+{
+    struct mv_version v = {p->tx, p->incarnation, MV_VALUE, *value};
+    mv_lock(p->mv, &c->lock);
+    bool ok = put_locked(p->mv, c, &v, &p->changed);
+    mv_unlock(p->mv, &c->lock);
+    atomic_store_explicit(&c->writer, (uint16_t)p->core, memory_order_relaxed);
+    return ok && writes_put(&p->mv->writes[p->tx], c);
+}
+
+static bool put_field(struct publishing *p, struct mv_account *a, uint32_t kind, uint64_t value)
+{
+    struct evm_u256 wide = evm_u256_of(value);
+    return is_apart(a, kind) || put(p, &a->cells[kind], &wide);
+}
+
+static bool ever_written(const struct mv_account *a, uint32_t kind)
+{
+    return atomic_load_explicit(&a->cells[kind].count, memory_order_relaxed) > 0;
+}
+
+static bool put_deleted(struct publishing *p, struct mv_account *a)
+{
+    return put_field(p, a, EVM_MV_BALANCE, 0) && put_field(p, a, EVM_MV_NONCE, 0) &&
+           put_field(p, a, EVM_MV_CODE, (uintptr_t)evm_code_empty()) &&
+           put_field(p, a, EVM_MV_EXISTS, 0) && put_field(p, a, EVM_MV_WIPE, 1) &&
+           put_field(p, a, EVM_MV_STORED, 0);
+}
+
+/* Existence and storage are written only where they were, or ever became, other than what most
+ * writers would repeat; so writers of a live contract do not meet there. */
+static bool put_account(struct publishing *p, struct mv_account *a,
+                        const struct evm_account_change *c, bool stores)
+{
+    bool wiped = (c->wrote & EVM_WROTE_WIPE) != 0;
+    if ((c->wrote & EVM_WROTE_BALANCE) && !is_apart(a, EVM_MV_BALANCE) &&
+        !put(p, &a->cells[EVM_MV_BALANCE], &c->balance))
+        return false;
+    if ((c->wrote & EVM_WROTE_NONCE) && !put_field(p, a, EVM_MV_NONCE, c->nonce))
+        return false;
+    if ((c->wrote & EVM_WROTE_CODE) && !put_field(p, a, EVM_MV_CODE, (uintptr_t)c->code))
+        return false;
+    if (wiped && !put_field(p, a, EVM_MV_WIPE, 1))
+        return false;
+    if ((wiped || (stores && (!a->base.has_storage || ever_written(a, EVM_MV_STORED)))) &&
+        !put_field(p, a, EVM_MV_STORED, stores))
+        return false;
+    return (a->base.exists && !ever_written(a, EVM_MV_EXISTS)) || put_field(p, a, EVM_MV_EXISTS, 1);
+}
+
+static bool put_change(struct publishing *p, const struct evm_changes *changes,
+                       const struct evm_account_change *c)
+{
+    bool fresh;
+    struct mv_account *a = mv_account_at(p->mv, &c->addr, &fresh);
+    if (!a)
+        return false;
+    if (c->wrote & EVM_WROTE_DELETED)
+        return put_deleted(p, a);
+    bool stores = false;
+    for (uint32_t i = 0; i < c->slot_count; i++) {
+        const struct evm_slot_change *sc = &changes->slots[c->first_slot + i];
+        struct mv_slot *s = mv_slot_at(p->mv, a, &sc->key, &fresh);
+        if (!s || !put(p, &s->cell, &sc->value))
+            return false;
+        stores |= !evm_u256_is_zero(&sc->value);
+    }
+    return put_account(p, a, c, stores);
+}
+
+/* Removes tx's version unless this publication wrote it. */
+static void retract(struct publishing *p, struct mv_cell *c)
+{
+    mv_lock(p->mv, &c->lock);
+    uint32_t count = atomic_load_explicit(&c->count, memory_order_relaxed);
+    uint32_t at = lower_bound(c, count, p->tx);
+    if (at < count && c->versions[at].tx == p->tx &&
+        c->versions[at].incarnation != p->incarnation) {
+        if (c->versions[at].state != MV_EXPECTED)
+            p->changed = true;
+        memmove(c->versions + at, c->versions + at + 1, (count - at - 1) * sizeof *c->versions);
+        atomic_store_explicit(&c->count, count - 1, memory_order_release);
+    }
+    mv_unlock(p->mv, &c->lock);
+}
+
+enum evm_status evm_mv_publish(struct evm_mv *mv, uint32_t tx, uint32_t incarnation,
+                               const struct evm_changes *changes, uint32_t core,
+                               struct evm_mv_published *out)
+{
+    struct mv_writes *w = &mv->writes[tx];
+    struct publishing p = {mv, tx, changes ? incarnation : WITHDRAWN, core, false};
+    uint32_t before = w->count;
+    for (uint32_t i = 0; changes && i < changes->account_count; i++)
+        if (!put_change(&p, changes, &changes->accounts[i]))
+            return EVM_ERR_MEMORY;
+    for (uint32_t i = 0; i < before; i++)
+        retract(&p, w->cells[i]);
+    w->count -= before;
+    if (before && w->count)
+        memmove(w->cells, w->cells + before, w->count * sizeof(*w->cells));
+    out->changed = p.changed;
+    out->writes = w->count;
+    out->stamp = p.changed ? atomic_fetch_add(&mv->stamp, 1) + 1 : 0;
+    return EVM_OK;
+}
+
+void evm_mv_estimate(struct evm_mv *mv, uint32_t tx, uint32_t incarnation)
+{
+    const struct mv_writes *w = &mv->writes[tx];
+    for (uint32_t i = 0; i < w->count; i++) {
+        struct mv_cell *c = w->cells[i];
+        mv_lock(mv, &c->lock);
+        uint32_t count = atomic_load_explicit(&c->count, memory_order_relaxed);
+        uint32_t at = lower_bound(c, count, tx);
+        if (at < count && c->versions[at].tx == tx && c->versions[at].incarnation == incarnation)
+            c->versions[at].state = MV_ESTIMATE;
+        mv_unlock(mv, &c->lock);
+    }
+}
+
+enum evm_status evm_mv_expect(struct evm_mv *mv, uint32_t tx, enum evm_mv_kind kind,
+                              const struct evm_addr *addr, const struct evm_u256 *key)
+{
+    bool fresh;
+    struct mv_account *a = mv_account_at(mv, addr, &fresh);
+    struct mv_slot *s = a && kind == EVM_MV_SLOT ? mv_slot_at(mv, a, key, &fresh) : NULL;
+    if (!a || (kind == EVM_MV_SLOT && !s))
+        return EVM_ERR_MEMORY;
+    if (is_apart(a, kind))
+        return EVM_OK;
+    struct mv_cell *c = s ? &s->cell : &a->cells[kind];
+    struct mv_version v = {tx, NEVER_RAN, MV_EXPECTED, evm_u256_of(0)};
+    bool changed = false;
+    mv_lock(mv, &c->lock);
+    bool ok = put_locked(mv, c, &v, &changed);
+    mv_unlock(mv, &c->lock);
+    return ok && writes_put(&mv->writes[tx], c) ? EVM_OK : EVM_ERR_MEMORY;
+}

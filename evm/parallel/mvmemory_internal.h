@@ -1,0 +1,138 @@
+/* evm/parallel/mvmemory_internal.h - the multi-version memory's parts, shared by its files and its
+ * white-box tests: interned locations (mvtable.c), versions (mvmemory.c), the end (mvcollect.c). */
+#ifndef EVM_PARALLEL_MVMEMORY_INTERNAL_H
+#define EVM_PARALLEL_MVMEMORY_INTERNAL_H
+
+#include <sched.h>
+#include <stdatomic.h>
+
+#include "evm/parallel/mvmemory.h"
+
+enum {
+    MV_SHARDS = 64,      /* table locks; a power of two */
+    MV_CHUNK = 32,       /* objects allocated at once */
+    MV_NOBODY = 0xffff,  /* no core wrote here yet */
+    MV_BASE = UINT32_MAX /* the version before the block */
+};
+
+enum mv_state {
+    MV_VALUE,    /* a finished incarnation's */
+    MV_ESTIMATE, /* an invalid incarnation's: likely to be written again */
+    MV_EXPECTED, /* nobody's yet: predicted, the value is meaningless */
+};
+
+struct mv_version {
+    uint32_t tx, incarnation;
+    uint32_t state; /* enum mv_state */
+    struct evm_u256 value;
+};
+
+/* The versions of one location, ascending by tx. `count` is read without the lock to see that there
+ * are none: a location that nobody writes costs no lock. */
+struct mv_cell {
+    struct mv_version *versions;
+    _Atomic uint32_t count;
+    uint32_t capacity;
+    _Atomic uint16_t writer; /* core */
+    atomic_uchar lock;
+};
+
+/* An account and its state before the block; immutable but for the cells. */
+struct mv_account {
+    struct evm_addr addr;
+    bool apart;
+    struct evm_account base;
+    struct mv_cell cells[EVM_MV_FIELDS];
+    /* mvcollect.c only. */
+    uint32_t first_slot, slot_count;
+};
+
+struct mv_slot {
+    struct mv_account *account;
+    struct evm_u256 key, base;
+    struct mv_cell cell;
+};
+
+/* What was read: the location, the version that decided, the value. */
+struct evm_mv_read {
+    void *where; /* struct mv_slot for EVM_MV_SLOT, else struct mv_account */
+    uint32_t kind, tx, incarnation;
+    struct evm_u256 value;
+};
+
+struct mv_entry {
+    uint64_t hash;
+    void *object; /* NULL: free */
+};
+
+/* Open addressing over objects that live in chunks. Objects keep their version arrays from block to
+ * block. */
+struct mv_table {
+    struct mv_entry *entries;
+    uint32_t mask, used; /* capacity - 1 */
+    char **chunks;
+    uint32_t chunk_count, chunk_capacity;
+};
+
+struct mv_shard {
+    atomic_uchar lock;
+    struct mv_table accounts, slots;
+} __attribute__((aligned(64)));
+
+/* The locations a transaction holds versions in. */
+struct mv_writes {
+    struct mv_cell **cells;
+    uint32_t count, capacity;
+};
+
+struct evm_mv {
+    struct evm_view base;
+    struct evm_addr apart;
+    bool has_apart, threaded;
+    uint32_t tx_count, tx_capacity;
+    _Atomic uint32_t boundary;
+    _Atomic uint64_t stamp;
+    struct mv_writes *writes; /* tx_capacity */
+    struct mv_shard shards[MV_SHARDS];
+    /* mvcollect.c: scratch. */
+    struct mv_order {
+        uint64_t key;
+        void *object;
+    } * order;
+    size_t order_capacity;
+};
+
+/* ---- locks: a few instructions each; the owner may lose its core, hence the yield -------------
+ */
+
+static inline void mv_lock(const struct evm_mv *mv, atomic_uchar *lock)
+{
+    if (!mv->threaded)
+        return;
+    for (unsigned spins = 0; atomic_exchange_explicit(lock, 1, memory_order_acquire); spins++) {
+        if (spins < 64)
+            __builtin_ia32_pause();
+        else
+            sched_yield();
+    }
+}
+
+static inline void mv_unlock(const struct evm_mv *mv, atomic_uchar *lock)
+{
+    if (mv->threaded)
+        atomic_store_explicit(lock, 0, memory_order_release);
+}
+
+/* ---- mvtable.c ------------------------------------------------------------------------------- */
+
+/* The account or slot with that key, interned (and read from the base) at the first call. NULL when
+ * memory is out. *fresh: this call read the base. */
+struct mv_account *mv_account_at(struct evm_mv *mv, const struct evm_addr *addr, bool *fresh);
+struct mv_slot *mv_slot_at(struct evm_mv *mv, struct mv_account *account,
+                           const struct evm_u256 *key, bool *fresh);
+void mv_tables_clear(struct evm_mv *mv);
+void mv_tables_free(struct evm_mv *mv);
+struct mv_account *mv_account_nth(const struct mv_table *t, uint32_t i);
+struct mv_slot *mv_slot_nth(const struct mv_table *t, uint32_t i);
+
+#endif
