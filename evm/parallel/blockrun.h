@@ -1,0 +1,180 @@
+/* evm/parallel/blockrun.h - one block under execution: what drivers do when they carry out a task.
+ * Internal to evm/parallel.
+ *
+ * Between the driver (when and where) and the executor (what next) stands this module: it runs
+ * transaction bodies over the multi-version memory, keeps what each incarnation read and wrote,
+ * and holds the commit ladder (ladder.c), the only place where anything becomes final.
+ *
+ * Threads: functions on different transactions may run at once; the executor guarantees that a
+ * transaction has one task at a time and that commits come one at a time and in order. */
+#ifndef EVM_PARALLEL_BLOCKRUN_H
+#define EVM_PARALLEL_BLOCKRUN_H
+
+#include <stdatomic.h>
+
+#include "evm/parallel/executor.h"
+#include "evm/parallel/mvmemory.h"
+#include "evm/parallel/scheduler.h"
+
+/* What is executed: real transactions (txbody.c), or a test's. The functions mirror
+ * evm/block/txrun.h. */
+struct evm_body_ops {
+    void *(*create)(void *self); /* NULL when memory is out */
+    void (*destroy)(void *body);
+    void (*begin)(void *self, void *body, uint32_t tx, struct evm_view view);
+    enum evm_step (*step)(void *body, struct evm_meter *meter, uint64_t budget);
+    const struct evm_tx_outcome *(*outcome)(void *body);
+    /* NULL, or makes the receipt of transaction tx from its outcome. */
+    enum evm_status (*receipt)(void *self, uint32_t tx, const struct evm_tx_outcome *outcome,
+                               struct evm_receipt *out);
+};
+
+/* What the ladder has to know of a block. */
+struct evm_block_rules {
+    uint32_t tx_count;
+    struct evm_addr beneficiary;
+    bool clears_empty;           /* EIP-161 */
+    uint64_t gas_limit;          /* of the block */
+    uint64_t blob_gas_limit;
+    const uint64_t *tx_gas_limits; /* tx_count; NULL: no transaction has one */
+    enum evm_invalid_policy policy;
+    enum evm_status (*committed)(void *self, uint32_t tx, const struct evm_changes *changes);
+    void *committed_self;
+};
+
+enum evm_run_stop {
+    EVM_RUN_DONE,
+    EVM_RUN_READ,    /* timed runs: a read wants to happen; grant it when its time has come */
+    EVM_RUN_BLOCKED, /* run->blocker */
+    EVM_RUN_FAILED,  /* memory is out; the block is given up */
+};
+
+/* One transaction in flight or parked. */
+struct evm_run {
+    struct evm_blockrun *block;
+    void *body;
+    uint32_t tx, incarnation, core;
+    uint32_t blocker;
+    uint32_t parts;                 /* times it was started or resumed */
+    uint8_t stop;                   /* why the view said PENDING: enum evm_run_stop */
+    bool timed, granted, took_turn; /* took_turn: it read what depends on everything before it */
+    struct evm_meter meter;
+    struct evm_mv_cost cost;
+    struct evm_run *next_free;
+};
+
+/* What is kept of a transaction from its first execution to the end of the block. */
+struct evm_tx_record {
+    struct evm_mv_log log;
+    struct evm_changes changes;
+    struct evm_tx_outcome outcome; /* pointers into the run cleared */
+    struct evm_receipt receipt;
+    bool has_receipt, published, took_turn;
+    uint32_t incarnation;
+    uint64_t read_stamp;   /* the reads are good against every change up to here */
+    uint64_t change_stamp; /* of its last publication that changed anything */
+    struct evm_run *run;   /* parked */
+    int64_t cost_ns;       /* virtual driver: of the last incarnation, reads of the state apart ... */
+    int64_t total_ns;      /* ... and with them */
+    int64_t path_ns;       /* longest chain that ends here */
+};
+
+struct evm_worker_count {
+    uint64_t executions, aborts, validations, wasted_gas;
+    int64_t busy_ns;
+} __attribute__((aligned(64)));
+
+/* The ladder: what is final so far. Touched by COMMIT tasks and, at its turn, by a reader of the
+ * beneficiary. */
+struct evm_ladder {
+    struct evm_mv_apart beneficiary;
+    uint64_t max_change; /* of all committed transactions */
+    uint64_t gas_used, blob_gas_used;
+    struct evm_u256 fees, burnt;
+    uint32_t receipt_count;
+    int64_t longest_path;
+    struct evm_changes scratch; /* for `committed` */
+};
+
+struct evm_blockrun {
+    struct evm_block_rules rules;
+    const struct evm_body_ops *body_ops;
+    void *body_self;
+    struct evm_view base;
+    const struct evm_executor_ops *ops;
+    void *sched;
+    struct evm_mv *mv;
+    uint32_t workers;
+    bool threaded, timed;
+
+    struct evm_tx_record *records;
+    uint32_t record_capacity;
+    struct evm_worker_count *counts;
+    uint32_t count_capacity;
+    struct evm_ladder ladder;
+    struct evm_block_result *result;
+
+    _Atomic uint32_t boundary; /* everything below is committed */
+    _Atomic int error;         /* enum evm_status */
+
+    atomic_uchar runs_lock;
+    struct evm_run **runs; /* all of them */
+    uint32_t run_count, run_capacity, parked, parked_max;
+    struct evm_run *free_runs;
+};
+
+/* Zeroed memory is a valid object with nothing in it. fini gives everything back. */
+void evm_blockrun_fini(struct evm_blockrun *b);
+/* Throws away the bodies: the next block has others. */
+void evm_blockrun_forget_bodies(struct evm_blockrun *b);
+
+/* Sets up a block; b->mv, b->ops and b->sched are in place. The receipts and stats of *result are
+ * allocated here. */
+enum evm_status evm_blockrun_begin(struct evm_blockrun *b, const struct evm_block_rules *rules,
+                                   const struct evm_body_ops *body_ops, void *body_self,
+                                   struct evm_view base, const struct evm_tx *const *txs,
+                                   uint32_t workers, bool threaded, bool timed, uint64_t seed,
+                                   struct evm_block_result *result);
+/* After the driver: fills *result, parks nothing any more. */
+enum evm_status evm_blockrun_end(struct evm_blockrun *b);
+
+static inline bool evm_blockrun_failed(const struct evm_blockrun *b)
+{
+    return atomic_load_explicit(&b->error, memory_order_relaxed) != EVM_OK;
+}
+void evm_blockrun_fail(struct evm_blockrun *b, enum evm_status why);
+
+/* EXECUTE and RESUME. The run to step, or NULL: memory is out, or (result->what == EVM_RAN_STALE)
+ * there is nothing to resume. `checked` counts the locations looked at to find that out. */
+struct evm_run *evm_run_start(struct evm_blockrun *b, struct evm_task task, uint32_t core,
+                              bool timed, struct evm_task_result *result,
+                              struct evm_mv_cost *checked);
+enum evm_run_stop evm_run_step(struct evm_run *run);
+/* After DONE: publishes and gives the run back. */
+void evm_run_finish(struct evm_run *run, struct evm_task_result *result);
+/* After BLOCKED: keeps the run for RESUME, or gives it back if too many are kept. */
+void evm_run_park(struct evm_run *run, struct evm_task_result *result);
+/* Gives it back, after FAILED. */
+void evm_run_drop(struct evm_run *run);
+
+void evm_run_validate(struct evm_blockrun *b, struct evm_task task, uint32_t core,
+                      struct evm_task_result *result, struct evm_mv_cost *cost);
+void evm_ladder_commit(struct evm_blockrun *b, struct evm_task task, uint32_t core,
+                       struct evm_task_result *result, struct evm_mv_cost *cost);
+
+/* The drivers: carry out tasks until the executor says DONE. */
+struct evm_schedule;
+enum evm_status evm_drive_threads(struct evm_blockrun *b, struct evm_schedule *keep);
+enum evm_status evm_drive_virtual(struct evm_blockrun *b, const struct evm_profile *profile,
+                                  uint32_t cores, uint64_t seed, struct evm_schedule *keep);
+
+/* Kept bars of the Gantt chart; growing, owned. Zeroed is empty. */
+struct evm_schedule {
+    struct evm_slice *slices;
+    size_t count, capacity;
+    bool on;
+};
+bool evm_schedule_put(struct evm_schedule *s, uint32_t core, struct evm_task task, int64_t start,
+                      int64_t end);
+
+#endif

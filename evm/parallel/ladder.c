@@ -1,0 +1,260 @@
+/* The commit ladder: transactions become final here, strictly in order, and nowhere else. Errors of
+ * a speculative run (nonce, funds), the block's gas limit and the beneficiary's balance are judged
+ * and changed only here, so they are the same whatever ran before. */
+#include "evm/core/u256.h"
+#include "evm/parallel/blockrun.h"
+
+/* ---- what the block allows ------------------------------------------------------------------- */
+
+static enum evm_tx_invalid judge(const struct evm_blockrun *b, uint32_t tx)
+{
+    const struct evm_tx_outcome *o = &b->records[tx].outcome;
+    const struct evm_ladder *l = &b->ladder;
+    if (o->invalid != EVM_TX_VALID)
+        return o->invalid;
+    uint64_t limit = b->rules.tx_gas_limits ? b->rules.tx_gas_limits[tx] : 0;
+    if (limit > b->rules.gas_limit - l->gas_used)
+        return EVM_TX_GAS_LIMIT_EXCEEDS_BLOCK;
+    if (o->blob_gas_used > b->rules.blob_gas_limit - l->blob_gas_used)
+        return EVM_TX_BLOB_TOO_MANY;
+    return EVM_TX_VALID;
+}
+
+/* ---- the beneficiary -------------------------------------------------------------------------- */
+
+static const struct evm_account_change *change_of(const struct evm_changes *changes,
+                                                  const struct evm_addr *addr, uint32_t *at)
+{
+    uint32_t lo = 0, hi = changes->account_count;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (memcmp(changes->accounts[mid].addr.b, addr->b, sizeof addr->b) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    *at = lo;
+    if (lo < changes->account_count && evm_addr_eq(&changes->accounts[lo].addr, addr))
+        return &changes->accounts[lo];
+    return NULL;
+}
+
+/* Nonce 0 and no code, after transaction tx; everything up to it is final. */
+static bool is_bare(struct evm_blockrun *b, uint32_t tx)
+{
+    struct evm_account acc;
+    struct evm_mv_cost cost = {0};
+    uint32_t blocker;
+    enum evm_mv_answer a =
+        evm_mv_account(b->mv, tx + 1, &b->rules.beneficiary, EVM_NEED_NONCE | EVM_NEED_CODE, &acc,
+                       NULL, &blocker, 0, &cost);
+    EVM_CHECK(a == EVM_MV_OK, "the beneficiary is known but reads %d", a);
+    return acc.nonce == 0 && evm_hash_eq(&acc.code_hash, &evm_empty_code_hash);
+}
+
+/* A fee of zero still touches the account: before EIP-161 that makes an empty one, from it on it
+ * removes one that is empty. */
+static void fold_fee(struct evm_blockrun *b, uint32_t tx)
+{
+    const struct evm_tx_record *r = &b->records[tx];
+    struct evm_mv_apart *to = &b->ladder.beneficiary;
+    uint32_t at;
+    const struct evm_account_change *c = change_of(&r->changes, &b->rules.beneficiary, &at);
+    if (c && (c->wrote & EVM_WROTE_DELETED))
+        *to = (struct evm_mv_apart){false, evm_u256_of(0)};
+    else if (c) {
+        to->exists = true;
+        if (c->wrote & EVM_WROTE_BALANCE)
+            to->balance = c->balance;
+    }
+    if (!r->outcome.pays_beneficiary)
+        return;
+    bool overflow = evm_u256_add(&to->balance, &to->balance, &r->outcome.fee);
+    EVM_CHECK(!overflow, "the beneficiary's balance overflows at transaction %u", tx);
+    if (!evm_u256_is_zero(&to->balance) || !b->rules.clears_empty)
+        to->exists = true;
+    else if (to->exists && is_bare(b, tx))
+        to->exists = false;
+}
+
+/* ---- telling the caller ----------------------------------------------------------------------- */
+
+/* Makes room for one account at position `at`. */
+static enum evm_status insert_account(struct evm_changes *c, uint32_t at,
+                                      const struct evm_addr *addr)
+{
+    enum evm_status st = evm_changes_reserve(c, 1, 0);
+    if (st != EVM_OK)
+        return st;
+    memmove(c->accounts + at + 1, c->accounts + at, (c->account_count - at) * sizeof *c->accounts);
+    c->account_count++;
+    c->accounts[at] = (struct evm_account_change){.addr = *addr};
+    return EVM_OK;
+}
+
+static enum evm_status tell(struct evm_blockrun *b, uint32_t tx, const struct evm_mv_apart *before)
+{
+    struct evm_changes *all = &b->ladder.scratch;
+    const struct evm_mv_apart *after = &b->ladder.beneficiary;
+    uint32_t at;
+    if (!b->rules.committed)
+        return EVM_OK;
+    enum evm_status st = evm_changes_copy(all, &b->records[tx].changes);
+    if (st != EVM_OK)
+        return st;
+    bool balance = !evm_u256_eq(&before->balance, &after->balance);
+    bool differs = balance || before->exists != after->exists;
+    if (!change_of(all, &b->rules.beneficiary, &at) && differs) {
+        st = insert_account(all, at, &b->rules.beneficiary);
+        if (st != EVM_OK)
+            return st;
+    }
+    if (at < all->account_count && evm_addr_eq(&all->accounts[at].addr, &b->rules.beneficiary)) {
+        struct evm_account_change *c = &all->accounts[at];
+        c->wrote &= ~(unsigned)(EVM_WROTE_BALANCE | EVM_WROTE_CREATED | EVM_WROTE_DELETED);
+        c->balance = after->balance;
+        if (before->exists && !after->exists)
+            c->wrote = EVM_WROTE_DELETED | EVM_WROTE_WIPE;
+        else if (balance)
+            c->wrote |= EVM_WROTE_BALANCE;
+        if (!before->exists && after->exists)
+            c->wrote |= EVM_WROTE_CREATED;
+    }
+    return b->rules.committed(b->rules.committed_self, tx, all);
+}
+
+static void put_receipt(struct evm_blockrun *b, uint32_t tx)
+{
+    struct evm_tx_record *r = &b->records[tx];
+    if (!r->has_receipt)
+        return;
+    struct evm_receipt *out = &b->result->receipts[b->ladder.receipt_count++];
+    *out = r->receipt;
+    out->cumulative_gas = b->ladder.gas_used;
+    r->has_receipt = false;
+}
+
+/* ---- the longest chain of readers -------------------------------------------------------------- */
+
+struct chain {
+    const struct evm_tx_record *records;
+    int64_t longest;
+};
+
+static void follow(void *self, uint32_t writer)
+{
+    struct chain *c = self;
+    if (writer != EVM_NO_TX && c->records[writer].path_ns > c->longest)
+        c->longest = c->records[writer].path_ns;
+}
+
+static void extend_path(struct evm_blockrun *b, uint32_t tx)
+{
+    struct evm_tx_record *r = &b->records[tx];
+    struct chain chain = {b->records, r->took_turn ? b->ladder.longest_path : 0};
+    if (!r->took_turn)
+        evm_mv_log_writers(&r->log, follow, &chain);
+    r->path_ns = chain.longest + r->total_ns;
+    if (r->path_ns > b->ladder.longest_path)
+        b->ladder.longest_path = r->path_ns;
+}
+
+/* ---- commit ------------------------------------------------------------------------------------ */
+
+static void put_stat(struct evm_blockrun *b, struct evm_task task, enum evm_tx_invalid invalid)
+{
+    struct evm_tx_stat *s = &b->result->stats[task.tx];
+    s->incarnations = task.incarnation + 1;
+    s->invalid = invalid;
+    s->cost_ns = b->records[task.tx].total_ns;
+}
+
+/* It counts: fee, receipt, totals. */
+static enum evm_status take(struct evm_blockrun *b, struct evm_task task, uint32_t core,
+                            bool *changed)
+{
+    struct evm_tx_record *r = &b->records[task.tx];
+    struct evm_ladder *l = &b->ladder;
+    if (!r->published) { /* executors whose writes wait for the commit */
+        struct evm_mv_published p;
+        enum evm_status st =
+            evm_mv_publish(b->mv, task.tx, task.incarnation, &r->changes, core, &p);
+        if (st != EVM_OK)
+            return st;
+        *changed = p.changed;
+        if (p.changed)
+            r->change_stamp = p.stamp;
+    }
+    struct evm_mv_apart before = l->beneficiary;
+    fold_fee(b, task.tx);
+    l->gas_used += r->outcome.gas_used;
+    l->blob_gas_used += r->outcome.blob_gas_used;
+    if (r->outcome.pays_beneficiary)
+        evm_u256_add(&l->fees, &l->fees, &r->outcome.fee);
+    evm_u256_add(&l->burnt, &l->burnt, &r->outcome.burnt);
+    put_receipt(b, task.tx);
+    return tell(b, task.tx, &before);
+}
+
+/* It has no effect: whatever it published goes. */
+static enum evm_status skip(struct evm_blockrun *b, struct evm_task task, uint32_t core,
+                            bool *changed)
+{
+    struct evm_tx_record *r = &b->records[task.tx];
+    struct evm_mv_published p;
+    enum evm_status st = evm_mv_publish(b->mv, task.tx, task.incarnation, NULL, core, &p);
+    if (st == EVM_OK && p.changed)
+        r->change_stamp = p.stamp;
+    *changed = p.changed;
+    return st;
+}
+
+/* True if the reads of the transaction give now, with all lower ones final, what they gave. */
+static bool still_valid(struct evm_blockrun *b, struct evm_task task, uint32_t core,
+                        struct evm_task_result *result, struct evm_mv_cost *cost)
+{
+    struct evm_tx_record *r = &b->records[task.tx];
+    if (r->read_stamp >= b->ladder.max_change)
+        return true;
+    b->counts[core].validations++;
+    if (evm_mv_validate(b->mv, task.tx, &r->log, &result->blocker, core, cost))
+        return true;
+    b->counts[core].aborts++;
+    b->counts[core].wasted_gas += r->outcome.gas_used;
+    return false;
+}
+
+void evm_ladder_commit(struct evm_blockrun *b, struct evm_task task, uint32_t core,
+                       struct evm_task_result *result, struct evm_mv_cost *cost)
+{
+    struct evm_tx_record *r = &b->records[task.tx];
+    struct evm_ladder *l = &b->ladder;
+    uint32_t boundary = atomic_load(&b->boundary);
+    EVM_CHECK(task.tx == boundary, "commit of transaction %u, the ladder is at %u", task.tx,
+              boundary);
+    *result = (struct evm_task_result){.what = EVM_RAN_INVALID, .blocker = EVM_NO_TX};
+    if (!still_valid(b, task, core, result, cost))
+        return;
+    enum evm_tx_invalid invalid = judge(b, task.tx);
+    put_stat(b, task, invalid);
+    if (invalid != EVM_TX_VALID && b->rules.policy == EVM_INVALID_REJECTS_BLOCK) {
+        b->result->invalid = invalid;
+        b->result->invalid_tx = task.tx;
+        result->what = EVM_RAN_ENDED;
+        return;
+    }
+    enum evm_status st = invalid == EVM_TX_VALID ? take(b, task, core, &result->changed)
+                                                 : skip(b, task, core, &result->changed);
+    if (st != EVM_OK) {
+        evm_blockrun_fail(b, st);
+        result->what = EVM_RAN_ENDED;
+        return;
+    }
+    if (r->change_stamp > l->max_change)
+        l->max_change = r->change_stamp;
+    if (b->timed)
+        extend_path(b, task.tx);
+    result->what = EVM_RAN_COMMITTED;
+    evm_mv_settle(b->mv, task.tx + 1);
+    atomic_store(&b->boundary, task.tx + 1);
+}
