@@ -4,9 +4,10 @@
 
 #include "evm/core/alloc.h"
 #include "evm/core/u256.h"
-#include "evm/parallel/mvmemory_internal.h"
+#include "evm/parallel/spin.h"
 
-/* ---- the view of a transaction in flight ------------------------------------------------------ */
+/* ---- the view of a transaction in flight ------------------------------------------------------
+ */
 
 static enum evm_read stop(struct evm_run *run, enum evm_run_stop why)
 {
@@ -66,14 +67,13 @@ static enum evm_read view_account(void *self, const struct evm_addr *addr, unsig
     struct evm_blockrun *b = run->block;
     if (!may_read(run, first_kind(need), addr, NULL))
         return EVM_READ_PENDING;
-    bool apart = (need & (EVM_NEED_BALANCE | EVM_NEED_EXISTS)) &&
-                 evm_addr_eq(addr, &b->rules.beneficiary);
+    bool apart =
+        (need & (EVM_NEED_BALANCE | EVM_NEED_EXISTS)) && evm_addr_eq(addr, &b->rules.beneficiary);
     if (apart && atomic_load(&b->boundary) != run->tx)
         return blocked(run, EVM_TURN);
     uint32_t blocker = EVM_NO_TX;
-    enum evm_mv_answer answer =
-        evm_mv_account(b->mv, run->tx, addr, need, out, &b->records[run->tx].log, &blocker,
-                       run->core, &run->cost);
+    enum evm_mv_answer answer = evm_mv_account(
+        b->mv, run->tx, addr, need, out, &b->records[run->tx].log, &blocker, run->core, &run->cost);
     if (apart && answer == EVM_MV_OK) {
         out->balance = b->ladder.beneficiary.balance;
         out->exists = b->ladder.beneficiary.exists;
@@ -104,7 +104,8 @@ static void view_block_hash(void *self, uint64_t number, struct evm_hash *out)
 
 static const struct evm_view_ops view_ops = {view_account, view_slot, view_block_hash};
 
-/* ---- runs: one for each transaction in flight, kept from block to block ----------------------- */
+/* ---- runs: one for each transaction in flight, kept from block to block -----------------------
+ */
 
 static struct evm_run *run_new(struct evm_blockrun *b)
 {
@@ -123,31 +124,31 @@ static struct evm_run *run_new(struct evm_blockrun *b)
 /* A body is large, so it is made outside the lock. */
 static struct evm_run *run_take(struct evm_blockrun *b)
 {
-    mv_lock(b->mv, &b->runs_lock);
+    evm_spin_lock(b->threaded, &b->runs_lock);
     struct evm_run *run = b->free_runs;
     if (run)
         b->free_runs = run->next_free;
-    mv_unlock(b->mv, &b->runs_lock);
+    evm_spin_unlock(b->threaded, &b->runs_lock);
     if (run)
         return run;
     run = run_new(b);
     if (!run)
         return NULL;
-    mv_lock(b->mv, &b->runs_lock);
+    evm_spin_lock(b->threaded, &b->runs_lock);
     bool room = b->run_count < b->run_capacity;
     if (room)
         b->runs[b->run_count++] = run;
-    mv_unlock(b->mv, &b->runs_lock);
+    evm_spin_unlock(b->threaded, &b->runs_lock);
     EVM_CHECK(room, "more than %u transactions in flight", b->run_capacity);
     return run;
 }
 
 static void run_give(struct evm_blockrun *b, struct evm_run *run)
 {
-    mv_lock(b->mv, &b->runs_lock);
+    evm_spin_lock(b->threaded, &b->runs_lock);
     run->next_free = b->free_runs;
     b->free_runs = run;
-    mv_unlock(b->mv, &b->runs_lock);
+    evm_spin_unlock(b->threaded, &b->runs_lock);
 }
 
 void evm_run_drop(struct evm_run *run)
@@ -369,9 +370,9 @@ static struct evm_run *run_resume(struct evm_blockrun *b, struct evm_task task, 
     struct evm_tx_record *r = &b->records[task.tx];
     struct evm_run *run = r->run;
     r->run = NULL;
-    mv_lock(b->mv, &b->runs_lock);
+    evm_spin_lock(b->threaded, &b->runs_lock);
     b->parked--;
-    mv_unlock(b->mv, &b->runs_lock);
+    evm_spin_unlock(b->threaded, &b->runs_lock);
     uint64_t stamp = evm_mv_stamp(b->mv);
     if (stamp != r->read_stamp) {
         if (!evm_mv_validate(b->mv, task.tx, &r->log, &result->blocker, core, checked)) {
@@ -432,10 +433,10 @@ void evm_run_park(struct evm_run *run, struct evm_task_result *result)
 {
     struct evm_blockrun *b = run->block;
     *result = (struct evm_task_result){.what = EVM_RAN_BLOCKED, .blocker = run->blocker};
-    mv_lock(b->mv, &b->runs_lock);
+    evm_spin_lock(b->threaded, &b->runs_lock);
     result->kept = b->parked < b->parked_max;
     b->parked += result->kept;
-    mv_unlock(b->mv, &b->runs_lock);
+    evm_spin_unlock(b->threaded, &b->runs_lock);
     if (result->kept)
         b->records[run->tx].run = run;
     else

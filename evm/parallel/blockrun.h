@@ -33,8 +33,8 @@ struct evm_body_ops {
 struct evm_block_rules {
     uint32_t tx_count;
     struct evm_addr beneficiary;
-    bool clears_empty;           /* EIP-161 */
-    uint64_t gas_limit;          /* of the block */
+    bool clears_empty;  /* EIP-161 */
+    uint64_t gas_limit; /* of the block */
     uint64_t blob_gas_limit;
     const uint64_t *tx_gas_limits; /* tx_count; NULL: no transaction has one */
     enum evm_invalid_policy policy;
@@ -74,9 +74,9 @@ struct evm_tx_record {
     uint64_t read_stamp;   /* the reads are good against every change up to here */
     uint64_t change_stamp; /* of its last publication that changed anything */
     struct evm_run *run;   /* parked */
-    int64_t cost_ns;       /* virtual driver: of the last incarnation, reads of the state apart ... */
-    int64_t total_ns;      /* ... and with them */
-    int64_t path_ns;       /* longest chain that ends here */
+    int64_t cost_ns;  /* virtual driver: of the last incarnation, reads of the state apart ... */
+    int64_t total_ns; /* ... and with them */
+    int64_t path_ns;  /* longest chain that ends here */
 };
 
 struct evm_worker_count {

@@ -20,7 +20,8 @@ static enum evm_tx_invalid judge(const struct evm_blockrun *b, uint32_t tx)
     return EVM_TX_VALID;
 }
 
-/* ---- the beneficiary -------------------------------------------------------------------------- */
+/* ---- the beneficiary --------------------------------------------------------------------------
+ */
 
 static const struct evm_account_change *change_of(const struct evm_changes *changes,
                                                   const struct evm_addr *addr, uint32_t *at)
@@ -77,7 +78,8 @@ static void fold_fee(struct evm_blockrun *b, uint32_t tx)
         to->exists = false;
 }
 
-/* ---- telling the caller ----------------------------------------------------------------------- */
+/* ---- telling the caller -----------------------------------------------------------------------
+ */
 
 /* Makes room for one account at position `at`. */
 static enum evm_status insert_account(struct evm_changes *c, uint32_t at,
@@ -134,7 +136,8 @@ static void put_receipt(struct evm_blockrun *b, uint32_t tx)
     r->has_receipt = false;
 }
 
-/* ---- the longest chain of readers -------------------------------------------------------------- */
+/* ---- the longest chain of readers --------------------------------------------------------------
+ */
 
 struct chain {
     const struct evm_tx_record *records;
@@ -159,7 +162,8 @@ static void extend_path(struct evm_blockrun *b, uint32_t tx)
         b->ladder.longest_path = r->path_ns;
 }
 
-/* ---- commit ------------------------------------------------------------------------------------ */
+/* ---- commit ------------------------------------------------------------------------------------
+ */
 
 static void put_stat(struct evm_blockrun *b, struct evm_task task, enum evm_tx_invalid invalid)
 {

@@ -135,13 +135,13 @@ static bool look(struct evm_mv *mv, struct mv_cell *c, uint32_t tx, uint32_t cor
 {
     if (atomic_load_explicit(&c->count, memory_order_acquire) == 0)
         return false;
-    mv_lock(mv, &c->lock);
+    evm_spin_lock(mv->threaded, &c->lock);
     uint32_t at = lower_bound(c, atomic_load_explicit(&c->count, memory_order_relaxed), tx);
     if (at > 0) {
         const struct mv_version *v = &c->versions[at - 1];
         *out = (struct seen){v->tx, v->incarnation, v->state, v->value};
     }
-    mv_unlock(mv, &c->lock);
+    evm_spin_unlock(mv->threaded, &c->lock);
     cost->contended += atomic_load_explicit(&c->writer, memory_order_relaxed) != core;
     return at > 0;
 }
@@ -399,9 +399,9 @@ struct publishing {
 static bool put(struct publishing *p, struct mv_cell *c, const struct evm_u256 *value)
 {
     struct mv_version v = {p->tx, p->incarnation, MV_VALUE, *value};
-    mv_lock(p->mv, &c->lock);
+    evm_spin_lock(p->mv->threaded, &c->lock);
     bool ok = put_locked(p->mv, c, &v, &p->changed);
-    mv_unlock(p->mv, &c->lock);
+    evm_spin_unlock(p->mv->threaded, &c->lock);
     atomic_store_explicit(&c->writer, (uint16_t)p->core, memory_order_relaxed);
     return ok && writes_put(&p->mv->writes[p->tx], c);
 }
@@ -469,7 +469,7 @@ static bool put_change(struct publishing *p, const struct evm_changes *changes,
 /* Removes tx's version unless this publication wrote it. */
 static void retract(struct publishing *p, struct mv_cell *c)
 {
-    mv_lock(p->mv, &c->lock);
+    evm_spin_lock(p->mv->threaded, &c->lock);
     uint32_t count = atomic_load_explicit(&c->count, memory_order_relaxed);
     uint32_t at = lower_bound(c, count, p->tx);
     if (at < count && c->versions[at].tx == p->tx &&
@@ -479,7 +479,7 @@ static void retract(struct publishing *p, struct mv_cell *c)
         memmove(c->versions + at, c->versions + at + 1, (count - at - 1) * sizeof *c->versions);
         atomic_store_explicit(&c->count, count - 1, memory_order_release);
     }
-    mv_unlock(p->mv, &c->lock);
+    evm_spin_unlock(p->mv->threaded, &c->lock);
 }
 
 enum evm_status evm_mv_publish(struct evm_mv *mv, uint32_t tx, uint32_t incarnation,
@@ -508,12 +508,12 @@ void evm_mv_estimate(struct evm_mv *mv, uint32_t tx, uint32_t incarnation)
     const struct mv_writes *w = &mv->writes[tx];
     for (uint32_t i = 0; i < w->count; i++) {
         struct mv_cell *c = w->cells[i];
-        mv_lock(mv, &c->lock);
+        evm_spin_lock(mv->threaded, &c->lock);
         uint32_t count = atomic_load_explicit(&c->count, memory_order_relaxed);
         uint32_t at = lower_bound(c, count, tx);
         if (at < count && c->versions[at].tx == tx && c->versions[at].incarnation == incarnation)
             c->versions[at].state = MV_ESTIMATE;
-        mv_unlock(mv, &c->lock);
+        evm_spin_unlock(mv->threaded, &c->lock);
     }
 }
 
@@ -530,8 +530,8 @@ enum evm_status evm_mv_expect(struct evm_mv *mv, uint32_t tx, enum evm_mv_kind k
     struct mv_cell *c = s ? &s->cell : &a->cells[kind];
     struct mv_version v = {tx, NEVER_RAN, MV_EXPECTED, evm_u256_of(0)};
     bool changed = false;
-    mv_lock(mv, &c->lock);
+    evm_spin_lock(mv->threaded, &c->lock);
     bool ok = put_locked(mv, c, &v, &changed);
-    mv_unlock(mv, &c->lock);
+    evm_spin_unlock(mv->threaded, &c->lock);
     return ok && writes_put(&mv->writes[tx], c) ? EVM_OK : EVM_ERR_MEMORY;
 }

@@ -3,10 +3,10 @@
 #ifndef EVM_PARALLEL_MVMEMORY_INTERNAL_H
 #define EVM_PARALLEL_MVMEMORY_INTERNAL_H
 
-#include <sched.h>
 #include <stdatomic.h>
 
 #include "evm/parallel/mvmemory.h"
+#include "evm/parallel/spin.h"
 
 enum {
     MV_SHARDS = 64,      /* table locks; a power of two */
@@ -101,27 +101,6 @@ struct evm_mv {
     } * order;
     size_t order_capacity;
 };
-
-/* ---- locks: a few instructions each; the owner may lose its core, hence the yield -------------
- */
-
-static inline void mv_lock(const struct evm_mv *mv, atomic_uchar *lock)
-{
-    if (!mv->threaded)
-        return;
-    for (unsigned spins = 0; atomic_exchange_explicit(lock, 1, memory_order_acquire); spins++) {
-        if (spins < 64)
-            __builtin_ia32_pause();
-        else
-            sched_yield();
-    }
-}
-
-static inline void mv_unlock(const struct evm_mv *mv, atomic_uchar *lock)
-{
-    if (mv->threaded)
-        atomic_store_explicit(lock, 0, memory_order_release);
-}
 
 /* ---- mvtable.c ------------------------------------------------------------------------------- */
 

@@ -143,12 +143,12 @@ struct mv_account *mv_account_at(struct evm_mv *mv, const struct evm_addr *addr,
 {
     uint64_t hash = hash_addr(addr);
     struct mv_shard *s = &mv->shards[hash >> 58];
-    mv_lock(mv, &s->lock);
+    evm_spin_lock(mv->threaded, &s->lock);
     struct mv_account *a = find_account(&s->accounts, hash, addr);
     *fresh = !a;
     if (!a)
         a = add_account(mv, &s->accounts, hash, addr);
-    mv_unlock(mv, &s->lock);
+    evm_spin_unlock(mv->threaded, &s->lock);
     return a;
 }
 
@@ -187,12 +187,12 @@ struct mv_slot *mv_slot_at(struct evm_mv *mv, struct mv_account *account,
 {
     uint64_t hash = hash_slot(account, key);
     struct mv_shard *shard = &mv->shards[hash >> 58];
-    mv_lock(mv, &shard->lock);
+    evm_spin_lock(mv->threaded, &shard->lock);
     struct mv_slot *s = find_slot(&shard->slots, hash, account, key);
     *fresh = !s;
     if (!s)
         s = add_slot(mv, &shard->slots, hash, account, key);
-    mv_unlock(mv, &shard->lock);
+    evm_spin_unlock(mv->threaded, &shard->lock);
     return s;
 }
 

@@ -1,0 +1,409 @@
+/* Executor `block-stm`: Gelashvili et al., "Block-STM: Scaling Blockchain Execution by Turning
+ * Ordering Curse to a Performance Blessing" (PPoPP 2023).
+ *
+ * Transactions run speculatively, lowest first, over the multi-version memory; validations are done
+ * before executions, both from ordered sets (the paper's abstract E and V, here sets of bits, where
+ * its algorithms 4 and 5 approximate them by counters). An invalid incarnation's writes become
+ * estimates; who reads one waits for that transaction. In addition:
+ *   - rolling commit: the ladder takes transaction i as soon as it is executed and i-1 committed;
+ *   - no validation of i before all lower ones have executed once (the first wave would validate
+ *     everything several times over), none at all if nothing was published while it ran;
+ *   - an abort by itself validates nobody: who read the aborted value is looked at when the next
+ *     incarnation publishes another one;
+ *   - the writes of a sender with several transactions are expected from the start, so its later
+ *     transactions wait instead of failing on their nonce;
+ *   - speculation runs at most `window` ahead of the ladder; the window halves when a quarter of
+ * the executions were thrown away and grows otherwise, so a serial chain costs about one core.
+ *
+ * A transaction's word holds status, incarnation and, parked, the one it waits for; every change of
+ * a word that others may change too is a compare-and-swap on all of it, so a wake-up from an old
+ * dependency or an earlier incarnation finds another word and does nothing. */
+#include <stdlib.h>
+
+#include "evm/core/alloc.h"
+#include "evm/parallel/mvmemory.h"
+#include "evm/parallel/scheduler.h"
+#include "evm/parallel/spin.h"
+#include "evm/parallel/txset.h"
+
+enum status {
+    READY,      /* in the set `ready` */
+    RUNNING,    /* EXECUTE or RESUME handed out */
+    PARKED,     /* waits for word.on */
+    EXECUTED,   /* published */
+    VALIDATING, /* VALIDATE handed out */
+    COMMITTING, /* COMMIT handed out */
+    COMMITTED,
+};
+
+struct stm_tx {
+    _Atomic uint64_t word; /* status:4 kept:4 incarnation:24 on:32 */
+    atomic_uchar once;     /* has executed at least once */
+    atomic_uchar lock;     /* of `waiters` */
+    uint32_t waiters;      /* first transaction parked on this one, or EVM_NO_TX */
+    uint32_t next;         /* next in the list this one is parked in */
+} __attribute__((aligned(32)));
+
+struct stm {
+    struct evm_sched_env env;
+    struct stm_tx *txs;
+    uint32_t capacity;
+    struct evm_txset ready, check;
+    _Atomic uint32_t head;   /* lowest that is not committed */
+    _Atomic uint32_t prefix; /* all below have executed once */
+    _Atomic uint32_t front;  /* all at or above have never been started */
+    atomic_bool ended;
+    /* Window control: an epoch is 32 commits. */
+    _Atomic uint32_t window, aborts;
+    struct sender *senders; /* hash table of begin() */
+    uint32_t sender_capacity;
+};
+
+struct sender {
+    uint32_t last; /* its last transaction + 1; 0: free */
+};
+
+enum { EPOCH = 32 };
+
+/* ---- words ----------------------------------------------------------------------------------- */
+
+static uint64_t word(enum status status, bool kept, uint32_t incarnation, uint32_t on)
+{
+    return (uint64_t)status | (uint64_t)kept << 4 | (uint64_t)(incarnation & 0xffffff) << 8 |
+           (uint64_t)on << 32;
+}
+
+static enum status status_of(uint64_t w)
+{
+    return (enum status)(w & 15);
+}
+
+static uint32_t incarnation_of(uint64_t w)
+{
+    return (uint32_t)(w >> 8) & 0xffffff;
+}
+
+static bool kept_of(uint64_t w)
+{
+    return (w >> 4 & 1) != 0;
+}
+
+static bool is_finished(uint64_t w)
+{
+    return status_of(w) >= EXECUTED;
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static void *create(void)
+{
+    return evm_calloc(1, sizeof(struct stm));
+}
+
+static void destroy(void *state)
+{
+    struct stm *s = state;
+    if (!s)
+        return;
+    evm_txset_fini(&s->ready);
+    evm_txset_fini(&s->check);
+    free(s->txs);
+    free(s->senders);
+    free(s);
+}
+
+static uint32_t hash_sender(const struct evm_addr *a)
+{
+    uint64_t x, y;
+    memcpy(&x, a->b, 8);
+    memcpy(&y, a->b + 12, 8);
+    x = (x ^ y * 0x9e3779b97f4a7c15u) * 0xd6e8feb86659fd93u;
+    return (uint32_t)(x >> 32);
+}
+
+/* For each transaction whose sender comes again later: it will write its nonce and balance. */
+static enum evm_status expect_chains(struct stm *s)
+{
+    uint32_t n = s->env.tx_count, capacity = 64;
+    while (capacity < 2 * n)
+        capacity *= 2;
+    if (capacity > s->sender_capacity) {
+        struct sender *grown = evm_realloc(s->senders, capacity * sizeof *grown);
+        if (!grown)
+            return EVM_ERR_MEMORY;
+        s->senders = grown;
+        s->sender_capacity = capacity;
+    }
+    memset(s->senders, 0, capacity * sizeof *s->senders);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct evm_addr *from = &s->env.txs[i]->sender;
+        uint32_t at = hash_sender(from) & (capacity - 1);
+        while (s->senders[at].last &&
+               !evm_addr_eq(&s->env.txs[s->senders[at].last - 1]->sender, from))
+            at = (at + 1) & (capacity - 1);
+        uint32_t before = s->senders[at].last;
+        s->senders[at].last = i + 1;
+        if (before && (evm_mv_expect(s->env.mv, before - 1, EVM_MV_NONCE, from, NULL) != EVM_OK ||
+                       evm_mv_expect(s->env.mv, before - 1, EVM_MV_BALANCE, from, NULL) != EVM_OK))
+            return EVM_ERR_MEMORY;
+    }
+    return EVM_OK;
+}
+
+static enum evm_status begin(void *state, const struct evm_sched_env *env)
+{
+    struct stm *s = state;
+    uint32_t n = env->tx_count;
+    s->env = *env;
+    if (n > s->capacity) {
+        struct stm_tx *txs = evm_realloc(s->txs, n * sizeof *txs);
+        if (!txs)
+            return EVM_ERR_MEMORY;
+        s->txs = txs;
+        s->capacity = n;
+    }
+    if (!evm_txset_begin(&s->ready, n) || !evm_txset_begin(&s->check, n))
+        return EVM_ERR_MEMORY;
+    for (uint32_t i = 0; i < n; i++) {
+        struct stm_tx *t = &s->txs[i];
+        atomic_init(&t->word, word(READY, false, 0, 0));
+        atomic_init(&t->once, 0);
+        atomic_init(&t->lock, 0);
+        t->waiters = t->next = EVM_NO_TX;
+    }
+    evm_txset_put_range(&s->ready, 0, n);
+    atomic_store(&s->head, 0);
+    atomic_store(&s->prefix, 0);
+    atomic_store(&s->front, 0);
+    atomic_store(&s->ended, false);
+    atomic_store(&s->aborts, 0);
+    atomic_store(&s->window, 8 * env->workers < 64 ? 64 : 8 * env->workers);
+    return env->txs && env->workers > 1 ? expect_chains(s) : EVM_OK;
+}
+
+/* ---- next ------------------------------------------------------------------------------------ */
+
+/* Claims transaction i if its word has that status; *w is the word before. */
+static bool claim(struct stm *s, uint32_t i, enum status from, enum status to, uint64_t *w)
+{
+    *w = atomic_load(&s->txs[i].word);
+    while (status_of(*w) == from)
+        if (atomic_compare_exchange_weak(&s->txs[i].word, w,
+                                         word(to, kept_of(*w), incarnation_of(*w), 0)))
+            return true;
+    return false;
+}
+
+static void raise(_Atomic uint32_t *x, uint32_t to)
+{
+    uint32_t now = atomic_load(x);
+    while (now < to && !atomic_compare_exchange_weak(x, &now, to))
+        ;
+}
+
+static struct evm_task next(void *state, uint32_t worker)
+{
+    struct stm *s = state;
+    uint32_t n = s->env.tx_count, head = atomic_load(&s->head), i;
+    uint64_t w;
+    (void)worker;
+    if (atomic_load(&s->ended) || head == n)
+        return (struct evm_task){.kind = EVM_TASK_DONE};
+    if (claim(s, head, EXECUTED, COMMITTING, &w))
+        return (struct evm_task){EVM_TASK_COMMIT, head, incarnation_of(w)};
+    while ((i = evm_txset_take(&s->check, atomic_load(&s->prefix))) != EVM_NO_TX)
+        if (i > head && claim(s, i, EXECUTED, VALIDATING, &w)) /* the head's is the ladder's */
+            return (struct evm_task){EVM_TASK_VALIDATE, i, incarnation_of(w)};
+    uint32_t window = atomic_load(&s->window);
+    uint32_t limit = n - head < window ? n : head + window;
+    while ((i = evm_txset_take(&s->ready, limit)) != EVM_NO_TX) {
+        if (!claim(s, i, READY, RUNNING, &w))
+            continue;
+        raise(&s->front, i + 1);
+        return (struct evm_task){kept_of(w) ? EVM_TASK_RESUME : EVM_TASK_EXECUTE, i,
+                                 incarnation_of(w)};
+    }
+    return (struct evm_task){.kind = EVM_TASK_IDLE};
+}
+
+/* ---- done ------------------------------------------------------------------------------------ */
+
+/* Owner only. */
+static void set(struct stm *s, uint32_t i, enum status status, bool kept, uint32_t incarnation,
+                uint32_t on)
+{
+    atomic_store(&s->txs[i].word, word(status, kept, incarnation, on));
+}
+
+static void make_ready(struct stm *s, uint32_t i, bool kept, uint32_t incarnation,
+                       struct evm_wake *out)
+{
+    set(s, i, READY, kept, incarnation, 0);
+    evm_txset_put(&s->ready, i);
+    out->count++;
+}
+
+/* Wakes i if it is still parked on `on`. */
+static void wake(struct stm *s, uint32_t i, uint32_t on, struct evm_wake *out)
+{
+    uint64_t w = atomic_load(&s->txs[i].word);
+    if (status_of(w) != PARKED || (uint32_t)(w >> 32) != on)
+        return;
+    if (atomic_compare_exchange_strong(&s->txs[i].word, &w,
+                                       word(READY, kept_of(w), incarnation_of(w), 0))) {
+        evm_txset_put(&s->ready, i);
+        out->count++;
+    }
+}
+
+/* False if `on` has finished already: then there is nothing to wait for. The check and the entry
+ * into the list are one step under the lock that finish() takes after it changed the word. */
+static bool park(struct stm *s, struct evm_task task, uint32_t on, bool kept)
+{
+    struct stm_tx *t = &s->txs[on];
+    evm_spin_lock(s->env.threaded, &t->lock);
+    bool wait = !is_finished(atomic_load(&t->word));
+    if (wait) {
+        s->txs[task.tx].next = t->waiters;
+        t->waiters = task.tx;
+        set(s, task.tx, PARKED, kept, task.incarnation, on);
+    }
+    evm_spin_unlock(s->env.threaded, &t->lock);
+    return wait;
+}
+
+static void on_blocked(struct stm *s, struct evm_task task, const struct evm_task_result *r,
+                       struct evm_wake *out)
+{
+    uint32_t i = task.tx;
+    if (r->blocker != EVM_TURN) {
+        EVM_CHECK(r->blocker < i, "transaction %u waits for %u", i, r->blocker);
+        if (!park(s, task, r->blocker, r->kept))
+            make_ready(s, i, r->kept, task.incarnation, out);
+        return;
+    }
+    set(s, i, PARKED, r->kept, task.incarnation, EVM_TURN);
+    if (atomic_load(&s->head) == i) /* its turn came before it was parked */
+        wake(s, i, EVM_TURN, out);
+}
+
+static void wake_waiters(struct stm *s, uint32_t i, struct evm_wake *out)
+{
+    struct stm_tx *t = &s->txs[i];
+    evm_spin_lock(s->env.threaded, &t->lock);
+    uint32_t w = t->waiters;
+    t->waiters = EVM_NO_TX;
+    evm_spin_unlock(s->env.threaded, &t->lock);
+    while (w != EVM_NO_TX) {
+        uint32_t following = s->txs[w].next; /* it may be parked elsewhere once it is awake */
+        wake(s, w, i, out);
+        w = following;
+    }
+}
+
+static void executed_once(struct stm *s, uint32_t i, struct evm_wake *out)
+{
+    if (atomic_exchange(&s->txs[i].once, 1))
+        return;
+    uint32_t p = atomic_load(&s->prefix);
+    while (p < s->env.tx_count && atomic_load(&s->txs[p].once)) {
+        if (!atomic_compare_exchange_weak(&s->prefix, &p, p + 1))
+            continue;
+        p++;
+        out->count++;
+    }
+}
+
+/* The executed transactions above i are to be validated (again). */
+static void check_above(struct stm *s, uint32_t i, struct evm_wake *out)
+{
+    uint32_t front = atomic_load(&s->front);
+    if (i + 1 >= front)
+        return;
+    evm_txset_put_range(&s->check, i + 1, front);
+    if (i + 1 < atomic_load(&s->prefix))
+        out->count += front - i;
+}
+
+static void on_finished(struct stm *s, struct evm_task task, const struct evm_task_result *r,
+                        struct evm_wake *out)
+{
+    set(s, task.tx, EXECUTED, false, task.incarnation, 0);
+    out->count++; /* its commit or validation */
+    executed_once(s, task.tx, out);
+    wake_waiters(s, task.tx, out);
+    if (r->overtaken)
+        evm_txset_put(&s->check, task.tx);
+    if (r->changed)
+        check_above(s, task.tx, out);
+}
+
+static void on_invalid(struct stm *s, struct evm_task task, struct evm_wake *out)
+{
+    evm_mv_estimate(s->env.mv, task.tx, task.incarnation);
+    atomic_fetch_add(&s->aborts, 1);
+    make_ready(s, task.tx, false, task.incarnation + 1, out);
+}
+
+/* Additive-increase is too slow for blocks of some thousand transactions, so it grows by half. */
+static void adapt_window(struct stm *s)
+{
+    uint32_t aborts = atomic_exchange(&s->aborts, 0);
+    uint32_t window = atomic_load(&s->window);
+    if (aborts * 4 > EPOCH + aborts)
+        window = window / 2 ? window / 2 : 1;
+    else if (window < s->env.tx_count)
+        window += window / 2 + 1;
+    atomic_store(&s->window, window);
+}
+
+static void on_committed(struct stm *s, struct evm_task task, const struct evm_task_result *r,
+                         struct evm_wake *out)
+{
+    uint32_t head = task.tx + 1;
+    set(s, task.tx, COMMITTED, false, task.incarnation, 0);
+    bool all = head == s->env.tx_count, adapts = head % EPOCH == 0;
+    if (adapts)
+        adapt_window(s);
+    atomic_store(&s->head, head);
+    out->count += all || adapts ? s->env.workers : 2; /* next commit; the window moves */
+    if (!all)
+        wake(s, head, EVM_TURN, out);
+    if (r->changed)
+        check_above(s, task.tx, out);
+}
+
+static void done(void *state, uint32_t worker, struct evm_task task,
+                 const struct evm_task_result *result, struct evm_wake *out)
+{
+    struct stm *s = state;
+    (void)worker;
+    out->count = 0;
+    switch (result->what) {
+    case EVM_RAN_FINISHED: on_finished(s, task, result, out); break;
+    case EVM_RAN_BLOCKED: on_blocked(s, task, result, out); break;
+    case EVM_RAN_STALE:
+    case EVM_RAN_INVALID: on_invalid(s, task, out); break;
+    case EVM_RAN_VALID:
+        set(s, task.tx, EXECUTED, false, task.incarnation, 0);
+        out->count = 1;
+        break;
+    case EVM_RAN_COMMITTED: on_committed(s, task, result, out); break;
+    case EVM_RAN_ENDED:
+        atomic_store(&s->ended, true);
+        out->count = s->env.workers;
+        break;
+    default: EVM_CHECK(0, "unknown result %u", result->what);
+    }
+}
+
+const struct evm_executor_ops evm_executor_block_stm = {
+    .name = "block-stm",
+    .doc = "Optimistic multi-version execution with dependency estimates (Gelashvili et al. 2023).",
+    .visibility = EVM_VISIBLE_FINISHED,
+    .create = create,
+    .destroy = destroy,
+    .begin = begin,
+    .next = next,
+    .done = done,
+};

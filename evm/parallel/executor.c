@@ -1,0 +1,283 @@
+#include "evm/parallel/executor.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "evm/core/alloc.h"
+#include "evm/parallel/blockrun.h"
+#include "evm/parallel/txbody.h"
+
+/* ---- the registry ---------------------------------------------------------------------------- */
+
+static const struct evm_executor_ops *const registry[] = {
+    &evm_executor_serial,
+    &evm_executor_block_stm,
+};
+enum { EXECUTORS = sizeof registry / sizeof registry[0] };
+
+const struct evm_executor_ops *evm_executor_at(size_t i)
+{
+    return i < EXECUTORS ? registry[i] : NULL;
+}
+
+const struct evm_executor_ops *evm_executor_find(const char *name)
+{
+    for (size_t i = 0; i < EXECUTORS; i++)
+        if (strcmp(registry[i]->name, name) == 0)
+            return registry[i];
+    return NULL;
+}
+
+const char *evm_executor_name(const struct evm_executor_ops *ops)
+{
+    return ops->name;
+}
+
+const char *evm_executor_doc(const struct evm_executor_ops *ops)
+{
+    return ops->doc;
+}
+
+/* ---- pool: sets of memory, one for each execution under way ------------------------------------
+ */
+
+struct context {
+    struct evm_blockrun run;
+    struct evm_mv *mv;
+    const struct evm_executor_ops *ops; /* whose state `sched` is */
+    void *sched;
+    struct evm_codes *codes; /* the runs' */
+    uint64_t *gas_limits;
+    uint32_t gas_limit_capacity;
+    struct context *next;
+};
+
+struct evm_exec_pool {
+    pthread_mutex_t lock;
+    struct context *spare;
+};
+
+static void context_destroy(struct context *c)
+{
+    if (!c)
+        return;
+    evm_blockrun_fini(&c->run);
+    evm_mv_destroy(c->mv);
+    if (c->ops)
+        c->ops->destroy(c->sched);
+    free(c->gas_limits);
+    free(c);
+}
+
+static struct context *context_create(void)
+{
+    struct context *c = evm_calloc(1, sizeof *c);
+    if (!c)
+        return NULL;
+    evm_changes_init(&c->run.ladder.scratch);
+    c->mv = evm_mv_create();
+    if (c->mv)
+        return c;
+    context_destroy(c);
+    return NULL;
+}
+
+struct evm_exec_pool *evm_exec_pool_create(void)
+{
+    struct evm_exec_pool *p = evm_calloc(1, sizeof *p);
+    if (p)
+        pthread_mutex_init(&p->lock, NULL);
+    return p;
+}
+
+void evm_exec_pool_destroy(struct evm_exec_pool *p)
+{
+    if (!p)
+        return;
+    for (struct context *c = p->spare, *next; c; c = next) {
+        next = c->next;
+        context_destroy(c);
+    }
+    pthread_mutex_destroy(&p->lock);
+    free(p);
+}
+
+static struct context *pool_take(struct evm_exec_pool *p)
+{
+    if (!p)
+        return context_create();
+    pthread_mutex_lock(&p->lock);
+    struct context *c = p->spare;
+    if (c)
+        p->spare = c->next;
+    pthread_mutex_unlock(&p->lock);
+    return c ? c : context_create();
+}
+
+static void pool_give(struct evm_exec_pool *p, struct context *c)
+{
+    if (!p) {
+        context_destroy(c);
+        return;
+    }
+    pthread_mutex_lock(&p->lock);
+    c->next = p->spare;
+    p->spare = c;
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* The executor's state and the runs' bodies fit what they were made for only. */
+static enum evm_status context_fit(struct context *c, const struct evm_executor_ops *ops,
+                                   struct evm_codes *codes)
+{
+    if (c->codes != codes)
+        evm_blockrun_forget_bodies(&c->run);
+    c->codes = codes;
+    if (c->ops != ops) {
+        if (c->ops)
+            c->ops->destroy(c->sched);
+        c->ops = NULL;
+        c->sched = ops->create();
+        if (!c->sched)
+            return EVM_ERR_MEMORY;
+        c->ops = ops;
+    }
+    c->run.mv = c->mv;
+    c->run.ops = ops;
+    c->run.sched = c->sched;
+    return EVM_OK;
+}
+
+/* ---- a block --------------------------------------------------------------------------------- */
+
+static enum evm_status check(const struct evm_exec_config *config, const struct evm_block_input *in,
+                             struct evm_err *err)
+{
+    if (!config->executor)
+        return evm_fail(err, EVM_ERR_INPUT, "no executor given");
+    if (config->cores < 1 || config->cores > 1024)
+        return evm_fail(err, EVM_ERR_INPUT, "%u cores; 1 to 1024 are possible", config->cores);
+    if (config->driver == EVM_DRIVER_VIRTUAL && !config->profile)
+        return evm_fail(err, EVM_ERR_INPUT, "the virtual driver needs a cost profile");
+    if (in->tx_count >= EVM_TURN)
+        return evm_fail(err, EVM_ERR_INPUT, "%u transactions in a block", in->tx_count);
+    return EVM_OK;
+}
+
+static uint32_t workers_of(const struct evm_exec_config *config, uint32_t tx_count)
+{
+    uint32_t n = config->cores;
+    if (config->executor->max_workers && n > config->executor->max_workers)
+        n = config->executor->max_workers;
+    return tx_count < n ? (tx_count ? tx_count : 1) : n;
+}
+
+static enum evm_status block_rules(struct context *c, const struct evm_block_input *in,
+                                   struct evm_block_rules *out)
+{
+    if (in->tx_count > c->gas_limit_capacity) {
+        uint64_t *grown = evm_realloc(c->gas_limits, in->tx_count * sizeof *grown);
+        if (!grown)
+            return EVM_ERR_MEMORY;
+        c->gas_limits = grown;
+        c->gas_limit_capacity = in->tx_count;
+    }
+    for (uint32_t i = 0; i < in->tx_count; i++)
+        c->gas_limits[i] = in->txs[i]->gas_limit;
+    *out = (struct evm_block_rules){
+        .tx_count = in->tx_count,
+        .beneficiary = in->env->coinbase,
+        .clears_empty = in->rules->state_clearing,
+        .gas_limit = in->env->gas_limit,
+        .blob_gas_limit = in->rules->blob_max * in->rules->gas_per_blob,
+        .tx_gas_limits = c->gas_limits,
+        .policy = in->invalid_policy,
+        .committed = in->committed,
+        .committed_self = in->committed_self,
+    };
+    return EVM_OK;
+}
+
+static int slice_order(const void *x, const void *y)
+{
+    const struct evm_slice *a = x, *b = y;
+    if (a->start != b->start)
+        return a->start < b->start ? -1 : 1;
+    if (a->core != b->core)
+        return a->core < b->core ? -1 : 1;
+    return (a->end > b->end) - (a->end < b->end);
+}
+
+/* A slice was in vain if its incarnation is not the one that was committed. */
+static void give_slices(struct evm_block_result *out, struct evm_schedule *s)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        const struct evm_tx_stat *stat = &out->stats[s->slices[i].tx];
+        s->slices[i].aborted = s->slices[i].incarnation + 1 != stat->incarnations;
+    }
+    if (s->count)
+        qsort(s->slices, s->count, sizeof *s->slices, slice_order);
+    out->slices = s->slices;
+    out->slice_count = s->count;
+    *s = (struct evm_schedule){0};
+}
+
+static enum evm_status execute(struct context *c, const struct evm_exec_config *config,
+                               const struct evm_block_input *in, struct evm_block_result *out)
+{
+    struct evm_block_rules rules;
+    struct evm_state_view state = {in->pre, in->hashes};
+    struct evm_txbody body = {in, c->codes};
+    struct evm_schedule keep = {.on = config->keep_schedule};
+    bool timed = config->driver == EVM_DRIVER_VIRTUAL;
+    uint32_t workers = workers_of(config, in->tx_count);
+    enum evm_status st = block_rules(c, in, &rules);
+    if (st != EVM_OK)
+        return st;
+    st = evm_blockrun_begin(&c->run, &rules, &evm_txbody_ops, &body, evm_state_view(&state),
+                            in->txs, workers, !timed && workers > 1, timed, config->seed, out);
+    if (st != EVM_OK)
+        return st;
+    st = timed ? evm_drive_virtual(&c->run, config->profile, workers, config->seed, &keep)
+               : evm_drive_threads(&c->run, &keep);
+    if (st != EVM_OK)
+        evm_blockrun_fail(&c->run, st);
+    st = evm_blockrun_end(&c->run);
+    give_slices(out, &keep);
+    return st;
+}
+
+enum evm_status evm_execute(const struct evm_exec_config *config, const struct evm_block_input *in,
+                            struct evm_block_result *out, struct evm_err *err)
+{
+    *out = (struct evm_block_result){0};
+    evm_changes_init(&out->changes);
+    enum evm_status st = check(config, in, err);
+    if (st != EVM_OK)
+        return st;
+    struct context *c = pool_take(config->pool);
+    if (!c)
+        return evm_fail(err, EVM_ERR_MEMORY, "out of memory");
+    st = context_fit(c, config->executor, evm_state_codes(in->pre));
+    if (st == EVM_OK)
+        st = execute(c, config, in, out);
+    /* After an error its parts may be half grown; they still can be given back. */
+    pool_give(st == EVM_OK ? config->pool : NULL, c);
+    if (st == EVM_ERR_MEMORY)
+        return evm_fail(err, st, "out of memory while executing a block of %u transactions",
+                        in->tx_count);
+    return st;
+}
+
+void evm_block_result_fini(struct evm_block_result *r)
+{
+    if (!r)
+        return;
+    for (uint32_t i = 0; i < r->receipt_count; i++)
+        evm_receipt_fini(&r->receipts[i]);
+    evm_changes_fini(&r->changes);
+    free(r->receipts);
+    free(r->stats);
+    free(r->slices);
+    *r = (struct evm_block_result){0};
+}

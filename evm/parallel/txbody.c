@@ -1,0 +1,38 @@
+#include "evm/parallel/txbody.h"
+
+static void *create(void *self)
+{
+    struct evm_txbody *t = self;
+    return evm_txrun_create(t->codes);
+}
+
+static void destroy(void *body)
+{
+    evm_txrun_destroy(body);
+}
+
+static void begin(void *self, void *body, uint32_t tx, struct evm_view view)
+{
+    struct evm_txbody *t = self;
+    evm_txrun_begin(body, t->in->rules, t->in->env, t->in->txs[tx], view, 0);
+}
+
+static enum evm_step step(void *body, struct evm_meter *meter, uint64_t budget)
+{
+    return evm_txrun_step(body, meter, budget);
+}
+
+static const struct evm_tx_outcome *outcome(void *body)
+{
+    return evm_txrun_outcome(body);
+}
+
+/* The gas before it is known on the ladder only. */
+static enum evm_status receipt(void *self, uint32_t tx, const struct evm_tx_outcome *o,
+                               struct evm_receipt *out)
+{
+    struct evm_txbody *t = self;
+    return evm_receipt_make(out, tx, t->in->txs[tx], o, 0);
+}
+
+const struct evm_body_ops evm_txbody_ops = {create, destroy, begin, step, outcome, receipt};
