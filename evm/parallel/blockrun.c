@@ -90,10 +90,9 @@ static enum evm_read view_slot(void *self, const struct evm_addr *addr, const st
     if (!may_read(run, EVM_MV_SLOT, addr, key))
         return EVM_READ_PENDING;
     uint32_t blocker = EVM_NO_TX;
-    return answered(run,
-                    evm_mv_slot(b->mv, run->tx, addr, key, out, &b->records[run->tx].log, &blocker,
-                                run->core, &run->cost),
-                    blocker);
+    enum evm_mv_answer answer = evm_mv_slot(
+        b->mv, run->tx, addr, key, out, &b->records[run->tx].log, &blocker, run->core, &run->cost);
+    return answered(run, answer, blocker);
 }
 
 static void view_block_hash(void *self, uint64_t number, struct evm_hash *out)

@@ -100,8 +100,9 @@ struct evm_block_result {
     int64_t busy_ns;          /* sum over cores */
     int64_t serial_ns;        /* virtual driver: the same work on one core without aborts */
     int64_t critical_path_ns; /* virtual driver: longest chain of transactions of which each reads
-                                 what the one before wrote, in the final read and write sets: no
-                                 executor on any number of cores is faster */
+                                 what the one before wrote, in the final read and write sets, each
+                                 counted whole: the oracle's bound on any number of cores (only who
+                                 overlaps a reader's start with its writer can pass it) */
     int64_t ladder_ns;        /* virtual driver: the commit ladder's share, which is serial */
     uint64_t executions, aborts, validations, wasted_gas;
 };

@@ -102,6 +102,11 @@ static bool final_exists(const struct mv_account *a, const struct evm_mv_apart *
         if (later && later->tx > v->tx)
             return true;
     }
+    for (const struct mv_slot *s = atomic_load(&a->slots); s; s = s->next) {
+        const struct mv_version *later = newest(&s->cell);
+        if (later && later->tx > v->tx)
+            return true;
+    }
     return false;
 }
 

@@ -168,18 +168,30 @@ static struct evm_u256 base_field(const struct mv_account *a, uint32_t kind)
     }
 }
 
-/* An account that a later transaction wrote to exists again, although that one, not looking, did
- * not say so: existence is derived, never a mark that sticks. */
-static void see_revival(struct evm_mv *mv, struct mv_account *a, uint32_t tx, uint32_t core,
-                        struct evm_mv_cost *cost, struct seen *out)
+/* Takes over a later version as the one that decides. */
+static void decide(struct evm_mv *mv, struct mv_cell *c, bool any_value, uint32_t tx, uint32_t core,
+                   struct evm_mv_cost *cost, struct seen *out)
 {
-    for (uint32_t kind = EVM_MV_BALANCE; kind <= EVM_MV_CODE; kind++) {
-        struct seen later;
-        if (look(mv, &a->cells[kind], tx, core, cost, &later) && later.tx > out->tx) {
-            *out = later;
-            out->value = evm_u256_of(1);
-        }
+    struct seen later;
+    cost->lookups++;
+    if (look(mv, c, tx, core, cost, &later) && later.tx > out->tx &&
+        (any_value || !evm_u256_is_zero(&later.value))) {
+        *out = later;
+        out->value = evm_u256_of(1);
     }
+}
+
+/* Who writes to an account says that it exists, or has storage, only where that was not so before;
+ * the deletion (or wipe) of a lower transaction may be published after that. So what follows such a
+ * version is derived: an account that a later transaction wrote to exists again, one with a slot
+ * set later has storage. Only accounts deleted or wiped in this block come here. */
+static void see_revival(struct evm_mv *mv, struct mv_account *a, bool storage, uint32_t tx,
+                        uint32_t core, struct evm_mv_cost *cost, struct seen *out)
+{
+    for (uint32_t kind = EVM_MV_BALANCE; !storage && kind <= EVM_MV_CODE; kind++)
+        decide(mv, &a->cells[kind], true, tx, core, cost, out);
+    for (struct mv_slot *s = atomic_load_explicit(&a->slots, memory_order_acquire); s; s = s->next)
+        decide(mv, &s->cell, !storage, tx, core, cost, out);
 }
 
 static void see_field(struct evm_mv *mv, struct mv_account *a, uint32_t kind, uint32_t tx,
@@ -190,8 +202,8 @@ static void see_field(struct evm_mv *mv, struct mv_account *a, uint32_t kind, ui
         *out = (struct seen){MV_BASE, 0, MV_VALUE, base_field(a, kind)};
     else if (kind == EVM_MV_CODE && out->state != MV_EXPECTED)
         out->value = code_hash_of(&out->value);
-    else if (kind == EVM_MV_EXISTS && evm_u256_is_zero(&out->value))
-        see_revival(mv, a, tx, core, cost, out);
+    else if ((kind == EVM_MV_EXISTS || kind == EVM_MV_STORED) && evm_u256_is_zero(&out->value))
+        see_revival(mv, a, kind == EVM_MV_STORED, tx, core, cost, out);
 }
 
 /* The later of slot and wipe decides; a transaction that wipes and writes the slot lists it. */

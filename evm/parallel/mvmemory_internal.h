@@ -43,12 +43,14 @@ struct mv_account {
     bool apart;
     struct evm_account base;
     struct mv_cell cells[EVM_MV_FIELDS];
+    _Atomic(struct mv_slot *) slots; /* all interned ones; grows at the front only */
     /* mvcollect.c only. */
     uint32_t first_slot, slot_count;
 };
 
 struct mv_slot {
     struct mv_account *account;
+    struct mv_slot *next;
     struct evm_u256 key, base;
     struct mv_cell cell;
 };

@@ -131,6 +131,7 @@ static struct mv_account *add_account(struct evm_mv *mv, struct mv_table *t, uin
     a->addr = *addr;
     a->apart = mv->has_apart && evm_addr_eq(addr, &mv->apart);
     a->slot_count = 0;
+    atomic_store_explicit(&a->slots, NULL, memory_order_relaxed);
     for (int k = 0; k < EVM_MV_FIELDS; k++)
         reset_cell(&a->cells[k]);
     enum evm_read r = mv->base.ops->account(mv->base.self, addr, EVM_NEED_ALL, &a->base);
@@ -179,6 +180,10 @@ static struct mv_slot *add_slot(struct evm_mv *mv, struct mv_table *t, uint64_t 
     enum evm_read r = mv->base.ops->slot(mv->base.self, &account->addr, key, &s->base);
     EVM_CHECK(r == EVM_READ_OK, "the base of a multi-version memory answered %d", r);
     place(t, hash, s);
+    s->next = atomic_load_explicit(&account->slots, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&account->slots, &s->next, s,
+                                                  memory_order_release, memory_order_relaxed))
+        ;
     return s;
 }
 
