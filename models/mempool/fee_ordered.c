@@ -1,0 +1,278 @@
+/* fee-ordered: queues of nonces a sender, in one order of tips over all of them.
+ *
+ * A sender's transactions stand sorted by nonce; those without a gap from the account's nonce are
+ * ready. A full pool throws out the cheapest last transaction of any sender (its last, so that no
+ * gap appears), found by a heap of senders that is made when the pool first fills up and made again
+ * when the base fee moves. */
+#include "models/mempool/fee_ordered.h"
+
+#include <string.h>
+
+#include "sim/base/check.h"
+#include "sim/base/mem.h"
+
+static void check(const void *cfg, struct field_report *report)
+{
+    const struct pool_cfg *c = cfg;
+    if (c->per_sender > c->capacity)
+        field_complain(report, "per_sender", "must not be above capacity");
+}
+FIELD_DEFINE(pool_cfg, POOL_FIELDS, "Settings of fee-ordered.", check);
+
+static enum err_code pool_init_model(void *state, const void *cfg, struct mempool_env *env,
+                                     struct err *err)
+{
+    struct fee_pool *p = state;
+    const struct pool_cfg *c = cfg;
+    (void)err;
+    *p = (struct fee_pool){.cfg = c, .env = env};
+    p->bump = (uint64_t)(c->replacement * 10000 + 0.5);
+    return ERR_OK;
+}
+
+static struct evm_u256 wei(const struct field_wei *w)
+{
+    return (struct evm_u256){{w->w[0], w->w[1], w->w[2], w->w[3]}};
+}
+
+/* --- adding ----------------------------------------------------------------------------------- */
+
+/* old * (1 + replacement), rounded up; true if now reaches it. */
+static bool outbids(const struct fee_pool *p, const struct evm_u256 *now,
+                    const struct evm_u256 *old)
+{
+    struct evm_u256 factor = evm_u256_of(10000 + p->bump), scale = evm_u256_of(10000), need, have;
+    if (evm_u256_mul_overflow(&need, old, &factor) || evm_u256_mul_overflow(&have, now, &scale))
+        return evm_u256_lt(old, now);
+    return !evm_u256_lt(&have, &need);
+}
+
+static enum pool_verdict replace(struct fee_pool *p, struct fee_sender *s, uint32_t i,
+                                 struct tx *tx)
+{
+    struct tx *old = s->items[i].tx;
+    if (old == tx || evm_hash_eq(&old->evm.hash, &tx->evm.hash))
+        return POOL_KNOWN;
+    if (!outbids(p, &tx->evm.max_fee, &old->evm.max_fee) ||
+        !outbids(p, &tx->evm.max_priority_fee, &old->evm.max_priority_fee))
+        return POOL_REPLACEMENT_UNDERPRICED;
+    s->items[i] = (struct fee_item){tx_ref(tx), p->env->host->now(p->env)};
+    p->bytes = p->bytes - old->size + tx->size;
+    fee_heap_fix(p, s);
+    p->env->host->dropped(p->env, old, POOL_REPLACED);
+    tx_unref(old);
+    return POOL_REPLACED;
+}
+
+/* What the account must own for its transactions up to this nonce, this one included. */
+static bool affordable(const struct fee_sender *s, uint32_t at, const struct evm_tx *tx,
+                       const struct evm_u256 *balance)
+{
+    struct evm_u256 sum, one;
+    if (!evm_tx_max_cost(tx, &sum))
+        return false;
+    for (uint32_t i = 0; i < at; i++)
+        if (!evm_tx_max_cost(&s->items[i].tx->evm, &one) || evm_u256_add(&sum, &sum, &one))
+            return false;
+    return !evm_u256_lt(balance, &sum);
+}
+
+/* Makes room for tx of sender s: throws out what is cheaper. */
+static bool make_room(struct fee_pool *p, struct fee_sender *s, const struct tx *tx)
+{
+    const struct pool_cfg *c = p->cfg;
+    while (p->count + 1 > c->capacity || p->bytes + tx->size > c->capacity_bytes) {
+        struct fee_sender *cheapest = fee_heap_cheapest(p);
+        if (!cheapest || cheapest == s)
+            return false;
+        struct tx *victim = cheapest->items[cheapest->count - 1].tx;
+        if (!fee_cheaper(p, victim, tx))
+            return false;
+        fee_sender_remove(p, cheapest, cheapest->count - 1);
+        p->env->host->dropped(p->env, victim, POOL_FULL);
+        tx_unref(victim);
+    }
+    return true;
+}
+
+static enum pool_verdict admit(struct fee_pool *p, struct fee_sender *s, struct tx *tx, bool local,
+                               const struct evm_u256 *balance)
+{
+    const struct pool_cfg *c = p->cfg;
+    struct evm_u256 min_tip = wei(&c->min_tip);
+    uint64_t nonce = tx->evm.nonce;
+    if (nonce < s->nonce)
+        return POOL_NONCE_TOO_LOW;
+    if (nonce - s->nonce > c->max_gap)
+        return POOL_NONCE_GAP;
+    if (!local && evm_u256_lt(&tx->evm.max_priority_fee, &min_tip))
+        return POOL_UNDERPRICED;
+    uint32_t at = fee_sender_find(s, nonce);
+    if (!affordable(s, at, &tx->evm, balance))
+        return POOL_FUNDS;
+    if (at < s->count && s->items[at].tx->evm.nonce == nonce)
+        return replace(p, s, at, tx);
+    if (s->count >= c->per_sender)
+        return POOL_SENDER_LIMIT;
+    if (!make_room(p, s, tx) || !fee_sender_insert(p, s, at, tx))
+        return POOL_FULL;
+    return POOL_ADDED;
+}
+
+static enum pool_verdict pool_add(void *state, struct tx *tx, bool local)
+{
+    struct fee_pool *p = state;
+    uint64_t nonce;
+    struct evm_u256 balance;
+    struct fee_sender *s = fee_sender_get(p, &tx->evm.sender);
+    p->env->host->account(p->env, &tx->evm.sender, &nonce, &balance);
+    if (!s && !(s = fee_sender_add(p, &tx->evm.sender, nonce)))
+        return POOL_FULL;
+    enum pool_verdict v = admit(p, s, tx, local, &balance);
+    if (!s->count && s->nonce <= nonce)
+        fee_sender_drop(p, s);
+    return v;
+}
+
+/* --- the chain moves -------------------------------------------------------------------------- */
+
+/* Lets go of everything below the sender's nonce. */
+static void settle(struct fee_pool *p, struct fee_sender *s, const struct tx *included)
+{
+    while (s->count && s->items[0].tx->evm.nonce < s->nonce) {
+        struct tx *tx = s->items[0].tx;
+        fee_sender_remove(p, s, 0);
+        if (tx != included && !evm_hash_eq(&tx->evm.hash, &included->evm.hash))
+            p->env->host->dropped(p->env, tx, POOL_NONCE_TOO_LOW);
+        tx_unref(tx);
+    }
+}
+
+/* Empty senders are kept only while their nonce is ahead of the account's: the block is ordered, but
+ * this node has not executed it. */
+static bool account_knows(const struct fee_pool *p, const struct evm_addr *addr, uint64_t next)
+{
+    uint64_t nonce;
+    struct evm_u256 balance;
+    p->env->host->account(p->env, addr, &nonce, &balance);
+    return nonce >= next;
+}
+
+static void pool_included(void *state, const struct block *b, const struct block_fees *fees)
+{
+    struct fee_pool *p = state;
+    for (uint32_t i = 0; i < b->tx_count; i++) {
+        const struct tx *tx = b->txs[i];
+        struct fee_sender *s = fee_sender_get(p, &tx->evm.sender);
+        if (!s && account_knows(p, &tx->evm.sender, tx->evm.nonce + 1))
+            continue;
+        if (!s && !(s = fee_sender_add(p, &tx->evm.sender, tx->evm.nonce)))
+            continue; /* memory is out: the account's own nonce will tell later */
+        if (s->nonce <= tx->evm.nonce)
+            s->nonce = tx->evm.nonce + 1;
+        settle(p, s, tx);
+        if (!s->count && account_knows(p, &s->addr, s->nonce))
+            fee_sender_drop(p, s);
+    }
+    p->head_height = b->height;
+    p->head_hash = b->hash;
+    p->base_fee = fees->base_fee;
+    p->heap_valid = false;
+}
+
+static void pool_reverted(void *state, const struct block *b)
+{
+    struct fee_pool *p = state;
+    for (uint32_t i = b->tx_count; i-- > 0;) {
+        struct tx *tx = b->txs[i];
+        struct fee_sender *s = fee_sender_get(p, &tx->evm.sender);
+        if (!s && !(s = fee_sender_add(p, &tx->evm.sender, tx->evm.nonce)))
+            continue;
+        s->nonce = tx->evm.nonce;
+        uint32_t at = fee_sender_find(s, tx->evm.nonce);
+        if (at < s->count && s->items[at].tx->evm.nonce == tx->evm.nonce)
+            continue; /* a rival came in meanwhile */
+        if (p->count < p->cfg->capacity)
+            fee_sender_insert(p, s, at, tx);
+    }
+    p->head_height = b->height ? b->height - 1 : 0;
+    p->head_hash = b->parent_hash;
+    p->heap_valid = false;
+}
+
+/* --- time passes ------------------------------------------------------------------------------ */
+
+static void expire_sender(struct fee_pool *p, struct fee_sender *s, sim_time before)
+{
+    for (uint32_t i = s->count; i-- > 0;) {
+        struct tx *tx = s->items[i].tx;
+        if (s->items[i].added > before)
+            continue;
+        fee_sender_remove(p, s, i);
+        p->env->host->dropped(p->env, tx, POOL_EXPIRED);
+        tx_unref(tx);
+    }
+}
+
+static void pool_expire(void *state)
+{
+    struct fee_pool *p = state;
+    sim_time now = p->env->host->now(p->env), lifetime = p->cfg->lifetime;
+    for (uint32_t i = p->sender_count; i-- > 0;) {
+        struct fee_sender *s = p->senders[i];
+        if (lifetime != SIM_TIME_NEVER && now >= lifetime)
+            expire_sender(p, s, now - lifetime);
+        if (!s->count && account_knows(p, &s->addr, s->nonce))
+            fee_sender_drop(p, s);
+    }
+}
+
+static void pool_size(const void *state, uint32_t *count, uint64_t *bytes)
+{
+    const struct fee_pool *p = state;
+    *count = p->count;
+    *bytes = p->bytes;
+}
+
+static void pool_each(const void *state, void (*visit)(void *self, struct tx *tx), void *self)
+{
+    const struct fee_pool *p = state;
+    for (uint32_t i = 0; i < p->sender_count; i++)
+        for (uint32_t k = 0; k < p->senders[i]->count; k++)
+            visit(self, p->senders[i]->items[k].tx);
+}
+
+static void pool_fini_model(void *state)
+{
+    struct fee_pool *p = state;
+    while (p->sender_count) {
+        struct fee_sender *s = p->senders[p->sender_count - 1];
+        while (s->count) {
+            struct tx *tx = s->items[s->count - 1].tx;
+            fee_sender_remove(p, s, s->count - 1);
+            tx_unref(tx);
+        }
+        fee_sender_drop(p, s);
+    }
+    mem_free(p->senders);
+    mem_free(p->index);
+    mem_free(p->heap);
+    mem_free(p->ready);
+    *p = (struct fee_pool){.cfg = p->cfg, .env = p->env, .bump = p->bump};
+}
+
+const struct mempool_ops mempool_fee_ordered = {
+    .model = {"fee-ordered", "Nonce queues a sender; the highest tip goes first, the lowest out.",
+              &pool_cfg_table},
+    .state_size = sizeof(struct fee_pool),
+    .init = pool_init_model,
+    .add = pool_add,
+    .included = pool_included,
+    .reverted = pool_reverted,
+    .pick = fee_pool_pick,
+    .expire = pool_expire,
+    .size = pool_size,
+    .each = pool_each,
+    .clear = pool_fini_model,
+    .fini = pool_fini_model,
+};
