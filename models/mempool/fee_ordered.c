@@ -6,7 +6,7 @@
  * when the base fee moves. */
 #include "models/mempool/fee_ordered.h"
 
-#include <string.h>
+#include "evm/block/txrun.h"
 
 #include "sim/base/check.h"
 #include "sim/base/mem.h"
@@ -148,8 +148,8 @@ static void settle(struct fee_pool *p, struct fee_sender *s, const struct tx *in
     }
 }
 
-/* Empty senders are kept only while their nonce is ahead of the account's: the block is ordered, but
- * this node has not executed it. */
+/* Empty senders are kept only while their nonce is ahead of the account's: the block is ordered,
+ * but this node has not executed it. */
 static bool account_knows(const struct fee_pool *p, const struct evm_addr *addr, uint64_t next)
 {
     uint64_t nonce;
