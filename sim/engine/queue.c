@@ -80,7 +80,8 @@ struct sim_queue {
     struct slot *slots;
     uint32_t free_slot, slot_count; /* slot 0 is never used */
 
-    size_t pops, taken, pushes_far; /* since the last look at the width */
+    /* since the last look at the width: pops, buckets taken, pushes to far, moves from far */
+    size_t pops, taken, pushes_far, moves;
     struct near near;
     struct far_level far[FAR_LEVELS];
 };
@@ -211,6 +212,7 @@ static void far_cascade(struct sim_queue *q, unsigned top)
     for (unsigned level = top; level > 0; level--) {
         unsigned i = (unsigned)(far_base(q) >> (level * FAR_BITS)) % FAR_BUCKETS;
         struct bucket b = far_take(q, level, i);
+        q->moves += b.count;
         for (uint32_t len; (len = bucket_take(q, &b, ev)) > 0;)
             for (uint32_t k = 0; k < len; k++)
                 *far_next(q, ev[k].time) = ev[k];
@@ -386,7 +388,7 @@ static bool spread(struct sim_queue *q, unsigned bits, unsigned shift)
     place_all(q, q->late, q->late_len);
     q->run_next = q->run_len = q->late_len = 0;
     mem_free(old.bucket);
-    q->pops = q->taken = q->pushes_far = 0;
+    q->pops = q->taken = q->pushes_far = q->moves = 0;
     return true;
 }
 
@@ -396,7 +398,9 @@ static void tune(struct sim_queue *q)
     size_t held = q->pops / (q->taken ? q->taken : 1),
            target = bucket_target(q->live, q->near.bits);
     int shift = (int)q->near.shift;
-    if (held > 3 * target) {
+    if (q->moves > 2 * q->pops) {
+        shift += 4; /* most of what is pushed lies many rings ahead */
+    } else if (held > 3 * target) {
         for (; held > target + target / 2; held /= 2)
             shift--;
     } else if (3 * held < target && (held < 4 || 2 * q->pushes_far > q->pops)) {
@@ -409,7 +413,7 @@ static void tune(struct sim_queue *q)
         spread(q, bits, guess_shift(q, bits));
     else if ((unsigned)shift != q->near.shift)
         spread(q, bits, (unsigned)shift);
-    q->pops = q->taken = q->pushes_far = 0;
+    q->pops = q->taken = q->pushes_far = q->moves = 0;
     if (q->run_cap > 64 * target) { /* a crowd once went through it */
         struct sim_event *run = mem_alloc_lines(4 * target, sizeof *run);
         if (run) {
@@ -503,8 +507,11 @@ static bool refill(struct sim_queue *q, sim_time until)
         struct bucket b = near->bucket[i];
         near->bucket[i].count = 0;
         near->len -= b.count;
-        q->taken++;
         run_fill(q, b);
+        q->taken++;
+        /* A crowd at one instant is no reason for narrower buckets. */
+        if (q->run_len > 1 && q->run[0].time == q->run[q->run_len - 1].time)
+            q->taken += q->run_len / bucket_target(q->live, near->bits);
         return true;
     }
     near->cur = end;
