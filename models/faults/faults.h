@@ -23,9 +23,6 @@ struct fault_host {
     bool (*up)(struct fault_env *env, node_id node);
     /* Puts the node's messages through filter() from now on, or no longer. */
     void (*watch)(struct fault_env *env, node_id node, bool on);
-    /* A second instance of the node's protocol and key, with its own state, that hears and speaks
-     * as the node does (equivocation as in "Twins", arXiv 2004.10617). */
-    void (*twin)(struct fault_env *env, node_id node);
     /* A row of /faults for what the model did by itself. `what` is a literal. */
     void (*note)(struct fault_env *env, const char *what, node_id node, double value);
 };

@@ -26,7 +26,7 @@ struct class_job {
 
 struct execution {
     uint32_t refs;
-    bool genesis, settled; /* settled: all jobs seen done, inputs let go */
+    bool keep_schedule, genesis, settled; /* settled: all jobs seen done, inputs let go */
     struct execution_service *service;
     struct execution *parent, *next, *previous;
     struct evm_block_env env;
@@ -182,7 +182,7 @@ static void run_class(struct job *job)
         .cores = class->cores,
         .seed = s->config.seed,
         .profile = class->profile,
-        .keep_schedule = s->config.keep_schedule && c->class == 0,
+        .keep_schedule = e->keep_schedule && c->class == 0,
         .pool = s->pool,
     };
     struct evm_block_hashes hashes = {e->hash_numbers, e->hashes, e->hash_count};
@@ -294,7 +294,7 @@ static void list_remove(struct execution *e)
 struct execution *execution_start(struct execution_service *s, struct execution *parent,
                                   const struct evm_block_env *env, struct tx *const *txs,
                                   uint32_t tx_count, const struct evm_block_hashes *hashes,
-                                  enum evm_invalid_policy policy)
+                                  enum evm_invalid_policy policy, bool keep_schedule)
 {
     if (parent->settled && !parent->result.state)
         return NULL;
@@ -309,6 +309,7 @@ struct execution *execution_start(struct execution_service *s, struct execution 
     e->parent = execution_ref(parent);
     e->env = *env;
     e->policy = policy;
+    e->keep_schedule = keep_schedule;
     e->next = s->running;
     if (s->running)
         s->running->previous = e;
@@ -316,6 +317,18 @@ struct execution *execution_start(struct execution_service *s, struct execution 
     for (uint32_t i = 0; i < s->config.class_count; i++)
         workers_submit(s->workers, &e->jobs[i].job);
     return e;
+}
+
+/* No job works on it any more. */
+static void finish(struct execution *e)
+{
+    if (e->settled)
+        return;
+    e->settled = true;
+    list_remove(e);
+    drop_input(e);
+    execution_unref(e->parent);
+    e->parent = NULL;
 }
 
 /* Waits for every class, then lets the inputs go. */
@@ -328,11 +341,7 @@ static void settle(struct execution *e)
         if (e->result.status == EVM_OK)
             e->result.status = e->jobs[i].status;
     }
-    e->settled = true;
-    list_remove(e);
-    drop_input(e);
-    execution_unref(e->parent);
-    e->parent = NULL;
+    finish(e);
 }
 
 struct execution *execution_ref(struct execution *e)
@@ -381,7 +390,10 @@ void execution_unref(struct execution *e)
     CHECK(e->refs > 0, "an execution has no reference to drop");
     if (--e->refs)
         return;
-    settle(e);
+    if (!e->settled) /* nobody will want it: what has not begun never will */
+        for (uint32_t i = 0; i < e->service->config.class_count; i++)
+            workers_cancel(e->service->workers, &e->jobs[i].job);
+    finish(e);
     execution_trim(e);
     execution_drop_state(e);
     mem_free(e);

@@ -43,7 +43,7 @@ struct execution_result {
     struct evm_hash state_root, receipts_root;
     struct evm_bloom bloom;
     struct evm_state *state;  /* sealed version after the block; a reference */
-    struct evm_slice *slices; /* class 0, if the service keeps schedules */
+    struct evm_slice *slices; /* class 0, if asked for */
     size_t slice_count;
 };
 
@@ -54,7 +54,6 @@ struct execution_config {
     const struct evm_rules *rules;
     struct evm_codes *codes;
     bool real_root; /* false: state_root is a digest of the block's changes */
-    bool keep_schedule;
     uint64_t seed;
     const struct hardware_class *classes; /* at least one; class 0 gives the result */
     uint32_t class_count;                 /* at most 64 */
@@ -76,7 +75,7 @@ struct execution *execution_genesis(struct execution_service *s, struct evm_stat
 struct execution *execution_start(struct execution_service *s, struct execution *parent,
                                   const struct evm_block_env *env, struct tx *const *txs,
                                   uint32_t tx_count, const struct evm_block_hashes *hashes,
-                                  enum evm_invalid_policy policy);
+                                  enum evm_invalid_policy policy, bool keep_schedule);
 
 struct execution *execution_ref(struct execution *e);
 /* Accepts NULL. Waits for host threads that still work on it. */

@@ -50,7 +50,10 @@ struct tx {
     sim_time committed;
     uint64_t height; /* of the block that holds it */
     uint64_t gas_used;
-    struct evm_u256 gas_price; /* effective; valid from TX_COMMITTED */
+    struct evm_u256 gas_price;  /* effective; valid from TX_COMMITTED */
+    struct tx *next, *previous; /* the world's list of transactions whose fate is open */
+    uint8_t verdict;            /* enum pool_verdict: why the last pool let it go */
+    bool lost;                  /* the last pool that held it crashed */
     struct evm_tx evm;
 };
 

@@ -1,0 +1,470 @@
+/* Work on a node's simulated cores: one block at a time, first come first served, on all of them.
+ * What a block does is computed once for everybody (execution.h); how long it takes is the node's
+ * own hardware class. */
+#include "models/world/internal.h"
+
+#include "sim/base/check.h"
+
+#include <string.h>
+
+enum { BLOCK_BYTES_MAX = 8 << 20 }; /* of transactions; Ethereum's gossip limit is 10 MiB */
+
+static struct task *new_task(struct world *w, node_id node, enum task_kind kind, struct block *b,
+                             uint64_t tag)
+{
+    struct task *t = pool_get(&w->tasks);
+    if (!t) {
+        world_out_of_memory(w);
+        return NULL;
+    }
+    *t = (struct task){.block = block_ref(b),
+                       .tag = tag,
+                       .kind = (uint8_t)kind,
+                       .epoch = w->nodes[node].epoch,
+                       .from = NODE_NONE};
+    return t;
+}
+
+static void free_task(struct world *w, struct task *t)
+{
+    block_unref(t->block);
+    pool_put(&w->tasks, t);
+}
+
+static void free_list(struct world *w, struct task **list)
+{
+    while (*list) {
+        struct task *t = *list;
+        *list = t->next;
+        free_task(w, t);
+    }
+}
+
+/* ---- the queue ---- */
+
+/* At least this long, whatever the block does: the engine need not wait for the host before. */
+static sim_time least_time(const struct hardware_class *class, const struct block *b)
+{
+    return (sim_time)(0.5 * class->profile->tx_base * b->tx_count / class->cores);
+}
+
+static void finish(struct world *w, node_id node, bool possible);
+
+static void begin(struct world *w, node_id node)
+{
+    struct node *n = &w->nodes[node];
+    struct layer *l = layer_of(w, node);
+    while (n->queue && !n->running) {
+        struct task *t = n->queue;
+        bool stale = t->kind == TASK_BUILD && t->serial != n->build_serial;
+        n->running = true;
+        n->run_busy = 0;
+        n->run_start = n->run_end = sim_now(w->sim);
+        if (stale || track_get(l, t->block, TRACK_EXECUTED, node)) {
+            finish(w, node, !stale);
+            continue;
+        }
+        if (!chain_execute(w, l, t->block)) {
+            finish(w, node, false);
+            continue;
+        }
+        if (n->run_start < n->recover_free)
+            n->run_start = n->recover_free;
+        sim_time at = n->run_start + least_time(&l->classes[n->class], t->block);
+        if (sim_schedule_timer(w->sim, &n->execute, at, SIM_CLASS_EXECUTION, node,
+                               w->handlers[EVENT_EXECUTE], node, 0) != ERR_OK)
+            return;
+    }
+}
+
+void cores_on_execute(struct sim *sim, void *self, const struct sim_event *ev)
+{
+    struct world *w = self;
+    node_id node = ev->target;
+    struct node *n = &w->nodes[node];
+    struct task *t = n->queue;
+    CHECK(t && n->running, "node %u finishes an execution that it did not begin", node);
+    if (!t->collected) {
+        const struct execution_timing *timing =
+            execution_wait_timing(t->block->execution, n->class);
+        if (execution_wait(t->block->execution)->status != EVM_OK) {
+            world_fail(w, ERR_MEMORY, "out of memory while executing block %llu of layer %u",
+                       (unsigned long long)t->block->height, n->layer);
+            return;
+        }
+        t->collected = true;
+        n->run_end = n->run_start + timing->duration_ns;
+        n->run_busy = timing->busy_ns;
+        if (n->run_end > sim_now(sim)) {
+            sim_schedule_timer(sim, &n->execute, n->run_end, SIM_CLASS_EXECUTION, node,
+                               w->handlers[EVENT_EXECUTE], node, 0);
+            return;
+        }
+    }
+    finish(w, node, true);
+    begin(w, node);
+}
+
+static void push(struct world *w, node_id node, struct task *t)
+{
+    struct node *n = &w->nodes[node];
+    t->next = NULL;
+    *(n->queue ? &n->queue_last->next : &n->queue) = t;
+    n->queue_last = t;
+}
+
+static bool queued(const struct node *n, const struct block *b)
+{
+    for (const struct task *t = n->queue; t; t = t->next)
+        if (t->block == b)
+            return true;
+    return false;
+}
+
+/* A block is executed after its ancestors: those that nobody asked for come first. */
+static void push_ancestors(struct world *w, node_id node, struct block *b)
+{
+    struct layer *l = layer_of(w, node);
+    struct node *n = &w->nodes[node];
+    for (;;) {
+        struct block *oldest = NULL;
+        for (struct block *p = b->parent;
+             p && !track_get(l, p, TRACK_EXECUTED, node) && !queued(n, p); p = p->parent)
+            oldest = p;
+        if (!oldest)
+            return;
+        struct task *t = new_task(w, node, TASK_RUN, oldest, 0);
+        if (!t)
+            return;
+        push(w, node, t);
+    }
+}
+
+/* ---- what comes of it ---- */
+
+static bool hash_is(const struct evm_hash *a, const struct evm_hash *b)
+{
+    return evm_hash_eq(a, b);
+}
+
+/* The ancestor whose results the header of a block carries. */
+static struct block *rooted(const struct layer *l, struct block *b)
+{
+    uint64_t delay = l->after_order ? l->execution_cfg->root_delay : 0;
+    return block_ancestor(b, b->height > delay ? b->height - delay : 0);
+}
+
+/* What a validator compares before it votes. */
+static bool header_holds(const struct layer *l, struct block *b)
+{
+    struct block *root = rooted(l, b);
+    if (!root || !root->execution)
+        return false;
+    const struct execution_result *r = execution_wait(root->execution);
+    if (!r->valid || !hash_is(&r->state_root, &b->state_root) ||
+        !hash_is(&r->receipts_root, &b->receipts_root))
+        return false;
+    if (!l->after_order)
+        return r->gas_used == b->header_gas_used;
+    uint64_t gas = 0;
+    for (uint32_t i = 0; i < b->tx_count; i++)
+        gas += b->txs[i]->evm.gas_limit;
+    return gas == b->header_gas_used && gas <= b->fees.gas_limit;
+}
+
+static void seal_and_hand_over(struct world *w, node_id node, struct block *b,
+                               const struct execution_result *bloom_of, uint64_t tag)
+{
+    struct layer *l = layer_of(w, node);
+    if (chain_seal(w, l, b, bloom_of) != EVM_OK) {
+        world_out_of_memory(w);
+        return;
+    }
+    chain_built(w, b);
+    l->consensus->built(consensus_state(l, node), b, tag);
+}
+
+/* The block's transactions are those that took effect; the execution is shared where none was left
+ * out. */
+static void finish_build(struct world *w, node_id node, struct task *t)
+{
+    struct layer *l = layer_of(w, node);
+    struct block *b = t->block;
+    struct execution *tried = execution_ref(b->execution);
+    const struct execution_result *r = execution_wait(tried);
+    b->state_root = r->state_root;
+    b->receipts_root = r->receipts_root;
+    b->root_height = b->height;
+    b->header_gas_used = r->gas_used;
+    if (r->receipt_count < b->tx_count) {
+        for (uint32_t i = 0; i < b->tx_count; i++)
+            if (r->stats[i].invalid != EVM_TX_VALID)
+                tx_unref(b->txs[i]);
+        for (uint32_t i = 0; i < r->receipt_count; i++)
+            b->txs[i] = b->txs[r->receipts[i].tx_index];
+        b->tx_count = r->receipt_count;
+        execution_unref(b->execution);
+        b->execution = NULL;
+        b->track->built = true; /* from now on an invalid transaction makes the block invalid */
+        chain_execute(w, l, b);
+    }
+    chain_executed(w, node, b);
+    seal_and_hand_over(w, node, b, r, t->tag);
+    execution_unref(tried);
+}
+
+static void release_waiting(struct world *w, node_id node);
+
+static void finish(struct world *w, node_id node, bool possible)
+{
+    struct node *n = &w->nodes[node];
+    struct layer *l = layer_of(w, node);
+    struct task *t = n->queue;
+    void *state = consensus_state(l, node);
+    n->queue = t->next;
+    n->running = false;
+    if (t->collected) {
+        n->busy += n->run_busy;
+        n->execution_time += n->run_end - n->run_start;
+    }
+    bool ran = possible && t->block->execution && execution_wait(t->block->execution)->valid;
+    if (ran && t->kind != TASK_BUILD)
+        chain_executed(w, node, t->block);
+    switch ((enum task_kind)t->kind) {
+    case TASK_BUILD:
+        if (ran)
+            finish_build(w, node, t);
+        break;
+    case TASK_CHECK:
+        l->consensus->checked(state, t->block, ran && header_holds(l, t->block), t->tag);
+        break;
+    case TASK_RUN:
+        if (ran && l->after_order) {
+            struct block *old = n->executed;
+            n->executed = block_ref(t->block);
+            block_unref(old);
+            release_waiting(w, node);
+            if (l->consensus->executed)
+                l->consensus->executed(state, t->block);
+        }
+        break;
+    case TASK_FETCHED:
+        if (ran && header_holds(l, t->block))
+            l->consensus->block(state, t->block, t->from, t->committed);
+        break;
+    }
+    free_task(w, t);
+}
+
+/* ---- answers that need no execution of their own ---- */
+
+/* Hashing the transactions: the only work left where execution follows ordering. */
+static sim_time hashing(const struct world *w, node_id node, const struct block *b)
+{
+    const struct layer *l = &w->layers[w->nodes[node].layer];
+    const struct evm_profile *p = l->classes[w->nodes[node].class].profile;
+    uint64_t bytes = 600;
+    for (uint32_t i = 0; i < b->tx_count; i++)
+        bytes += b->txs[i]->size;
+    return (sim_time)((double)bytes / 136.0 * p->op[EVM_COST_KECCAK]);
+}
+
+static void call_after(struct world *w, node_id node, struct task *t, sim_time delay)
+{
+    t->epoch = w->nodes[node].epoch;
+    world_schedule(w, sim_now(w->sim) + delay, SIM_CLASS_EXECUTION, node, EVENT_CALL, node,
+                   sim_arg(t));
+}
+
+static bool root_known(struct world *w, node_id node, struct task *t)
+{
+    struct layer *l = layer_of(w, node);
+    struct block *root = rooted(l, t->block);
+    return !root || track_get(l, root, TRACK_EXECUTED, node);
+}
+
+static void wait_or_call(struct world *w, node_id node, struct task *t)
+{
+    struct node *n = &w->nodes[node];
+    if (root_known(w, node, t)) {
+        call_after(w, node, t, hashing(w, node, t->block));
+        return;
+    }
+    struct task **end = &n->waiting;
+    while (*end)
+        end = &(*end)->next;
+    t->next = NULL;
+    *end = t;
+}
+
+static void release_waiting(struct world *w, node_id node)
+{
+    struct task **at = &w->nodes[node].waiting;
+    while (*at) {
+        struct task *t = *at;
+        if (!root_known(w, node, t)) {
+            at = &t->next;
+            continue;
+        }
+        *at = t->next;
+        call_after(w, node, t, hashing(w, node, t->block));
+    }
+}
+
+static void finish_ordered_build(struct world *w, node_id node, struct task *t)
+{
+    struct layer *l = layer_of(w, node);
+    struct block *b = t->block, *root = rooted(l, b);
+    if (!root || !root->execution)
+        return;
+    const struct execution_result *r = execution_wait(root->execution);
+    b->state_root = r->state_root;
+    b->receipts_root = r->receipts_root;
+    b->root_height = root->height;
+    b->header_gas_used = 0;
+    for (uint32_t i = 0; i < b->tx_count; i++)
+        b->header_gas_used += b->txs[i]->evm.gas_limit;
+    b->track->built = true;
+    chain_execute(w, l, b); /* on the host already, in the hope that it is ordered */
+    seal_and_hand_over(w, node, b, r, t->tag);
+}
+
+void cores_on_call(struct sim *sim, void *self, const struct sim_event *ev)
+{
+    struct world *w = self;
+    struct task *t = sim_arg_pointer(ev);
+    node_id node = ev->target;
+    struct node *n = &w->nodes[node];
+    struct layer *l = layer_of(w, node);
+    void *state = consensus_state(l, node);
+    (void)sim;
+    if (n->up && t->epoch == n->epoch) {
+        if (t->kind == TASK_CHECK)
+            l->consensus->checked(state, t->block, header_holds(l, t->block), t->tag);
+        else if (t->kind == TASK_FETCHED)
+            l->consensus->block(state, t->block, t->from, t->committed);
+        else if (t->kind == TASK_BUILD && t->serial == n->build_serial)
+            finish_ordered_build(w, node, t);
+    }
+    free_task(w, t);
+}
+
+/* ---- what is asked of the cores ---- */
+
+static bool fill(struct world *w, node_id node, struct block *b)
+{
+    struct layer *l = layer_of(w, node);
+    uint64_t most = b->fees.gas_limit / 21000 + 1;
+    if (most > w->pick_room) {
+        struct tx **room = mem_resize(w->pick, most, sizeof(struct tx *));
+        if (!room)
+            return false;
+        w->pick = room;
+        w->pick_room = (uint32_t)most;
+    }
+    struct pool_request request = {
+        .fees = &b->fees,
+        /* A builder that executes tries a few more than fit if all used their whole limit. */
+        .gas = l->after_order ? b->fees.gas_limit : b->fees.gas_limit / 4 * 5,
+        .bytes = BLOCK_BYTES_MAX,
+        .count = w->pick_room,
+        .parent = b->parent,
+    };
+    uint32_t count = l->mempool->pick(mempool_state(l, node), &request, w->pick);
+    b->txs = mem_alloc(count, sizeof(struct tx *));
+    if (!b->txs)
+        return false;
+    for (uint32_t i = 0; i < count; i++)
+        b->txs[i] = tx_ref(w->pick[i]);
+    b->tx_count = count;
+    return true;
+}
+
+void cores_build(struct world *w, node_id node, const struct build_request *request)
+{
+    struct node *n = &w->nodes[node];
+    struct layer *l = layer_of(w, node);
+    n->build_serial++;
+    struct block *b = chain_block(w, l, node, request, &request->parent->track->next);
+    if (!b || (!request->empty && !fill(w, node, b))) {
+        block_unref(b);
+        world_out_of_memory(w);
+        return;
+    }
+    struct task *t = new_task(w, node, TASK_BUILD, b, request->tag);
+    block_unref(b);
+    if (!t)
+        return;
+    t->serial = n->build_serial;
+    if (l->after_order) {
+        wait_or_call(w, node, t);
+        return;
+    }
+    push_ancestors(w, node, b);
+    push(w, node, t);
+    begin(w, node);
+}
+
+void cores_check(struct world *w, node_id node, struct block *b, uint64_t tag)
+{
+    struct layer *l = layer_of(w, node);
+    struct task *t = new_task(w, node, TASK_CHECK, b, tag);
+    if (!t)
+        return;
+    if (l->after_order) {
+        wait_or_call(w, node, t);
+    } else if (track_get(l, b, TRACK_EXECUTED, node)) {
+        call_after(w, node, t, 0);
+    } else {
+        push_ancestors(w, node, b);
+        push(w, node, t);
+        begin(w, node);
+    }
+}
+
+void cores_run(struct world *w, node_id node, struct block *b)
+{
+    struct task *t = new_task(w, node, TASK_RUN, b, 0);
+    if (!t)
+        return;
+    push(w, node, t);
+    begin(w, node);
+}
+
+void cores_fetched(struct world *w, node_id node, struct block *b, node_id from, bool committed)
+{
+    struct layer *l = layer_of(w, node);
+    struct task *t = new_task(w, node, TASK_FETCHED, b, 0);
+    if (!t)
+        return;
+    t->from = from;
+    t->committed = committed;
+    if (l->after_order) {
+        call_after(w, node, t, hashing(w, node, b));
+        return;
+    }
+    push_ancestors(w, node, b);
+    push(w, node, t);
+    begin(w, node);
+}
+
+void cores_crash(struct world *w, node_id node)
+{
+    struct node *n = &w->nodes[node];
+    sim_cancel(w->sim, &n->execute);
+    n->running = false;
+    free_list(w, &n->queue);
+    free_list(w, &n->waiting);
+    n->build_serial++;
+    /* Committed blocks that were waiting for the cores are executed after recovery. */
+}
+
+int64_t cores_busy(const struct world *w, node_id node)
+{
+    const struct node *n = &w->nodes[node];
+    sim_time now = sim_now(w->sim);
+    if (!n->running || n->run_end <= n->run_start || now <= n->run_start)
+        return n->busy;
+    double part = (double)(now - n->run_start) / (double)(n->run_end - n->run_start);
+    return n->busy + (int64_t)(part * (double)n->run_busy);
+}

@@ -1,0 +1,332 @@
+/* models/world/internal.h - the world's own structs and the functions its files share.
+ * White-box tests may include it; models may not. */
+#ifndef MODELS_WORLD_INTERNAL_H
+#define MODELS_WORLD_INTERNAL_H
+
+#include "evm/block/block.h"
+#include "models/consensus/consensus.h"
+#include "models/execution/execution.h"
+#include "models/faults/faults.h"
+#include "models/fees/fees.h"
+#include "models/mempool/mempool.h"
+#include "models/workload/workload.h"
+#include "models/world/execution.h"
+#include "models/world/world.h"
+#include "sim/base/mem.h"
+#include "sim/base/vec.h"
+#include "sim/engine/engine.h"
+#include "sim/record/record.h"
+
+/* Sources of events that are no node's; nodes are below all of them. */
+enum {
+    SOURCE_RECORD = SIM_SOURCES_MAX - 1,
+    SOURCE_POOLS = SIM_SOURCES_MAX - 2,
+    SOURCE_WORKLOAD = SIM_SOURCES_MAX - 32768, /* + entry */
+    SOURCE_FAULTS = SIM_SOURCES_MAX - 65536,   /* + entry */
+};
+
+/* What happens, and whose `target` it is. */
+enum world_event {
+    EVENT_TIMER,    /* a protocol's timer; node. arg: kind, epoch, value */
+    EVENT_INBOX,    /* a message's signatures are checked; node. arg: struct parcel */
+    EVENT_OUTBOX,   /* a message's signatures are made; node. arg: struct parcel */
+    EVENT_EXECUTE,  /* the head of the node's execution queue is due; node */
+    EVENT_CALL,     /* an answer that needs no work; node. arg: struct task */
+    EVENT_EMIT,     /* a transaction is due; workload entry */
+    EVENT_RESUBMIT, /* a user tries another node; arg: struct tx */
+    EVENT_FAULT,    /* a fault model's moment; faults entry. arg: kind, value */
+    EVENT_SYNC,     /* a fetch takes too long; node. arg: epoch, serial */
+    EVENT_POOLS,    /* pools look for old transactions */
+    EVENT_SAMPLE,   /* series */
+    EVENT_COUNT
+};
+
+/* A message with what is needed around it. */
+struct parcel {
+    struct message *message; /* a reference */
+    node_id peer;            /* inbox: handed over by; outbox: to, or NODE_NONE for everyone */
+    uint8_t epoch;
+};
+
+/* A piece of a node's execution work. */
+enum task_kind {
+    TASK_BUILD,   /* then built() */
+    TASK_CHECK,   /* then checked() */
+    TASK_RUN,     /* an ancestor, or a block already ordered; then executed() */
+    TASK_FETCHED, /* a block of a catch-up; then block() */
+};
+struct task {
+    struct task *next;
+    struct block *block; /* a reference */
+    uint64_t tag;
+    node_id from; /* TASK_FETCHED */
+    uint8_t kind; /* enum task_kind */
+    uint8_t epoch;
+    bool collected;  /* its duration is known */
+    bool committed;  /* TASK_FETCHED: as the peer said */
+    bool valid;      /* what checked() will hear */
+    uint64_t serial; /* TASK_BUILD: forgotten if a later one was asked for */
+};
+
+struct node_sync; /* sync.c */
+
+struct node {
+    layer_id layer;
+    uint8_t class; /* of the layer's hardware classes */
+    uint8_t epoch; /* counts crashes */
+    bool up, watched;
+    bool running;                    /* the queue's head is under way */
+    struct block *head, *final;      /* references; final: last committed here */
+    struct block *executed;          /* a reference: last executed committed block */
+    struct task *queue, *queue_last; /* FIFO on the node's cores */
+    struct task *waiting;            /* for the roots of an ancestor */
+    struct sim_timer execute;
+    sim_time run_start, run_end; /* of the queue's head, once collected */
+    int64_t run_busy;
+    sim_time message_free; /* the message core is busy until then */
+    sim_time recover_free; /* senders of transactions are recovered until then */
+    uint64_t build_serial;
+    struct node_sync *sync; /* NULL while nothing is missing */
+    struct vec orphans;     /* struct parcel *: blocks whose ancestors are missing */
+    struct sim_stream random;
+    /* totals */
+    uint64_t proposed, accepted, executed_blocks;
+    int64_t busy, execution_time, crashed_time;
+    sim_time down_since;
+    uint64_t lost; /* messages that found it down */
+};
+
+/* Who has a block. Three bits a node of the layer: got it, has it with all ancestors, executed. */
+enum track_bit { TRACK_GOT, TRACK_HAS, TRACK_EXECUTED, TRACK_BITS };
+struct block_track {
+    uint32_t got, executed, finals; /* nodes */
+    sim_time first_received, median_received, last_received, median_executed, committed;
+    struct block_fees next; /* what a child charges */
+    uint8_t status;         /* RECORD_BLOCK_STATUS_* */
+    bool fate_known, settled, written, keep_schedule, built, published;
+    uint64_t gas_used, reverted;
+    uint64_t tips[3];
+    double fees, burnt;
+    struct execution_timing timing; /* of the proposer's class */
+    uint64_t words[];               /* TRACK_BITS runs of bits */
+};
+
+struct committed {
+    struct block *block; /* a reference, until every node is well past it */
+    struct evm_hash hash;
+};
+
+struct layer {
+    layer_id id;
+    const struct world_layer *cfg;
+    char name[32];
+    node_id first, count;
+    struct validators validators;
+    const struct consensus_ops *consensus;
+    const void *consensus_cfg;
+    const struct fees_ops *fees;
+    void *fees_state;
+    const struct mempool_ops *mempool;
+    const struct execution_ops *execution;
+    const struct execution_cfg *execution_cfg;
+    bool after_order;
+    unsigned char *consensus_states, *mempool_states; /* count states each */
+    size_t consensus_stride, mempool_stride;
+    struct consensus_env *consensus_envs;
+    struct mempool_env *mempool_envs;
+    struct hardware_class *classes;
+    uint32_t class_count;
+    struct execution_service *service;
+    struct block *genesis;
+    struct vec committed; /* struct committed, by height */
+    struct vec open;      /* struct block *: references; every block whose row is not written */
+    uint64_t settled;     /* next height to settle */
+    uint64_t flattened;   /* height whose state is the base */
+    uint64_t cut;         /* heights below it have let their blocks go */
+    uint64_t schedules_kept;
+    sim_time last_progress, longest_stall;
+    /* totals */
+    uint64_t blocks, stale, rounds, offered, committed_txs, reverted, dropped, pending;
+    uint64_t gas_used, executions, aborts;
+    double fees_paid, fees_burnt;
+    uint64_t sample_offered, sample_committed, sample_gas; /* since the last sample */
+};
+
+struct source; /* sources.c */
+
+struct fault {
+    const struct fault_ops *ops;
+    void *state;
+    struct fault_env env;
+};
+
+/* Figures of the measured part. */
+struct tally {
+    uint64_t offered, committed, reverted, dropped, gas, gas_limit;
+    uint64_t blocks, txs, executions, aborts;
+    int64_t serial, makespan, critical_path, duration;
+    struct vec latency, tip, fee; /* double */
+    double first_base_fee, last_base_fee, last_span;
+    sim_time first_block, last_block;
+};
+
+struct world {
+    const struct scenario *scenario;
+    const struct world_cfg *cfg;
+    struct world_options options;
+    struct sim *sim;
+    struct net *net;
+    struct record *record;
+    struct workers *workers;
+    struct evm_codes *codes;
+    const struct evm_rules *rules;
+    sim_handler_id handlers[EVENT_COUNT];
+    struct layer *layers;
+    layer_id layer_count;
+    struct node *nodes;
+    node_id node_count;
+    node_id *layer_first; /* layer_count + 1 */
+    struct source *sources;
+    uint32_t source_count;
+    struct fault *faults;
+    uint32_t fault_count;
+    struct pool parcels, tasks;
+    struct tx *open_txs, *open_last; /* in order of emission; one reference each */
+    struct vec fallen;               /* struct tx *: no pool holds them; references */
+    struct tx **pick;                /* room for a proposer's choice */
+    uint32_t pick_room;
+    uint32_t tx_count;
+    struct sim_stream entry_random;
+    sim_time load_end, end;
+    int64_t *sample_busy; /* by node, at the last sample */
+    sim_time *sample_up, *sample_down;
+    uint64_t *sample_out;
+    sim_time sampled;
+    struct tally tally;
+    uint64_t violations, crashes, drops_full, messages, bytes;
+    bool started, stopped, finished;
+    char digest[RECORD_DIGEST_SIZE];
+    enum err_code failed; /* first failure inside a handler, with its text */
+    struct err failure;
+};
+
+/* ---- world.c ---- */
+void world_out_of_memory(struct world *w);
+void world_fail(struct world *w, enum err_code code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void world_schedule(struct world *w, sim_time at, uint32_t class, uint32_t source,
+                    enum world_event event, uint32_t target, uint64_t arg);
+static inline struct layer *layer_of(struct world *w, node_id node)
+{
+    return &w->layers[w->nodes[node].layer];
+}
+static inline void *consensus_state(struct layer *l, node_id node)
+{
+    return l->consensus_states + (size_t)(node - l->first) * l->consensus_stride;
+}
+static inline void *mempool_state(struct layer *l, node_id node)
+{
+    return l->mempool_states + (size_t)(node - l->first) * l->mempool_stride;
+}
+
+/* ---- genesis.c ---- */
+struct genesis;
+enum err_code genesis_create(struct genesis **out, struct evm_codes *codes,
+                             const struct evm_rules *rules, uint64_t chain_id, struct err *err);
+/* Writes what is pending, seals and hands the state over. */
+enum err_code genesis_finish(struct genesis *g, struct evm_state **out, struct err *err);
+void genesis_destroy(struct genesis *g); /* accepts NULL */
+
+/* ---- chain.c: blocks, heads, commits ---- */
+bool track_get(const struct layer *l, const struct block *b, enum track_bit bit, node_id node);
+/* False if it was set already. */
+bool track_set(const struct layer *l, struct block *b, enum track_bit bit, node_id node);
+struct block *chain_block(struct world *w, struct layer *l, node_id proposer,
+                          const struct build_request *request, const struct block_fees *fees);
+/* Fills roots, hash and size from the transactions and, with result non-NULL, the execution. */
+enum evm_status chain_seal(struct world *w, struct layer *l, struct block *b,
+                           const struct execution_result *result);
+enum err_code chain_genesis(struct world *w, struct layer *l, struct evm_state *state,
+                            struct err *err);
+/* b is complete and its proposer has it; then its proposer sends it for the first time, and it is
+ * one of the run's blocks. */
+void chain_built(struct world *w, struct block *b);
+void chain_publish(struct world *w, struct block *b);
+void chain_got(struct world *w, node_id node, struct block *b);
+void chain_adopt(struct world *w, node_id node, struct block *b);
+void chain_commit(struct world *w, node_id node, struct block *b);
+void chain_executed(struct world *w, node_id node, struct block *b);
+/* Executed on the host from now on, if its parent is; false if it cannot be executed any more. */
+bool chain_execute(struct world *w, struct layer *l, struct block *b);
+/* Takes tx off the list of open ones, with its reference: its fate is known. */
+void chain_close_tx(struct world *w, struct tx *tx);
+void chain_fini(struct layer *l);
+
+/* ---- cores.c: building, checking, executing on a node's cores ---- */
+void cores_build(struct world *w, node_id node, const struct build_request *request);
+void cores_check(struct world *w, node_id node, struct block *b, uint64_t tag);
+void cores_run(struct world *w, node_id node, struct block *b);
+void cores_fetched(struct world *w, node_id node, struct block *b, node_id from, bool committed);
+void cores_on_execute(struct sim *sim, void *self, const struct sim_event *ev);
+void cores_on_call(struct sim *sim, void *self, const struct sim_event *ev);
+void cores_crash(struct world *w, node_id node);
+int64_t cores_busy(const struct world *w, node_id node); /* up to now */
+
+/* ---- post.c: messages and protocols ---- */
+extern const struct consensus_host post_consensus_host;
+struct net_host post_net_host(struct world *w);
+void post_on_timer(struct sim *sim, void *self, const struct sim_event *ev);
+void post_on_inbox(struct sim *sim, void *self, const struct sim_event *ev);
+void post_on_outbox(struct sim *sim, void *self, const struct sim_event *ev);
+/* b and its ancestors are at the node: hands over what waited for it. */
+void post_connect(struct world *w, node_id node, struct block *b);
+void post_crash(struct world *w, node_id node);
+
+/* ---- sync.c: fetching missed blocks ---- */
+void sync_start(struct world *w, node_id node, node_id from, uint64_t height);
+void sync_random(struct world *w, node_id node);
+void sync_message(struct world *w, node_id node, node_id from, struct message *m);
+void sync_on_timeout(struct sim *sim, void *self, const struct sim_event *ev);
+void sync_crash(struct world *w, node_id node);
+
+/* ---- sources.c: workloads, signing, entry ---- */
+enum err_code sources_create(struct world *w, struct err *err);
+enum err_code sources_genesis(struct world *w, layer_id layer, struct genesis *g, struct err *err);
+void sources_start(struct world *w);
+void sources_on_emit(struct sim *sim, void *self, const struct sim_event *ev);
+void sources_on_resubmit(struct sim *sim, void *self, const struct sim_event *ev);
+void sources_observe(struct world *w, const struct tx *tx);
+const char *sources_name(const struct world *w, uint16_t workload);
+void sources_destroy(struct world *w);
+
+/* ---- pools.c ---- */
+extern const struct mempool_host pools_host;
+bool pools_offer(struct world *w, node_id node, struct tx *tx, bool local);
+void pools_crash(struct world *w, node_id node);
+void pools_on_tick(struct sim *sim, void *self, const struct sim_event *ev);
+/* Decides the fate of transactions that no pool holds. */
+void pools_settle_fallen(struct world *w, bool last);
+
+/* ---- trouble.c: faults ---- */
+enum err_code trouble_create(struct world *w, struct err *err);
+void trouble_on_fault(struct sim *sim, void *self, const struct sim_event *ev);
+void trouble_destroy(struct world *w);
+bool trouble_filter(struct world *w, node_id from, node_id to, const struct message *m,
+                    sim_time *delay, struct message **replace);
+
+/* ---- rows.c: the results file ---- */
+enum err_code rows_start(struct world *w, struct err *err);
+void rows_on_sample(struct sim *sim, void *self, const struct sim_event *ev);
+void rows_transaction(struct world *w, struct tx *tx, unsigned status, uint32_t executions,
+                      const struct block *b);
+void rows_blocks(struct world *w, struct layer *l, bool last);
+void rows_schedule(struct world *w, const struct block *b, const struct execution_result *r);
+void rows_event(struct world *w, unsigned level, const char *kind, int64_t node, int64_t layer,
+                const char *format, ...) __attribute__((format(printf, 6, 7)));
+void rows_fault(struct world *w, const char *kind, int64_t node, const char *detail);
+enum err_code rows_finish(struct world *w, struct err *err);
+unsigned rows_phase(const struct world *w, sim_time at);
+
+double wei_double(const struct evm_u256 *x);
+
+#endif

@@ -1,0 +1,173 @@
+/* The pools of all nodes: what is offered to them, what falls out of the last one. */
+#include "models/world/internal.h"
+
+#include "sim/base/check.h"
+
+const char *pool_verdict_name(enum pool_verdict v)
+{
+    static const char *const names[POOL_VERDICT_COUNT] = {
+        [POOL_ADDED] = "added",
+        [POOL_REPLACED] = "replaced",
+        [POOL_KNOWN] = "already known",
+        [POOL_NONCE_TOO_LOW] = "nonce too low",
+        [POOL_NONCE_GAP] = "nonce too far ahead",
+        [POOL_UNDERPRICED] = "underpriced",
+        [POOL_REPLACEMENT_UNDERPRICED] = "replacement underpriced",
+        [POOL_SENDER_LIMIT] = "too many of one sender",
+        [POOL_FULL] = "pool full",
+        [POOL_FUNDS] = "insufficient funds",
+        [POOL_EXPIRED] = "expired",
+    };
+    return v < POOL_VERDICT_COUNT ? names[v] : "unknown";
+}
+
+static sim_time host_now(struct mempool_env *env)
+{
+    const struct world *w = env->world;
+    return sim_now(w->sim);
+}
+
+/* The newest state that the node has executed on its chain; a node that lags behind what has been
+ * folded away reads the folded state. */
+static const struct evm_state *known_state(const struct world *w, node_id node)
+{
+    const struct node *n = &w->nodes[node];
+    const struct layer *l = &w->layers[n->layer];
+    struct block *b = l->after_order ? n->executed : n->head;
+    for (; b && track_get(l, b, TRACK_EXECUTED, node); b = b->parent) {
+        const struct evm_state *state = b->execution ? execution_wait(b->execution)->state : NULL;
+        if (state)
+            return state;
+    }
+    const struct committed *base = vec_at(&l->committed, l->flattened);
+    return execution_wait(base->block->execution)->state;
+}
+
+static void host_account(struct mempool_env *env, const struct evm_addr *addr, uint64_t *nonce,
+                         struct evm_u256 *balance)
+{
+    struct evm_account account;
+    evm_state_account(known_state(env->world, env->node), addr, &account);
+    *nonce = account.nonce;
+    *balance = account.balance;
+}
+
+/* The last pool let it go: its fate is looked at once messages under way have had their chance. */
+static void fell(struct world *w, struct tx *tx, enum pool_verdict why)
+{
+    tx->verdict = (uint8_t)why;
+    if (tx->pools > 0 || tx->phase != TX_PENDING)
+        return;
+    if (vec_push(&w->fallen, &tx) != ERR_OK)
+        world_out_of_memory(w);
+    else
+        tx_ref(tx);
+}
+
+static void host_dropped(struct mempool_env *env, struct tx *tx, enum pool_verdict why)
+{
+    CHECK(tx->pools > 0, "transaction %u leaves a pool that never had it", tx->id);
+    tx->pools--;
+    fell(env->world, tx, why);
+}
+
+const struct mempool_host pools_host = {host_now, host_account, host_dropped};
+
+bool pools_offer(struct world *w, node_id node, struct tx *tx, bool local)
+{
+    struct layer *l = layer_of(w, node);
+    struct node *n = &w->nodes[node];
+    const struct hardware_class *class = &l->classes[n->class];
+    sim_time now = sim_now(w->sim);
+    if (n->recover_free < now)
+        n->recover_free = now;
+    n->recover_free += (sim_time)(class->profile->signature / class->cores);
+    enum pool_verdict verdict = l->mempool->add(mempool_state(l, node), tx, local);
+    if (verdict == POOL_ADDED || verdict == POOL_REPLACED) {
+        tx->pools++;
+        if (tx->pooled == RECORD_NEVER)
+            tx->pooled = now;
+        return true;
+    }
+    if (verdict == POOL_FULL)
+        w->drops_full++;
+    if (verdict != POOL_KNOWN && tx->pools == 0)
+        fell(w, tx, verdict);
+    return false;
+}
+
+static void lose(void *self, struct tx *tx)
+{
+    struct world *w = self;
+    CHECK(tx->pools > 0, "transaction %u is in a pool that never took it", tx->id);
+    if (--tx->pools == 0) {
+        tx->lost = true;
+        fell(w, tx, POOL_EXPIRED);
+    }
+}
+
+void pools_crash(struct world *w, node_id node)
+{
+    struct layer *l = layer_of(w, node);
+    void *pool = mempool_state(l, node);
+    l->mempool->each(pool, lose, w);
+    l->mempool->clear(pool);
+}
+
+void pools_on_tick(struct sim *sim, void *self, const struct sim_event *ev)
+{
+    struct world *w = self;
+    for (node_id i = 0; i < w->node_count; i++) {
+        struct layer *l = layer_of(w, i);
+        if (w->nodes[i].up && l->mempool->expire)
+            l->mempool->expire(mempool_state(l, i));
+    }
+    pools_settle_fallen(w, false);
+    if (sim_now(sim) + SIM_SEC <= w->end)
+        world_schedule(w, ev->time + SIM_SEC, SIM_CLASS_TIMER, SOURCE_POOLS, EVENT_POOLS, 0, 0);
+}
+
+static unsigned status_of(enum pool_verdict why)
+{
+    switch (why) {
+    case POOL_REPLACED: return RECORD_TX_STATUS_REPLACED;
+    case POOL_EXPIRED: return RECORD_TX_STATUS_EXPIRED;
+    case POOL_NONCE_TOO_LOW:
+    case POOL_NONCE_GAP:
+    case POOL_FUNDS: return RECORD_TX_STATUS_INVALID;
+    default: return RECORD_TX_STATUS_DROPPED;
+    }
+}
+
+void pools_settle_fallen(struct world *w, bool last)
+{
+    struct tx **all = w->fallen.data;
+    size_t kept = 0;
+    for (size_t i = 0; i < w->fallen.len; i++) {
+        struct tx *tx = all[i];
+        bool back = tx->pools > 0 || tx->phase != TX_PENDING;
+        /* The open list's reference and this one: nothing under way can bring it back. */
+        if (!back && !last && tx->refs > 2) {
+            all[kept++] = tx;
+            continue;
+        }
+        if (!back && tx->lost && !last) {
+            tx->lost = false;
+            world_schedule(w, sim_now(w->sim), SIM_CLASS_WORKLOAD, SOURCE_POOLS, EVENT_RESUBMIT, 0,
+                           sim_arg(tx)); /* with this reference */
+            continue;
+        }
+        if (!back) {
+            struct layer *l = &w->layers[tx->layer];
+            tx->phase = TX_DROPPED;
+            l->dropped++;
+            if (tx->emitted >= w->cfg->warm_up)
+                w->tally.dropped++;
+            rows_transaction(w, tx, status_of((enum pool_verdict)tx->verdict), 0, NULL);
+            sources_observe(w, tx);
+            chain_close_tx(w, tx);
+        }
+        tx_unref(tx);
+    }
+    w->fallen.len = kept;
+}

@@ -1,0 +1,326 @@
+/* Messages on their way out of and into a node, and the env that protocols see. Signatures are made
+ * and checked one after another on one core of the node, apart from those that execute. */
+#include "models/world/internal.h"
+
+#include "sim/base/check.h"
+
+static const struct hardware_class *class_of(const struct world *w, node_id node)
+{
+    const struct node *n = &w->nodes[node];
+    return &w->layers[n->layer].classes[n->class];
+}
+
+/* Occupies the message core for `signatures` of them; when it is done. */
+static sim_time message_core(struct world *w, node_id node, uint32_t signatures)
+{
+    struct node *n = &w->nodes[node];
+    sim_time now = sim_now(w->sim);
+    if (n->message_free < now)
+        n->message_free = now;
+    n->message_free += (sim_time)(class_of(w, node)->profile->signature * signatures);
+    return n->message_free;
+}
+
+/* Takes over the reference; drops it when memory is out. */
+static struct parcel *new_parcel(struct world *w, node_id node, node_id peer, struct message *m)
+{
+    struct parcel *p = pool_get(&w->parcels);
+    if (!p) {
+        message_unref(m);
+        world_out_of_memory(w);
+        return NULL;
+    }
+    *p = (struct parcel){.message = m, .peer = peer, .epoch = w->nodes[node].epoch};
+    return p;
+}
+
+static void free_parcel(struct world *w, struct parcel *p)
+{
+    message_unref(p->message);
+    pool_put(&w->parcels, p);
+}
+
+/* ---- out ---- */
+
+static void leave(struct world *w, node_id node, node_id to, struct message *m)
+{
+    if (to == NODE_NONE)
+        net_publish(w->net, w->nodes[node].layer, node, m);
+    else
+        net_send(w->net, node, to, m);
+}
+
+static void post_out(struct world *w, node_id node, node_id to, struct message *m)
+{
+    m->layer = w->nodes[node].layer;
+    if (m->origin == NODE_NONE)
+        m->origin = node;
+    if (m->block && m->block->proposer == node)
+        chain_publish(w, m->block);
+    sim_time at = message_core(w, node, m->signs);
+    if (at == sim_now(w->sim)) {
+        leave(w, node, to, m);
+        return;
+    }
+    struct parcel *p = new_parcel(w, node, to, m);
+    if (p)
+        world_schedule(w, at, SIM_CLASS_NETWORK, node, EVENT_OUTBOX, node, sim_arg(p));
+}
+
+void post_on_outbox(struct sim *sim, void *self, const struct sim_event *ev)
+{
+    struct world *w = self;
+    struct parcel *p = sim_arg_pointer(ev);
+    node_id node = ev->target;
+    (void)sim;
+    if (w->nodes[node].up && p->epoch == w->nodes[node].epoch)
+        leave(w, node, p->peer, message_ref(p->message));
+    free_parcel(w, p);
+}
+
+/* ---- in ---- */
+
+/* Whether the node holds b with all its ancestors now that b is there. */
+static bool connect(struct world *w, node_id node, struct block *b)
+{
+    struct layer *l = layer_of(w, node);
+    if (track_get(l, b, TRACK_HAS, node))
+        return true;
+    if (b->parent ? !track_get(l, b->parent, TRACK_HAS, node) : b->height > 0)
+        return false;
+    track_set(l, b, TRACK_HAS, node);
+    return true;
+}
+
+static void hand_over(struct world *w, node_id node, node_id from, const struct message *m)
+{
+    struct layer *l = layer_of(w, node);
+    l->consensus->message(consensus_state(l, node), from, m);
+}
+
+/* Keeps the message until its block's ancestors are here, and asks for them. */
+static void keep_orphan(struct world *w, node_id node, struct parcel *p)
+{
+    if (vec_push(&w->nodes[node].orphans, &p) != ERR_OK) {
+        free_parcel(w, p);
+        world_out_of_memory(w);
+        return;
+    }
+    sync_start(w, node, p->peer, p->message->block->height - 1);
+}
+
+/* Blocks come in chains: each one that connects may let another one connect. */
+void post_connect(struct world *w, node_id node, struct block *b)
+{
+    struct node *n = &w->nodes[node];
+    if (!connect(w, node, b))
+        return;
+    for (size_t i = 0; i < n->orphans.len;) {
+        struct parcel *p = *(struct parcel **)vec_at(&n->orphans, i);
+        if (!connect(w, node, p->message->block)) {
+            i++;
+            continue;
+        }
+        struct parcel **all = n->orphans.data;
+        for (size_t j = i + 1; j < n->orphans.len; j++)
+            all[j - 1] = all[j];
+        n->orphans.len--;
+        hand_over(w, node, p->peer, p->message);
+        free_parcel(w, p);
+        i = 0;
+    }
+}
+
+void post_on_inbox(struct sim *sim, void *self, const struct sim_event *ev)
+{
+    struct world *w = self;
+    struct parcel *p = sim_arg_pointer(ev);
+    node_id node = ev->target;
+    struct block *b = p->message->block;
+    (void)sim;
+    if (!w->nodes[node].up || p->epoch != w->nodes[node].epoch) {
+        free_parcel(w, p);
+    } else if (b && !connect(w, node, b)) {
+        keep_orphan(w, node, p);
+    } else {
+        if (b)
+            post_connect(w, node, b);
+        hand_over(w, node, p->peer, p->message);
+        free_parcel(w, p);
+    }
+}
+
+static bool deliver(void *self, node_id to, node_id from, struct message *m)
+{
+    struct world *w = self;
+    if (!w->nodes[to].up) {
+        w->nodes[to].lost++;
+        return false;
+    }
+    if (m->channel == CHANNEL_TX)
+        return pools_offer(w, to, m->tx, false);
+    if (m->channel == CHANNEL_SYNC) {
+        sync_message(w, to, from, m);
+        return true;
+    }
+    if (m->block)
+        chain_got(w, to, m->block);
+    sim_time at = message_core(w, to, m->verifies);
+    struct parcel *p = new_parcel(w, to, from, message_ref(m));
+    if (p)
+        world_schedule(w, at, SIM_CLASS_NETWORK, to, EVENT_INBOX, to, sim_arg(p));
+    return true;
+}
+
+static bool node_up(void *self, node_id node)
+{
+    const struct world *w = self;
+    return w->nodes[node].up;
+}
+
+static bool filter(void *self, node_id from, node_id to, const struct message *m, sim_time *delay,
+                   struct message **replace)
+{
+    struct world *w = self;
+    return !w->nodes[from].watched || trouble_filter(w, from, to, m, delay, replace);
+}
+
+struct net_host post_net_host(struct world *w)
+{
+    return (struct net_host){.self = w, .deliver = deliver, .up = node_up, .filter = filter};
+}
+
+void post_crash(struct world *w, node_id node)
+{
+    struct node *n = &w->nodes[node];
+    for (size_t i = 0; i < n->orphans.len; i++)
+        free_parcel(w, *(struct parcel **)vec_at(&n->orphans, i));
+    n->orphans.len = 0;
+    n->message_free = 0;
+    n->recover_free = 0;
+}
+
+/* ---- the protocols' env ---- */
+
+static sim_time host_now(struct consensus_env *env)
+{
+    const struct world *w = env->world;
+    return sim_now(w->sim);
+}
+
+static void host_send(struct consensus_env *env, node_id to, struct message *m)
+{
+    post_out(env->world, env->node, to, m);
+}
+
+static void host_broadcast(struct consensus_env *env, struct message *m)
+{
+    post_out(env->world, env->node, NODE_NONE, m);
+}
+
+static struct sim_timer host_timer(struct consensus_env *env, sim_time delay, uint32_t kind,
+                                   uint64_t value)
+{
+    struct world *w = env->world;
+    struct sim_timer timer = {0};
+    CHECK(delay >= 0 && kind < 256 && value >> 48 == 0, "timer in %lld ns, kind %u, value %llu",
+          (long long)delay, kind, (unsigned long long)value);
+    uint64_t arg = (uint64_t)kind << 56 | (uint64_t)w->nodes[env->node].epoch << 48 | value;
+    sim_time now = sim_now(w->sim);
+    if (delay < SIM_TIME_NEVER - now)
+        sim_schedule_timer(w->sim, &timer, now + delay, SIM_CLASS_TIMER, env->node,
+                           w->handlers[EVENT_TIMER], env->node, arg);
+    return timer;
+}
+
+void post_on_timer(struct sim *sim, void *self, const struct sim_event *ev)
+{
+    struct world *w = self;
+    struct node *n = &w->nodes[ev->target];
+    struct layer *l = layer_of(w, ev->target);
+    (void)sim;
+    if (n->up && (uint8_t)(ev->arg >> 48) == n->epoch)
+        l->consensus->timer(consensus_state(l, ev->target), (uint32_t)(ev->arg >> 56),
+                            ev->arg & ((UINT64_C(1) << 48) - 1));
+}
+
+static void host_cancel(struct consensus_env *env, struct sim_timer *timer)
+{
+    struct world *w = env->world;
+    sim_cancel(w->sim, timer);
+}
+
+static void host_build(struct consensus_env *env, const struct build_request *request)
+{
+    cores_build(env->world, env->node, request);
+}
+
+static void host_check(struct consensus_env *env, struct block *b, uint64_t tag)
+{
+    cores_check(env->world, env->node, b, tag);
+}
+
+static bool host_has(struct consensus_env *env, const struct block *b)
+{
+    struct world *w = env->world;
+    return track_get(layer_of(w, env->node), b, TRACK_HAS, env->node);
+}
+
+static void host_adopt(struct consensus_env *env, struct block *b)
+{
+    chain_adopt(env->world, env->node, b);
+}
+
+static void host_commit(struct consensus_env *env, struct block *b, const uint32_t *signers,
+                        uint32_t signer_count)
+{
+    struct world *w = env->world;
+    const struct consensus_ops *ops = layer_of(w, env->node)->consensus;
+    if (signers && ops->traits.fault_share) {
+        uint64_t weight = 0;
+        for (uint32_t i = 0; i < signer_count; i++)
+            weight += env->validators->weights[signers[i]];
+        if (!validators_quorum(env->validators, weight)) {
+            w->violations++;
+            rows_event(w, RECORD_EVENT_LEVEL_SAFETY, "no-quorum", env->node, b->layer,
+                       "node %u commits height %llu with the weight %llu of %llu", env->node,
+                       (unsigned long long)b->height, (unsigned long long)weight,
+                       (unsigned long long)env->validators->total);
+        }
+    }
+    chain_commit(w, env->node, b);
+}
+
+static void host_behind(struct consensus_env *env, node_id from, uint64_t height)
+{
+    sync_start(env->world, env->node, from, height);
+}
+
+static struct sim_stream *host_random(struct consensus_env *env)
+{
+    struct world *w = env->world;
+    return &w->nodes[env->node].random;
+}
+
+static void host_note(struct consensus_env *env, const char *what, uint64_t height, uint64_t round)
+{
+    struct world *w = env->world;
+    rows_event(w, RECORD_EVENT_LEVEL_INFO, what, env->node, env->layer, "height %llu, round %llu",
+               (unsigned long long)height, (unsigned long long)round);
+}
+
+const struct consensus_host post_consensus_host = {
+    .now = host_now,
+    .send = host_send,
+    .broadcast = host_broadcast,
+    .timer = host_timer,
+    .cancel = host_cancel,
+    .build = host_build,
+    .check = host_check,
+    .has = host_has,
+    .adopt = host_adopt,
+    .commit = host_commit,
+    .behind = host_behind,
+    .random = host_random,
+    .note = host_note,
+};

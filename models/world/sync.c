@@ -1,0 +1,209 @@
+/* Catch-up: a node that misses blocks asks a peer, which sends its chain from the first block that
+ * the node lacks, a few blocks an answer, over the ordinary links and in their real sizes.
+ *
+ * The request stands for a block locator: its size is that of one (a hash for each power of two
+ * back, at most 32), and the answer is what a locator gives, the first block of the peer's chain
+ * that the node does not hold. One fetch at a time a node; a peer that does not answer within
+ * SYNC_TIMEOUT is replaced by another neighbour, drawn at random. */
+#include "models/world/internal.h"
+
+#include "sim/base/check.h"
+
+#include <string.h>
+
+#define SYNC_TIMEOUT (5 * SIM_SEC)
+
+enum {
+    ANSWER_BLOCKS = 32,     /* at most, and ... */
+    ANSWER_BYTES = 2 << 20, /* ... no more than this, but for a first block that is larger */
+    REQUEST_BYTES = 32 * 32 + 16,
+    ANSWER_HEADER_BYTES = 16,
+    ATTEMPTS = 8, /* without an answer before the node gives up until it is told again */
+};
+enum { SYNC_REQUEST = 1, SYNC_ANSWER };
+
+struct node_sync {
+    node_id peer;
+    uint64_t wanted; /* height; UINT64_MAX: whatever the peer has */
+    uint32_t serial; /* of the request under way */
+    uint32_t attempts;
+    bool asking;
+};
+
+struct request_payload {
+    uint32_t serial;
+};
+struct answer_payload {
+    uint32_t serial;
+    bool more; /* the peer has further blocks */
+    uint32_t count;
+    uint64_t final;         /* the peer's last committed height */
+    struct block *blocks[]; /* references, ascending */
+};
+
+static void release_answer(struct message *m)
+{
+    struct answer_payload *a = (struct answer_payload *)m->payload;
+    for (uint32_t i = 0; i < a->count; i++)
+        block_unref(a->blocks[i]);
+}
+
+static void ask(struct world *w, node_id node)
+{
+    struct node_sync *s = w->nodes[node].sync;
+    struct message *m = message_create(CHANNEL_SYNC, SYNC_REQUEST, sizeof(struct request_payload));
+    if (!m) {
+        world_out_of_memory(w);
+        return;
+    }
+    s->asking = true;
+    s->serial++;
+    m->layer = w->nodes[node].layer;
+    m->origin = node;
+    m->size = REQUEST_BYTES;
+    ((struct request_payload *)m->payload)->serial = s->serial;
+    net_send(w->net, node, s->peer, m);
+    world_schedule(w, sim_now(w->sim) + SYNC_TIMEOUT, SIM_CLASS_TIMER, node, EVENT_SYNC, node,
+                   (uint64_t)w->nodes[node].epoch << 32 | s->serial);
+}
+
+static bool other_neighbour(struct world *w, node_id node, node_id *out)
+{
+    const node_id *all;
+    uint32_t count = net_neighbours(w->net, node, &all);
+    if (count == 0)
+        return false;
+    *out = all[sim_stream_below(&w->nodes[node].random, count)];
+    return true;
+}
+
+void sync_start(struct world *w, node_id node, node_id from, uint64_t height)
+{
+    struct node *n = &w->nodes[node];
+    if (!n->sync) {
+        n->sync = mem_zalloc(1, sizeof *n->sync);
+        if (!n->sync) {
+            world_out_of_memory(w);
+            return;
+        }
+    }
+    if (n->sync->wanted < height)
+        n->sync->wanted = height;
+    if (n->sync->asking || from == node)
+        return;
+    n->sync->peer = from;
+    n->sync->attempts = 0;
+    ask(w, node);
+}
+
+void sync_random(struct world *w, node_id node)
+{
+    node_id peer;
+    if (other_neighbour(w, node, &peer))
+        sync_start(w, node, peer, UINT64_MAX);
+}
+
+/* The peer's chain above what the asking node holds. */
+static void answer(struct world *w, node_id node, node_id to, uint32_t serial)
+{
+    struct layer *l = layer_of(w, node);
+    struct node *n = &w->nodes[node];
+    struct block *top = n->head->height > n->final->height ? n->head : n->final;
+    struct block *first = NULL;
+    uint32_t missing = 0;
+    for (struct block *b = top; b && !track_get(l, b, TRACK_HAS, to); b = b->parent, missing++)
+        first = b;
+    uint32_t count = missing < ANSWER_BLOCKS ? missing : ANSWER_BLOCKS;
+    struct message *m = message_create(
+        CHANNEL_SYNC, SYNC_ANSWER, sizeof(struct answer_payload) + count * sizeof(struct block *));
+    if (!m) {
+        world_out_of_memory(w);
+        return;
+    }
+    struct answer_payload *a = (struct answer_payload *)m->payload;
+    m->layer = l->id;
+    m->origin = node;
+    m->size = ANSWER_HEADER_BYTES;
+    m->release = release_answer;
+    a->serial = serial;
+    a->final = n->final->height;
+    for (uint64_t h = first ? first->height : 0; a->count < count; h++) {
+        struct block *b = block_ancestor(top, h);
+        CHECK(b, "no block at height %llu below %llu", (unsigned long long)h,
+              (unsigned long long)top->height);
+        if (a->count > 0 && m->size + b->size > ANSWER_BYTES)
+            break;
+        a->blocks[a->count++] = block_ref(b);
+        m->size += b->size;
+    }
+    a->more = a->count < missing;
+    net_send(w->net, node, to, m);
+}
+
+/* Senders of transactions that came in blocks, not through the pool, are recovered now. */
+static void recover_senders(struct world *w, node_id node, const struct block *b)
+{
+    struct node *n = &w->nodes[node];
+    const struct hardware_class *class = &layer_of(w, node)->classes[n->class];
+    sim_time now = sim_now(w->sim);
+    if (n->recover_free < now)
+        n->recover_free = now;
+    n->recover_free += (sim_time)(class->profile->signature * b->tx_count / class->cores);
+}
+
+static void take_answer(struct world *w, node_id node, node_id from, struct message *m)
+{
+    struct node *n = &w->nodes[node];
+    const struct answer_payload *a = (const struct answer_payload *)m->payload;
+    if (!n->sync || !n->sync->asking || a->serial != n->sync->serial)
+        return;
+    n->sync->asking = false;
+    uint64_t top = 0;
+    for (uint32_t i = 0; i < a->count; i++) {
+        struct block *b = a->blocks[i];
+        top = b->height;
+        chain_got(w, node, b);
+        recover_senders(w, node, b);
+        cores_fetched(w, node, b, from, b->height <= a->final);
+        post_connect(w, node, b);
+    }
+    if (a->more || (n->sync->wanted != UINT64_MAX && a->count > 0 && n->sync->wanted > top)) {
+        n->sync->peer = from;
+        n->sync->attempts = 0;
+        ask(w, node);
+    } else {
+        n->sync->wanted = 0;
+    }
+}
+
+void sync_message(struct world *w, node_id node, node_id from, struct message *m)
+{
+    if (m->type == SYNC_REQUEST)
+        answer(w, node, from, ((const struct request_payload *)m->payload)->serial);
+    else
+        take_answer(w, node, from, m);
+}
+
+void sync_on_timeout(struct sim *sim, void *self, const struct sim_event *ev)
+{
+    struct world *w = self;
+    node_id node = ev->target;
+    struct node *n = &w->nodes[node];
+    (void)sim;
+    if (!n->up || ev->arg >> 32 != n->epoch || !n->sync || !n->sync->asking ||
+        (uint32_t)ev->arg != n->sync->serial)
+        return;
+    n->sync->asking = false;
+    if (++n->sync->attempts >= ATTEMPTS || !other_neighbour(w, node, &n->sync->peer)) {
+        n->sync->wanted = 0;
+        return;
+    }
+    ask(w, node);
+}
+
+void sync_crash(struct world *w, node_id node)
+{
+    struct node *n = &w->nodes[node];
+    mem_free(n->sync);
+    n->sync = NULL;
+}
