@@ -64,7 +64,7 @@ struct workload_tx {
 struct workload_env {
     layer_id layer; /* the layer it is aimed at; LAYER_NONE where a router decides */
     uint64_t chain_id;
-    sim_time warm_up;       /* no transaction before this */
+    sim_time start;         /* no transaction before this */
     sim_time end;           /* none at or after it */
     uint64_t instance;      /* number of this entry: keys account secrets apart */
     uint64_t seed;          /* of the run */

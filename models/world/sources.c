@@ -1,0 +1,426 @@
+/* Workloads: their transactions are asked for ahead of time, signed and recovered on host threads,
+ * and handed to their entry nodes when their moment comes. */
+#include "models/world/internal.h"
+
+#include "evm/core/keccak.h"
+#include "evm/core/sig.h"
+#include "evm/core/u256.h"
+#include "sim/base/check.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    BATCH = 32,        /* transactions a signing job */
+    BATCHES_AHEAD = 8, /* jobs under way for a workload */
+};
+
+struct item {
+    struct tx *tx; /* a reference; NULL once emitted */
+    sim_time at;
+    node_id entry;
+    uint8_t secret[32];
+    struct evm_addr from;
+};
+
+struct batch {
+    struct job job; /* first member */
+    struct batch *next;
+    bool modelled;
+    enum evm_status status;
+    struct err failure;
+    uint32_t count, used;
+    struct item items[BATCH];
+};
+
+struct source {
+    const struct workload_ops *ops;
+    void *state;
+    char name[24];
+    layer_id layer;
+    struct workload_env env;
+    struct sim_stream rng;
+    struct workload_tx *scratch;
+    struct batch *first, *last;
+    uint32_t batches;
+    bool exhausted;
+    sim_time latest; /* of the last transaction asked for */
+};
+
+const char *sources_name(const struct world *w, uint16_t workload)
+{
+    return w->sources[workload].name;
+}
+
+/* ---- signing, on a host thread ---- */
+
+/* A signature's place filled without the work: as long as a real one, and the sender is known. */
+static void model_signature(struct evm_tx *tx, const struct item *item)
+{
+    struct evm_hash a, b;
+    evm_keccak256(&a, (struct evm_bytes){tx->hash.b, 32});
+    evm_keccak256(&b, (struct evm_bytes){a.b, 32});
+    evm_u256_load_be(&tx->r, a.b);
+    evm_u256_load_be(&tx->s, b.b);
+    tx->y_parity = evm_u256_of(a.b[0] & 1);
+    tx->sender = item->from;
+    tx->has_sender = true;
+}
+
+static enum evm_status sign_item(struct item *item, bool modelled, struct evm_err *err)
+{
+    struct evm_tx *tx = &item->tx->evm;
+    struct evm_hash digest;
+    uint8_t r[32], s[32];
+    int parity;
+    if (modelled) {
+        model_signature(tx, item);
+        return evm_tx_encode(tx, err);
+    }
+    evm_tx_signing_hash(tx, &digest);
+    if (!evm_sig_sign(&digest, item->secret, r, s, &parity))
+        return evm_fail(err, EVM_ERR_INPUT, "a workload gives an impossible secret key");
+    tx->y_parity = evm_u256_of((uint64_t)parity);
+    evm_u256_load_be(&tx->r, r);
+    evm_u256_load_be(&tx->s, s);
+    enum evm_status status = evm_tx_encode(tx, err);
+    return status == EVM_OK ? evm_tx_recover(tx, true, err) : status;
+}
+
+static void sign_batch(struct job *job)
+{
+    struct batch *b = (struct batch *)job; /* its first member */
+    for (uint32_t i = 0; i < b->count && b->status == EVM_OK; i++) {
+        struct item *item = &b->items[i];
+        struct evm_tx *tx = &item->tx->evm;
+        struct evm_err why = {0};
+        /* A recorded transaction has its signature, and perhaps its sender, already. */
+        bool recorded = tx->has_sender || !evm_u256_is_zero(&tx->r);
+        if (!recorded)
+            b->status = sign_item(item, b->modelled, &why);
+        else if (!tx->has_sender)
+            b->status = evm_tx_recover(tx, false, &why);
+        if (b->status == EVM_OK && !recorded && !evm_addr_eq(&tx->sender, &item->from))
+            b->status =
+                evm_fail(&why, EVM_ERR_INPUT, "a workload's secret key is not that of its sender");
+        item->tx->size = (uint32_t)tx->raw.size;
+        if (b->status != EVM_OK)
+            err_set(&b->failure, b->status == EVM_ERR_MEMORY ? ERR_MEMORY : ERR_INPUT, "%s",
+                    why.text);
+    }
+}
+
+/* ---- asking a workload ---- */
+
+static struct tx *make_tx(struct world *w, const struct source *s, struct workload_tx *from)
+{
+    struct tx *t = mem_zalloc(1, sizeof *t);
+    struct evm_err why = {0};
+    if (!t) {
+        world_out_of_memory(w);
+        return NULL;
+    }
+    t->refs = 1;
+    t->workload = (uint16_t)(s - w->sources);
+    t->layer = s->layer;
+    t->sender = from->sender;
+    t->recipient = from->recipient;
+    t->pooled = t->included = t->committed = RECORD_NEVER;
+    t->evm = from->tx;
+    t->evm.storage = NULL; /* evm_tx_encode copies all that the scratch space holds */
+    enum evm_status status = from->tx.raw.size > 0 ? evm_tx_decode(&t->evm, from->tx.raw, &why)
+                                                   : evm_tx_encode(&t->evm, &why);
+    if (status == EVM_OK)
+        return t;
+    mem_free(t);
+    world_fail(w, status == EVM_ERR_MEMORY ? ERR_MEMORY : ERR_INPUT, "workload %s: %s", s->name,
+               why.text);
+    return NULL;
+}
+
+/* One more transaction into the batch; false when there is none. */
+static bool ask(struct world *w, struct source *s, struct batch *b)
+{
+    struct workload_tx *out = s->scratch;
+    struct item *item = &b->items[b->count];
+    *out = (struct workload_tx){.entry = NODE_NONE, .recipient = UINT32_MAX};
+    out->tx.chain_id = s->env.chain_id;
+    out->tx.has_chain_id = true;
+    if (!s->ops->next(s->state, out) || out->at >= s->env.end) {
+        s->exhausted = true;
+        return false;
+    }
+    CHECK(out->at >= s->latest, "workload %s goes back from %lld to %lld ns", s->name,
+          (long long)s->latest, (long long)out->at);
+    s->latest = out->at;
+    *item = (struct item){.at = out->at, .entry = out->entry, .from = out->from};
+    memcpy(item->secret, out->secret, sizeof item->secret);
+    item->tx = make_tx(w, s, out);
+    if (!item->tx) {
+        s->exhausted = true;
+        return false;
+    }
+    b->count++;
+    return true;
+}
+
+/* Keeps enough batches under way; a reactive model is asked for one transaction at a time. */
+static void refill(struct world *w, struct source *s)
+{
+    uint32_t ahead = s->ops->reactive ? 1 : BATCHES_AHEAD, size = s->ops->reactive ? 1 : BATCH;
+    while (!s->exhausted && s->batches < ahead) {
+        struct batch *b = mem_zalloc(1, sizeof *b);
+        if (!b) {
+            world_out_of_memory(w);
+            return;
+        }
+        b->job.run = sign_batch;
+        b->modelled = w->cfg->signatures == WORLD_SIGNATURES_MODELLED;
+        while (b->count < size && ask(w, s, b))
+            ;
+        if (b->count == 0) {
+            mem_free(b);
+            return;
+        }
+        *(s->last ? &s->last->next : &s->first) = b;
+        s->last = b;
+        s->batches++;
+        workers_submit(w->workers, &b->job);
+    }
+}
+
+static void schedule_next(struct world *w, uint32_t index)
+{
+    struct source *s = &w->sources[index];
+    refill(w, s);
+    if (!s->first)
+        return;
+    sim_time at = s->first->items[s->first->used].at;
+    if (at < sim_now(w->sim))
+        at = sim_now(w->sim);
+    world_schedule(w, at, SIM_CLASS_WORKLOAD, SOURCE_WORKLOAD + index, EVENT_EMIT, index, 0);
+}
+
+/* ---- handing them out ---- */
+
+/* The node itself, or the next one of the layer that is up; NODE_NONE if all are down. */
+static node_id first_up(struct world *w, const struct layer *l, node_id node)
+{
+    for (node_id i = 0; i < l->count; i++) {
+        node_id at = l->first + (node - l->first + i) % l->count;
+        if (w->nodes[at].up)
+            return at;
+    }
+    return NODE_NONE;
+}
+
+static void enter(struct world *w, struct tx *tx, node_id wanted)
+{
+    struct layer *l = &w->layers[tx->layer];
+    if (wanted < l->first || wanted >= l->first + l->count)
+        wanted = l->first + (node_id)sim_stream_below(&w->entry_random, l->count);
+    node_id node = first_up(w, l, wanted);
+    if (node == NODE_NONE) { /* a user who reaches nobody tries again */
+        world_schedule(w, sim_now(w->sim) + SIM_SEC, SIM_CLASS_WORKLOAD, SOURCE_POOLS,
+                       EVENT_RESUBMIT, wanted, sim_arg(tx_ref(tx)));
+        return;
+    }
+    tx->entry = node;
+    if (!pools_offer(w, node, tx, true))
+        return;
+    struct message *m = message_create(CHANNEL_TX, 0, 0);
+    if (!m) {
+        world_out_of_memory(w);
+        return;
+    }
+    message_set_tx(m, tx);
+    m->layer = l->id;
+    m->origin = node;
+    net_publish(w->net, l->id, node, m);
+}
+
+void sources_on_emit(struct sim *sim, void *self, const struct sim_event *ev)
+{
+    struct world *w = self;
+    struct source *s = &w->sources[ev->target];
+    struct batch *b = s->first;
+    workers_wait(w->workers, &b->job);
+    if (b->status != EVM_OK) {
+        world_fail(w, b->failure.code, "workload %s: %s", s->name, b->failure.text);
+        return;
+    }
+    struct item *item = &b->items[b->used++];
+    struct tx *tx = item->tx;
+    item->tx = NULL;
+    if (b->used == b->count) {
+        s->first = b->next;
+        if (!s->first)
+            s->last = NULL;
+        s->batches--;
+    }
+    struct layer *l = &w->layers[tx->layer];
+    tx->id = w->tx_count++;
+    tx->emitted = sim_now(sim);
+    tx->previous = w->open_last;
+    *(w->open_last ? &w->open_last->next : &w->open_txs) = tx;
+    w->open_last = tx;
+    l->offered++;
+    l->sample_offered++;
+    if (tx->emitted >= w->cfg->warm_up)
+        w->tally.offered++;
+    enter(w, tx, item->entry);
+    if (b->used == b->count)
+        mem_free(b);
+    schedule_next(w, ev->target);
+}
+
+void sources_on_resubmit(struct sim *sim, void *self, const struct sim_event *ev)
+{
+    struct world *w = self;
+    struct tx *tx = sim_arg_pointer(ev);
+    (void)sim;
+    if (tx->phase == TX_PENDING)
+        enter(w, tx, NODE_NONE);
+    tx_unref(tx);
+}
+
+void sources_observe(struct world *w, const struct tx *tx)
+{
+    const struct source *s = &w->sources[tx->workload];
+    if (s->ops->observe)
+        s->ops->observe(s->state, tx);
+}
+
+/* ---- set-up ---- */
+
+/* A setting that every workload's table has. */
+static const void *setting(const struct field_choice *choice, const char *name)
+{
+    const struct field_table *table = choice->model->table;
+    for (size_t i = 0; i < table->count; i++)
+        if (strcmp(table->rows[i].name, name) == 0)
+            return (const char *)choice->cfg + table->rows[i].offset;
+    CHECK(false, "workload %s has no setting '%s'", choice->model->name, name);
+    return NULL;
+}
+
+static void see_base_fee(const struct workload_env *env, struct evm_u256 *out)
+{
+    struct world *w = env->world;
+    const struct layer *l = &w->layers[env->layer];
+    *out = w->nodes[l->first].head->track->next.base_fee;
+}
+
+static enum err_code find_layer(const struct world *w, size_t index, const char *name,
+                                layer_id *out, struct err *err)
+{
+    *out = 0;
+    for (layer_id i = 0; name[0] && i < w->layer_count; i++)
+        if (strcmp(w->layers[i].name, name) == 0) {
+            *out = i;
+            return ERR_OK;
+        }
+    if (!name[0])
+        return ERR_OK;
+    char path[48];
+    snprintf(path, sizeof path, "workload[%zu].layer", index);
+    return scenario_fail(w->scenario, err, path, "no layer is called '%s'; the first is %s", name,
+                         w->layers[0].name);
+}
+
+static enum err_code create_source(struct world *w, size_t index, struct err *err)
+{
+    const struct field_choice *choice = &w->cfg->workload.items[index];
+    struct source *s = &w->sources[index];
+    const char *name = *(const char *const *)setting(choice, "name");
+    sim_time start = *(const sim_time *)setting(choice, "start");
+    sim_time stop = *(const sim_time *)setting(choice, "stop");
+    s->ops = (const struct workload_ops *)choice->model;
+    snprintf(s->name, sizeof s->name, "%s", name[0] ? name : choice->model->name);
+    enum err_code code =
+        find_layer(w, index, *(const char *const *)setting(choice, "layer"), &s->layer, err);
+    if (code != ERR_OK)
+        return code;
+    sim_stream_init(&s->rng, w->cfg->seed, (uint32_t)index, sim_purpose("world.workload"));
+    s->env = (struct workload_env){
+        .layer = s->layer,
+        .chain_id = w->cfg->chain_id,
+        .start = start,
+        .end = stop < w->cfg->duration ? stop : w->cfg->duration,
+        .instance = index,
+        .seed = w->cfg->seed,
+        .rng = &s->rng,
+        .base_fee = see_base_fee,
+        .world = w,
+    };
+    s->state = mem_zalloc(1, s->ops->state_size);
+    s->scratch = mem_zalloc(1, sizeof *s->scratch);
+    w->source_count = (uint32_t)index + 1;
+    if (!s->state || !s->scratch)
+        return err_set(err, ERR_MEMORY, "no memory for a workload");
+    struct err inner = {0};
+    code = s->ops->init(s->state, choice->cfg, &s->env, &inner);
+    if (code == ERR_OK)
+        return ERR_OK;
+    char path[32];
+    snprintf(path, sizeof path, "workload[%zu]", index);
+    return code == ERR_INPUT ? scenario_fail(w->scenario, err, path, "%s", inner.text)
+                             : err_set(err, code, "%s", inner.text);
+}
+
+enum err_code sources_create(struct world *w, struct err *err)
+{
+    w->sources = mem_zalloc(w->cfg->workload.count, sizeof *w->sources);
+    if (!w->sources)
+        return err_set(err, ERR_MEMORY, "no memory for workloads");
+    enum err_code code = ERR_OK;
+    for (size_t i = 0; i < w->cfg->workload.count && code == ERR_OK; i++)
+        code = create_source(w, i, err);
+    return code;
+}
+
+enum err_code sources_genesis(struct world *w, layer_id layer, struct genesis *g, struct err *err)
+{
+    for (uint32_t i = 0; i < w->source_count; i++) {
+        struct source *s = &w->sources[i];
+        struct err inner = {0};
+        if (s->layer != layer || !s->ops->genesis)
+            continue;
+        enum err_code code = s->ops->genesis(s->state, g, &inner);
+        if (code != ERR_OK) {
+            char path[32];
+            snprintf(path, sizeof path, "workload[%u]", i);
+            return code == ERR_INPUT ? scenario_fail(w->scenario, err, path, "%s", inner.text)
+                                     : err_set(err, code, "%s", inner.text);
+        }
+    }
+    return ERR_OK;
+}
+
+void sources_start(struct world *w)
+{
+    for (uint32_t i = 0; i < w->source_count; i++)
+        schedule_next(w, i);
+}
+
+void sources_destroy(struct world *w)
+{
+    for (uint32_t i = 0; i < w->source_count; i++) {
+        struct source *s = &w->sources[i];
+        while (s->first) {
+            struct batch *b = s->first;
+            s->first = b->next;
+            workers_cancel(w->workers, &b->job);
+            for (uint32_t j = b->used; j < b->count; j++)
+                tx_unref(b->items[j].tx);
+            mem_free(b);
+        }
+        if (s->state && s->ops->fini)
+            s->ops->fini(s->state);
+        mem_free(s->state);
+        mem_free(s->scratch);
+    }
+    mem_free(w->sources);
+    w->sources = NULL;
+    w->source_count = 0;
+}
