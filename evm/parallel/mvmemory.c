@@ -163,47 +163,33 @@ static struct evm_u256 base_field(const struct mv_account *a, uint32_t kind)
     case EVM_MV_NONCE: return evm_u256_of(a->base.nonce);
     case EVM_MV_CODE: memcpy(&hash, a->base.code_hash.b, sizeof hash); return hash;
     case EVM_MV_EXISTS: return evm_u256_of(a->base.exists);
-    case EVM_MV_STORED: return evm_u256_of(a->base.has_storage);
     default: return evm_u256_of(0);
     }
 }
 
-/* Takes over a later version as the one that decides. */
-static void decide(struct evm_mv *mv, struct mv_cell *c, bool any_value, uint32_t tx, uint32_t core,
+/* Takes over the version as the one that decides if it is from `since` or later. */
+static void decide(struct evm_mv *mv, struct mv_cell *c, uint32_t since, uint32_t tx, uint32_t core,
                    struct evm_mv_cost *cost, struct seen *out)
 {
     struct seen later;
     cost->lookups++;
-    if (look(mv, c, tx, core, cost, &later) && later.tx > out->tx &&
-        (any_value || !evm_u256_is_zero(&later.value))) {
-        *out = later;
-        out->value = evm_u256_of(1);
-    }
+    if (!look(mv, c, tx, core, cost, &later) || later.tx < since)
+        return;
+    *out = later;
+    out->value = evm_u256_of(1);
 }
 
-/* Who writes to an account says that it exists, or has storage, only where that was not so before;
- * the deletion (or wipe) of a lower transaction may be published after that. So what follows such a
- * version is derived: an account that a later transaction wrote to exists again, one with a slot
- * set later has storage. Only accounts deleted or wiped in this block come here. */
-static void see_revival(struct evm_mv *mv, struct mv_account *a, bool storage, uint32_t tx,
-                        uint32_t core, struct evm_mv_cost *cost, struct seen *out)
+/* Who writes to an account says that it exists only if that was not so before, and the deletion by
+ * a lower transaction may be published after that. So existence after a deletion is derived: an
+ * account that a later transaction wrote to exists again. Only accounts deleted in this block come
+ * here. */
+static void see_revival(struct evm_mv *mv, struct mv_account *a, uint32_t tx, uint32_t core,
+                        struct evm_mv_cost *cost, struct seen *out)
 {
-    for (uint32_t kind = EVM_MV_BALANCE; !storage && kind <= EVM_MV_CODE; kind++)
-        decide(mv, &a->cells[kind], true, tx, core, cost, out);
+    for (uint32_t kind = EVM_MV_BALANCE; kind <= EVM_MV_CODE; kind++)
+        decide(mv, &a->cells[kind], out->tx + 1, tx, core, cost, out);
     for (struct mv_slot *s = atomic_load_explicit(&a->slots, memory_order_acquire); s; s = s->next)
-        decide(mv, &s->cell, !storage, tx, core, cost, out);
-}
-
-static void see_field(struct evm_mv *mv, struct mv_account *a, uint32_t kind, uint32_t tx,
-                      uint32_t core, struct evm_mv_cost *cost, struct seen *out)
-{
-    cost->lookups++;
-    if (!look(mv, &a->cells[kind], tx, core, cost, out))
-        *out = (struct seen){MV_BASE, 0, MV_VALUE, base_field(a, kind)};
-    else if (kind == EVM_MV_CODE && out->state != MV_EXPECTED)
-        out->value = code_hash_of(&out->value);
-    else if ((kind == EVM_MV_EXISTS || kind == EVM_MV_STORED) && evm_u256_is_zero(&out->value))
-        see_revival(mv, a, kind == EVM_MV_STORED, tx, core, cost, out);
+        decide(mv, &s->cell, out->tx + 1, tx, core, cost, out);
 }
 
 /* The later of slot and wipe decides; a transaction that wipes and writes the slot lists it. */
@@ -220,6 +206,48 @@ static void see_slot(struct evm_mv *mv, struct mv_slot *s, uint32_t tx, uint32_t
     } else if (!written) {
         *out = (struct seen){MV_BASE, 0, MV_VALUE, s->base};
     }
+}
+
+/* Only creations ask for it, and the address of a new contract has no slots yet. */
+static void see_stored(struct evm_mv *mv, struct mv_account *a, uint32_t tx, uint32_t core,
+                       struct evm_mv_cost *cost, struct seen *out)
+{
+    uint32_t since = 0;
+    cost->lookups++;
+    if (look(mv, &a->cells[EVM_MV_WIPE], tx, core, cost, out)) {
+        since = out->tx; /* what the same transaction sets comes after its wipe */
+        out->value = evm_u256_of(0);
+    } else {
+        *out = (struct seen){MV_BASE, 0, MV_VALUE, evm_u256_of(a->base.has_storage)};
+        if (a->base.has_storage)
+            return;
+    }
+    for (struct mv_slot *s = atomic_load_explicit(&a->slots, memory_order_acquire); s;
+         s = s->next) {
+        struct seen slot;
+        see_slot(mv, s, tx, core, cost, &slot);
+        if (slot.tx == MV_BASE || slot.tx < since || evm_u256_is_zero(&slot.value))
+            continue;
+        *out = slot;
+        out->value = evm_u256_of(1);
+        return;
+    }
+}
+
+static void see_field(struct evm_mv *mv, struct mv_account *a, uint32_t kind, uint32_t tx,
+                      uint32_t core, struct evm_mv_cost *cost, struct seen *out)
+{
+    if (kind == EVM_MV_STORED) {
+        see_stored(mv, a, tx, core, cost, out);
+        return;
+    }
+    cost->lookups++;
+    if (!look(mv, &a->cells[kind], tx, core, cost, out))
+        *out = (struct seen){MV_BASE, 0, MV_VALUE, base_field(a, kind)};
+    else if (kind == EVM_MV_CODE && out->state != MV_EXPECTED)
+        out->value = code_hash_of(&out->value);
+    else if (kind == EVM_MV_EXISTS && evm_u256_is_zero(&out->value))
+        see_revival(mv, a, tx, core, cost, out);
 }
 
 static void log_put(struct evm_mv_log *log, void *where, uint32_t kind, const struct seen *s)
@@ -322,7 +350,8 @@ bool evm_mv_validate(struct evm_mv *mv, uint32_t tx, struct evm_mv_log *log, uin
             see_slot(mv, r->where, tx, core, cost, &now);
         else
             see_field(mv, r->where, r->kind, tx, core, cost, &now);
-        if (now.tx == r->tx && now.incarnation == r->incarnation)
+        /* STORED follows from several versions, so its value alone tells. */
+        if (r->kind != EVM_MV_STORED && now.tx == r->tx && now.incarnation == r->incarnation)
             continue;
         if (now.state == MV_EXPECTED || !evm_u256_eq(&now.value, &r->value)) {
             *culprit = now.tx != MV_BASE ? now.tx : r->tx;
@@ -433,16 +462,13 @@ static bool put_deleted(struct publishing *p, struct mv_account *a)
 {
     return put_field(p, a, EVM_MV_BALANCE, 0) && put_field(p, a, EVM_MV_NONCE, 0) &&
            put_field(p, a, EVM_MV_CODE, (uintptr_t)evm_code_empty()) &&
-           put_field(p, a, EVM_MV_EXISTS, 0) && put_field(p, a, EVM_MV_WIPE, 1) &&
-           put_field(p, a, EVM_MV_STORED, 0);
+           put_field(p, a, EVM_MV_EXISTS, 0) && put_field(p, a, EVM_MV_WIPE, 1);
 }
 
-/* Existence and storage are written only where they were, or ever became, other than what most
- * writers would repeat; so writers of a live contract do not meet there. */
+/* Existence is written only where it is news; so writers of a live contract do not meet there. */
 static bool put_account(struct publishing *p, struct mv_account *a,
-                        const struct evm_account_change *c, bool stores)
+                        const struct evm_account_change *c)
 {
-    bool wiped = (c->wrote & EVM_WROTE_WIPE) != 0;
     if ((c->wrote & EVM_WROTE_BALANCE) && !is_apart(a, EVM_MV_BALANCE) &&
         !put(p, &a->cells[EVM_MV_BALANCE], &c->balance))
         return false;
@@ -450,10 +476,7 @@ static bool put_account(struct publishing *p, struct mv_account *a,
         return false;
     if ((c->wrote & EVM_WROTE_CODE) && !put_field(p, a, EVM_MV_CODE, (uintptr_t)c->code))
         return false;
-    if (wiped && !put_field(p, a, EVM_MV_WIPE, 1))
-        return false;
-    if ((wiped || (stores && (!a->base.has_storage || ever_written(a, EVM_MV_STORED)))) &&
-        !put_field(p, a, EVM_MV_STORED, stores))
+    if ((c->wrote & EVM_WROTE_WIPE) && !put_field(p, a, EVM_MV_WIPE, 1))
         return false;
     return (a->base.exists && !ever_written(a, EVM_MV_EXISTS)) || put_field(p, a, EVM_MV_EXISTS, 1);
 }
@@ -467,15 +490,13 @@ static bool put_change(struct publishing *p, const struct evm_changes *changes,
         return false;
     if (c->wrote & EVM_WROTE_DELETED)
         return put_deleted(p, a);
-    bool stores = false;
     for (uint32_t i = 0; i < c->slot_count; i++) {
         const struct evm_slot_change *sc = &changes->slots[c->first_slot + i];
         struct mv_slot *s = mv_slot_at(p->mv, a, &sc->key, &fresh);
         if (!s || !put(p, &s->cell, &sc->value))
             return false;
-        stores |= !evm_u256_is_zero(&sc->value);
     }
-    return put_account(p, a, c, stores);
+    return put_account(p, a, c);
 }
 
 /* Removes tx's version unless this publication wrote it. */

@@ -8,8 +8,9 @@
  *     BALANCE, NONCE, CODE, EXISTS  of an account
  *     WIPE    every slot below this version is gone (creation over old storage, self-destruction);
  *             each slot read depends on it too, absence included
- *     STORED  whether the account has any slot set (EIP-7610)
  *     SLOT    one slot
+ *     STORED  whether the account has any slot set (EIP-7610); has no versions of its own. Storage
+ *             that is there before the block counts until it is wiped as a whole
  * The values of one account that is kept apart (the beneficiary: its BALANCE and EXISTS) are not
  * here but on the commit ladder.
  *
@@ -36,9 +37,9 @@ enum evm_mv_kind {
     EVM_MV_CODE,
     EVM_MV_EXISTS,
     EVM_MV_WIPE,
-    EVM_MV_STORED,
-    EVM_MV_SLOT,
-    EVM_MV_FIELDS = EVM_MV_SLOT, /* kinds an account holds itself */
+    EVM_MV_FIELDS, /* the kinds above have versions in the account itself */
+    EVM_MV_SLOT = EVM_MV_FIELDS,
+    EVM_MV_STORED, /* read only: follows from WIPE and the slots */
 };
 
 struct evm_mv;

@@ -12,7 +12,8 @@
 enum { TOY_ACCOUNTS = 5, TOY_SLOTS = 4, TOY_OPS = 6, TOY_BENEFICIARY = 0 };
 
 struct toy_account {
-    bool exists, stored; /* stored: as EVM_MV_STORED, clearing slots one by one does not undo it */
+    bool exists,
+        stored; /* stored: of the world before the block only; later it follows from the slots */
     uint64_t balance, nonce, slots[TOY_SLOTS];
 };
 struct toy_world {
@@ -108,6 +109,11 @@ static inline void toy_draw_tx(struct toy_tx *tx, uint64_t *rng, unsigned hot)
 
 /* ---- the plain loop -------------------------------------------------------------------------- */
 
+static inline bool toy_has_storage(const struct toy_account *a)
+{
+    return a->stored || a->slots[0] || a->slots[1] || a->slots[2] || a->slots[3];
+}
+
 /* EXISTS and STORED tell what was so at the start of the transaction. */
 static inline void toy_step_plain(struct toy_world *w, const struct toy_world *start,
                                   const struct toy_instr *c, uint64_t *acc, bool *invalid)
@@ -129,7 +135,7 @@ static inline void toy_step_plain(struct toy_world *w, const struct toy_world *s
     case TOY_BALANCE: *acc += a->balance; return;
     case TOY_NONCE: *acc += a->nonce++; return;
     case TOY_EXISTS: *acc += start->accounts[c->account].exists; return;
-    case TOY_STORED: *acc += start->accounts[c->account].stored; return;
+    case TOY_STORED: *acc += toy_has_storage(&start->accounts[c->account]); return;
     case TOY_WIPE:
         memset(a->slots, 0, sizeof a->slots);
         a->nonce++;
@@ -145,13 +151,10 @@ static inline void toy_settle_plain(struct toy_account *a, const struct toy_acco
                                     bool wiped)
 {
     bool differs = a->balance != was->balance || a->nonce != was->nonce;
-    bool stores = false;
-    for (int k = 0; k < TOY_SLOTS; k++) {
+    for (int k = 0; k < TOY_SLOTS; k++)
         differs |= a->slots[k] != was->slots[k];
-        stores |= a->slots[k] != 0 && (wiped || a->slots[k] != was->slots[k]);
-    }
     a->exists = was->exists || differs;
-    a->stored = wiped ? stores : was->stored || stores;
+    a->stored = was->stored && !wiped;
 }
 
 /* False if it is invalid. */
