@@ -75,6 +75,31 @@ bool evm_sig_public_key(const uint8_t secret[32], uint8_t public_key[64])
     return true;
 }
 
+static bool get_key(secp256k1_pubkey *key, const uint8_t public_key[64])
+{
+    uint8_t bytes[65] = {SECP256K1_TAG_PUBKEY_UNCOMPRESSED};
+    memcpy(bytes + 1, public_key, 64);
+    return secp256k1_ec_pubkey_parse(secp256k1_context_static, key, bytes, sizeof bytes);
+}
+
+/* The generator of the group (SEC 2), which is the public key of secret 1. */
+static const uint8_t generator[64] = {
+    0x79, 0xbe, 0x66, 0x7e, 0xf9, 0xdc, 0xbb, 0xac, 0x55, 0xa0, 0x62, 0x95, 0xce, 0x87, 0x0b, 0x07,
+    0x02, 0x9b, 0xfc, 0xdb, 0x2d, 0xce, 0x28, 0xd9, 0x59, 0xf2, 0x81, 0x5b, 0x16, 0xf8, 0x17, 0x98,
+    0x48, 0x3a, 0xda, 0x77, 0x26, 0xa3, 0xc4, 0x65, 0x5d, 0xa4, 0xfb, 0xfc, 0x0e, 0x11, 0x08, 0xa8,
+    0xfd, 0x17, 0xb4, 0x48, 0xa6, 0x85, 0x54, 0x19, 0x9c, 0x47, 0xd0, 0x8f, 0xfb, 0x10, 0xd4, 0xb8};
+
+bool evm_sig_next_public_key(uint8_t public_key[64])
+{
+    secp256k1_pubkey key, one, sum;
+    const secp256k1_pubkey *both[2] = {&key, &one};
+    if (!get_key(&key, public_key) || !get_key(&one, generator) ||
+        !secp256k1_ec_pubkey_combine(secp256k1_context_static, &sum, both, 2))
+        return false;
+    put_key(&sum, public_key);
+    return true;
+}
+
 bool evm_sig_high_s(const uint8_t s[32])
 {
     return memcmp(s, half_order, 32) > 0;

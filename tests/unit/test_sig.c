@@ -82,9 +82,35 @@ static void half_of_the_order(void **state)
     assert_true(evm_sig_high_s(s));
 }
 
+/* A row of keys by addition is the row by multiplication. */
+static void next_key(void **state)
+{
+    (void)state;
+    uint64_t seed = 99;
+    uint8_t secret[32], key[64], expected[64];
+    random_bytes(&seed, secret, 32);
+    secret[31] = 0xf0; /* sixteen steps carry into the next byte */
+    assert_true(evm_sig_public_key(secret, key));
+    for (int i = 0; i < 40; i++) {
+        for (int k = 31; ++secret[k] == 0; k--)
+            ;
+        assert_true(evm_sig_next_public_key(key));
+        assert_true(evm_sig_public_key(secret, expected));
+        assert_memory_equal(key, expected, 64);
+    }
+    uint8_t bad[64] = {1};
+    assert_false(evm_sig_next_public_key(bad));
+    uint8_t last[32] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                        0xff, 0xff, 0xff, 0xff, 0xfe, 0xba, 0xae, 0xdc, 0xe6, 0xaf, 0x48,
+                        0xa0, 0x3b, 0xbf, 0xd2, 0x5e, 0x8c, 0xd0, 0x36, 0x41, 0x40};
+    assert_true(evm_sig_public_key(last, key)); /* order - 1: its successor is no key */
+    assert_false(evm_sig_next_public_key(key));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(round_trip), cmocka_unit_test(refused),
-                                       cmocka_unit_test(half_of_the_order)};
+                                       cmocka_unit_test(half_of_the_order),
+                                       cmocka_unit_test(next_key)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -97,7 +97,7 @@ static void test_reals(void **state)
     } cases[] = {
         {FIELD_FRACTION, "5%", 0.05, "5%"},     {FIELD_FRACTION, "0.01%", 0.0001, "0.01%"},
         {FIELD_FRACTION, "0.25", 0.25, "25%"},  {FIELD_RATE, "2000/s", 2000, "2k/s"},
-        {FIELD_RATE, "2.5k/s", 2500, "2.5k/s"}, {FIELD_RATE, "1M/s", 1e6, "1M/s"},
+        {FIELD_RATE, "2.5k/s", 2500, "2500/s"}, {FIELD_RATE, "1M/s", 1e6, "1M/s"},
         {FIELD_RATE, "6/min", 0.1, "0.1/s"},    {FIELD_RATE, "18/h", 0.005, "18/h"},
         {FIELD_RATE, "432/d", 0.005, "18/h"},   {FIELD_REAL, "-2.75e-3", -0.00275, "-0.00275"},
         {FIELD_REAL, ".5", 0.5, "0.5"},
