@@ -77,7 +77,7 @@ $(B)/tests/%: $(B)/tests/%.o $(ARCHIVES)
 # The assembler embeds these, which the compiler's dependency files do not show.
 $(B)/models/workload/artifacts.o: $(wildcard scenarios/contracts/build/*.bin)
 
-.PHONY: help all deps deps-lint run test unit sanitize conformance lint format contracts clean
+.PHONY: docs help all deps deps-lint run test unit sanitize conformance lint format contracts clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
@@ -120,6 +120,10 @@ format: ## clang-format every source file
 
 contracts: ## rebuild scenarios/contracts/build and scenarios/recorded (needs Node and npm)
 	cd scenarios/contracts && npm ci --no-audit --no-fund && node build.mjs && node record.mjs
+
+docs: all ## write the references that are made of tables
+	@mkdir -p docs
+	$(B)/weft format >docs/results-format.md
 
 clean: ## remove what was built
 	rm -rf build

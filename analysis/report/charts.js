@@ -4,7 +4,7 @@
 const charts = (() => {
   const all = [];        // functions that draw one chart again
   const timed = [];      // the Dygraphs that share the time axis
-  let fullRange = [0, 1], marks = { faults: [], stale: [], phases: [] };
+  let fullRange = [0, 1], marks = { faults: [], stale: () => [], phases: [] };
 
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const escape = (s) => String(s).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
@@ -23,10 +23,11 @@ const charts = (() => {
   function duration(seconds) {
     if (seconds === null || seconds === undefined) return "–";
     const a = Math.abs(seconds);
-    if (a >= 120) return `${Math.floor(a / 60)} min ${trim(Math.round(a % 60))} s`;
-    if (a >= 1) return `${trim(seconds)} s`;
-    if (a >= 1e-3) return `${trim(seconds * 1e3)} ms`;
-    return `${trim(seconds * 1e6)} µs`;
+    if (a === 0) return "0\u202fs";
+    if (a >= 120) return `${Math.floor(a / 60)}\u202fmin ${trim(Math.round(a % 60))}\u202fs`;
+    if (a >= 1) return `${trim(seconds)}\u202fs`;
+    if (a >= 1e-3) return `${trim(seconds * 1e3)}\u202fms`;
+    return `${trim(seconds * 1e6)}\u202fµs`;
   }
 
   /* ---- lines ---- */
@@ -65,7 +66,7 @@ const charts = (() => {
     ctx.strokeStyle = css("--bad");
     ctx.lineWidth = 1;
     ctx.setLineDash([2, 3]);
-    for (const s of marks.stale) {
+    for (const s of marks.stale()) {
       const at = Math.round(g.toDomXCoord(s.t)) + 0.5;
       if (at < area.x || at > area.x + area.w) continue;
       ctx.beginPath();
@@ -76,11 +77,11 @@ const charts = (() => {
     ctx.setLineDash([]);
   }
 
-  let syncing = false;
-  function sync(from, range) {
-    if (syncing) return;
+  let syncing = false, range = null; // range: what all time charts show, null for everything
+  function sync(from, to) {
     syncing = true;
-    for (const g of timed) if (g !== from || range[0] === fullRange[0]) g.updateOptions({ dateWindow: range });
+    range = to;
+    for (const g of timed) if (g !== from || !to) g.updateOptions({ dateWindow: to || fullRange });
     syncing = false;
   }
 
@@ -143,7 +144,7 @@ const charts = (() => {
         gridLineColor: css("--grid"), axisLineColor: css("--line"), gridLineWidth: 1,
         highlightCircleSize: 4, animatedZooms: false,
         valueRange: options.yRange ? options.yRange(what) : null,
-        includeZero: true, dateWindow: options.time ? fullRange : null,
+        includeZero: true, dateWindow: options.time ? range || fullRange : null,
         axes: {
           x: {
             axisLabelFormatter: (v) => options.xText(v, true), valueFormatter: (v) => options.xText(v),
@@ -153,7 +154,7 @@ const charts = (() => {
         },
         underlayCallback: options.time ? shade : null,
         zoomCallback: options.time ? (a, b) => {
-          if (!syncing) sync(g, g.isZoomed("x") ? [a, b] : fullRange);
+          if (!syncing) sync(g, g.isZoomed("x") ? [a, b] : null);
         } : null,
       });
       if (options.time) timed.push(g);
@@ -211,16 +212,16 @@ const charts = (() => {
 
   function stripes(ctx) {
     const tile = document.createElement("canvas");
-    tile.width = tile.height = 6;
+    tile.width = tile.height = 8;
     const t = tile.getContext("2d");
     t.fillStyle = css("--aborted");
-    t.fillRect(0, 0, 6, 6);
+    t.fillRect(0, 0, 8, 8);
     t.strokeStyle = css("--aborted-stripe");
-    t.lineWidth = 1.6;
-    for (const d of [-3, 0, 3, 6, 9]) {
+    t.lineWidth = 1.5;
+    for (const d of [-8, 0, 8]) { /* one stripe, and its continuation in the neighbouring tiles */
       t.beginPath();
-      t.moveTo(d - 3, 6 + 1);
-      t.lineTo(d + 5, -1);
+      t.moveTo(d - 1, 9);
+      t.lineTo(d + 9, -1);
       t.stroke();
     }
     return ctx.createPattern(tile, "repeat");

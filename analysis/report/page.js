@@ -11,7 +11,7 @@
     return e;
   };
   const known = (v) => v !== null && v !== undefined;
-  const percent = (v) => (known(v) ? `${v !== 0 && Math.abs(v) < 0.001 ? "under 0.1" : trim(Math.round(v * 1000) / 10)} %` : "–");
+  const percent = (v) => (known(v) ? `${v !== 0 && Math.abs(v) < 0.001 ? "under 0.1" : trim(Math.round(v * 1000) / 10)}\u202f%` : "–");
   const plural = (n, one, many) => `${short(n)} ${n === 1 ? one : many || one + "s"}`;
   const s = data.summary, about = data.about;
 
@@ -110,8 +110,8 @@
   const phases = [];
   if (about.warm_up_end > 0) phases.push({ name: "warm-up", from: 0, to: about.warm_up_end });
   if (about.load_end > 0 && about.load_end < end) phases.push({ name: "drain", from: about.load_end, to: end });
-  charts.setTime([0, end], { faults: data.faults, stale: data.stale, phases });
-  const seconds = (v, axis) => (axis && end < 600 ? `${trim(v)} s` : duration(+v.toPrecision(4)));
+  charts.setTime([0, end], { faults: data.faults, phases, stale: () => data.stale.filter((b) => shown < 0 || b.layer === shown) });
+  const seconds = (v, axis) => (axis && end < 600 ? `${trim(v)}\u202fs` : duration(+v.toPrecision(4)));
   const gweiText = (v) => `${short(v)}`;
   const line = (label, x, values, colour, extra) => values && { name: label, x, m: values.m, l: values.l, h: values.h, colour, ...extra };
   const t = data.series.t || [], t1 = data.series.t1 || [];

@@ -1,0 +1,71 @@
+#!/bin/bash
+# weft report: one page, whole or not at all, that loads nothing and runs without an error in a browser.
+set -u
+root=$(cd "$(dirname "$0")/../.." && pwd)
+sample=$WEFT_BUILD/tests/tools/sample_run
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+check() { # NAME CONDITION...
+    local name=$1
+    shift
+    if "$@"; then echo "ok $name"; else echo "not ok $name: $(head -2 "$dir/err" 2>/dev/null)"; fi
+}
+complains() { # STATUS PATTERN: status 2 and one line that matches
+    [ "$1" -eq 2 ] && [ "$(wc -l <"$dir/err")" -eq 1 ] && grep -q "$2" "$dir/err"
+}
+[ -f /usr/share/javascript/dygraphs/dygraph.min.js ] || { echo "skip page: package libjs-dygraphs is missing"; exit 0; }
+
+"$sample" "$dir/run.h5" --seconds 20 --layers 2 >/dev/null
+"$sample" "$dir/long.h5" --seconds 400 --rate 60 >/dev/null
+"$sample" "$dir/none.h5" --seconds 0 --rate 0 >/dev/null
+"$sample" "$dir/cut.h5" --flush 1 --pause-us 20000 >/dev/null 2>&1 &
+pid=$!
+sleep 1
+kill -9 $pid
+wait $pid 2>/dev/null
+
+for run in run long none cut; do
+    "$WEFT" report "$dir/$run.h5" >"$dir/out" 2>"$dir/err"
+    check "page_of_$run" [ $? -eq 0 -a "$(cat "$dir/out")" = "$dir/$run.html" -a -s "$dir/$run.html" ]
+done
+check no_temporary_left [ -z "$(find "$dir" -name '*.tmp-*')" ]
+check small_enough [ "$(stat -c %s "$dir/long.html")" -lt 3000000 ]
+# Nothing to fetch: no element with a source, no import; web addresses only in the library's licence comment.
+check loads_nothing [ -z "$(grep -oE '<(script|link|img|iframe)[^>]* (src|href)=|@import|url\(' "$dir/run.html")" ]
+cp "$dir/run.html" "$dir/first.html"
+"$WEFT" report "$dir/run.h5" -o "$dir/again.html" >/dev/null
+check same_page_twice cmp -s "$dir/first.html" "$dir/again.html"
+
+"$WEFT" report "$dir/run.h5" --library "$dir" -o "$dir/x.html" >/dev/null 2>"$dir/err"
+check missing_library_names_package complains $? libjs-dygraphs
+"$WEFT" report "$root/Makefile" -o "$dir/x.html" >/dev/null 2>"$dir/err"
+check not_hdf5 complains $? 'not an HDF5 file'
+"$WEFT" report "$dir/absent.h5" -o "$dir/x.html" >/dev/null 2>"$dir/err"
+check no_such_file complains $? 'No such file'
+"$WEFT" report "$dir/run.h5" -o "$dir/no/x.html" >/dev/null 2>"$dir/err"
+check unwritable_page complains $? 'No such file or directory'
+(trap '' XFSZ; ulimit -f 100; "$WEFT" report "$dir/run.h5" -o "$dir/x.html" >/dev/null 2>"$dir/err")
+check full_disk complains $? 'File too large'
+check nothing_half_written [ ! -e "$dir/x.html" -a -z "$(find "$dir" -name '*.tmp-*')" ]
+
+if ! command -v chromium >/dev/null; then
+    echo "skip browser: no chromium"
+    exit 0
+fi
+browse() { # PAGE: what the browser's console says
+    timeout 60 chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking \
+        --disable-component-update --disable-sync --user-data-dir="$dir/profile" --virtual-time-budget=3000 \
+        --enable-logging=stderr --dump-dom "file://$1" 2>"$dir/console" >"$dir/dom"
+    grep CONSOLE "$dir/console"
+}
+# A page that must complain, so that silence means something.
+echo '<script>console.error("heard")</script>' >"$dir/loud.html"
+if browse "$dir/loud.html" | grep -q heard; then
+    for run in run long none cut; do
+        said=$(browse "$dir/$run.html")
+        check "browser_$run" [ -z "$said" -a "$(grep -c '<canvas' "$dir/dom")" -gt 0 ]
+        [ -z "$said" ] || echo "$said" | head -3
+    done
+else
+    echo "skip browser: chromium does not start here"
+fi
