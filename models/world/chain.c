@@ -516,10 +516,7 @@ static void drop_tasks(struct world *w, struct layer *l, const struct block *bas
 {
     for (node_id i = l->first; i < l->first + l->count; i++)
         for (struct task *t = w->nodes[i].queue; t; t = t->next)
-            if (t->block->execution && !descends(t->block, base) &&
-                !(t->block->track->fate_known &&
-                  t->block->track->status == RECORD_BLOCK_STATUS_CANONICAL &&
-                  t->block->height < base->height))
+            if (t->block->execution && !descends(t->block, base))
                 execution_drop_state(t->block->execution);
 }
 

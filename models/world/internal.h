@@ -146,6 +146,7 @@ struct layer {
     uint64_t schedules_kept;
     sim_time last_progress, longest_stall;
     /* totals */
+    uint64_t last_round; /* highest (height, round) that a protocol noted */
     uint64_t blocks, stale, rounds, offered, committed_txs, reverted, dropped, pending;
     uint64_t gas_used, executions, aborts;
     double fees_paid, fees_burnt;

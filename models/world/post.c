@@ -4,6 +4,8 @@
 
 #include "sim/base/check.h"
 
+#include <string.h>
+
 static const struct hardware_class *class_of(const struct world *w, node_id node)
 {
     const struct node *n = &w->nodes[node];
@@ -302,9 +304,18 @@ static struct sim_stream *host_random(struct consensus_env *env)
     return &w->nodes[env->node].random;
 }
 
+/* Every node tells of a new round; the first one makes the row. */
 static void host_note(struct consensus_env *env, const char *what, uint64_t height, uint64_t round)
 {
     struct world *w = env->world;
+    struct layer *l = layer_of(w, env->node);
+    if (strcmp(what, "round") == 0) {
+        uint64_t key = height << 16 | (round & 0xffff);
+        if (key <= l->last_round)
+            return;
+        l->last_round = key;
+        l->rounds++;
+    }
     rows_event(w, RECORD_EVENT_LEVEL_INFO, what, env->node, env->layer, "height %llu, round %llu",
                (unsigned long long)height, (unsigned long long)round);
 }

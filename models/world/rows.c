@@ -1,0 +1,424 @@
+/* The results file: rows of every table, samples of every series. */
+#include "models/world/internal.h"
+
+#include "sim/base/check.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define ROW_PATIENCE (30 * SIM_SEC) /* a block's row is written by then, whoever still lacks it */
+
+enum { SNAPSHOT_SAMPLES = 10 }; /* between two updates of /nodes and /layers */
+
+unsigned rows_phase(const struct world *w, sim_time at)
+{
+    return at < w->cfg->warm_up ? RECORD_PHASE_WARM_UP
+           : at < w->load_end   ? RECORD_PHASE_MEASURE
+                                : RECORD_PHASE_DRAIN;
+}
+
+static void text_set(char *out, size_t size, const char *text)
+{
+    snprintf(out, size, "%s", text ? text : "");
+}
+#define TEXT(field, text) text_set(field, sizeof(field), text)
+
+static uint64_t wei_u64(const struct evm_u256 *x)
+{
+    return x->w[1] | x->w[2] | x->w[3] ? UINT64_MAX : x->w[0];
+}
+
+/* ---- rows ---- */
+
+static bool recorded(const struct world *w, const struct tx *tx)
+{
+    uint64_t head;
+    if (w->cfg->record.transactions == WORLD_RECORD_ALL)
+        return true;
+    memcpy(&head, tx->evm.hash.b, sizeof head);
+    return w->cfg->record.transactions == WORLD_RECORD_SAMPLED && head % w->cfg->record.one_in == 0;
+}
+
+void rows_transaction(struct world *w, struct tx *tx, unsigned status, uint32_t executions,
+                      const struct block *b)
+{
+    if (!recorded(w, tx))
+        return;
+    struct record_transactions_row row = {
+        .layer = tx->layer,
+        .status = (uint8_t)status,
+        .phase = (uint8_t)rows_phase(w, tx->emitted),
+        .sender = tx->sender,
+        .recipient = tx->recipient,
+        .entry_node = tx->entry,
+        .submitted = tx->emitted,
+        .pooled = tx->pooled,
+        .included = tx->included,
+        .committed = tx->committed,
+        .latency = tx->committed == RECORD_NEVER ? RECORD_NEVER : tx->committed - tx->emitted,
+        .height = b ? (int64_t)tx->height : -1,
+        .position = tx->position,
+        .gas_used = tx->gas_used,
+        .executions = executions,
+    };
+    memcpy(row.hash, tx->evm.hash.b, sizeof row.hash);
+    TEXT(row.kind, sources_name(w, tx->workload));
+    if (b) {
+        double base = wei_double(&b->fees.base_fee);
+        double room = wei_double(&tx->evm.max_fee) - base;
+        double tip = fmax(0, fmin(room, wei_double(&tx->evm.max_priority_fee)));
+        row.tip = (uint64_t)tip;
+        row.fee = (base + tip) * (double)tx->gas_used;
+    }
+    record_append(w->record, RECORD_T_transactions, &row, NULL);
+}
+
+static void block_row(struct world *w, const struct layer *l, const struct block *b)
+{
+    const struct block_track *t = b->track;
+    const struct node *n = &w->nodes[b->proposer];
+    struct record_blocks_row row = {
+        .layer = l->id,
+        .height = b->height,
+        .status = t->status,
+        .phase = (uint8_t)rows_phase(w, b->created),
+        .proposer = b->proposer,
+        .view = b->round,
+        .proposed = b->created,
+        .first_received = t->first_received,
+        .median_received = t->median_received,
+        .last_received = t->last_received,
+        .executed = t->median_executed,
+        .committed = t->committed,
+        .receivers = t->got,
+        .txs = b->tx_count,
+        .reverted = (uint32_t)t->reverted,
+        .gas_used = t->settled ? t->gas_used : b->header_gas_used,
+        .gas_limit = b->fees.gas_limit,
+        .base_fee = wei_u64(&b->fees.base_fee),
+        .tip_low = t->tips[0],
+        .tip_median = t->tips[1],
+        .tip_high = t->tips[2],
+        .fees = t->fees,
+        .burnt = t->burnt,
+        .bytes = b->size,
+        .cores = l->classes[n->class].cores,
+        .makespan = t->timing.makespan_ns,
+        .busy = t->timing.busy_ns,
+        .serial = t->timing.serial_ns,
+        .critical_path = t->timing.critical_path_ns,
+        .executions = t->timing.executions,
+        .aborts = t->timing.aborts,
+        .wasted_gas = t->timing.wasted_gas,
+    };
+    memcpy(row.hash, b->hash.b, sizeof row.hash);
+    memcpy(row.parent, b->parent_hash.b, sizeof row.parent);
+    memcpy(row.state_root, b->state_root.b, sizeof row.state_root);
+    memcpy(row.receipts_root, b->receipts_root.b, sizeof row.receipts_root);
+    record_append(w->record, RECORD_T_blocks, &row, NULL);
+}
+
+/* Whether nothing more will be learnt of the block, or has been waited for long enough. */
+static bool row_ready(const struct world *w, const struct layer *l, const struct block *b)
+{
+    const struct block_track *t = b->track;
+    bool canonical = t->status == RECORD_BLOCK_STATUS_CANONICAL;
+    if (!t->fate_known || (canonical && !t->settled))
+        return false;
+    if (t->got == l->count && (!canonical || t->executed == l->count))
+        return true;
+    return sim_now(w->sim) - b->created > ROW_PATIENCE;
+}
+
+void rows_blocks(struct world *w, struct layer *l, bool last)
+{
+    struct block **all = l->open.data;
+    size_t kept = 0;
+    for (size_t i = 0; i < l->open.len; i++) {
+        struct block *b = all[i];
+        struct block_track *t = b->track;
+        if (!t->written && (last || row_ready(w, l, b))) {
+            block_row(w, l, b);
+            t->written = true;
+        }
+        /* A lost block stays until it cannot be executed any more, so that its state is found. */
+        bool done =
+            t->written && (t->status == RECORD_BLOCK_STATUS_CANONICAL || b->height <= l->flattened);
+        if (done && !last)
+            block_unref(b);
+        else
+            all[kept++] = b;
+    }
+    l->open.len = kept;
+}
+
+void rows_schedule(struct world *w, const struct block *b, const struct execution_result *r)
+{
+    struct record_schedule_row row = {.layer = b->layer, .height = b->height, .node = b->proposer};
+    memcpy(row.block, b->hash.b, sizeof row.block);
+    for (size_t i = 0; i < r->slice_count; i++) {
+        const struct evm_slice *s = &r->slices[i];
+        row.core = s->core;
+        row.tx = s->tx;
+        row.incarnation = s->incarnation;
+        row.kind = s->kind;
+        row.aborted = s->aborted;
+        row.start = s->start;
+        row.end = s->end;
+        record_append(w->record, RECORD_T_schedule, &row, NULL);
+    }
+}
+
+void rows_event(struct world *w, unsigned level, const char *kind, int64_t node, int64_t layer,
+                const char *format, ...)
+{
+    struct record_events_row row = {.time = sim_now(w->sim),
+                                    .level = (uint8_t)level,
+                                    .node = (int32_t)node,
+                                    .layer = (int32_t)layer};
+    va_list args;
+    TEXT(row.kind, kind);
+    va_start(args, format);
+    vsnprintf(row.detail, sizeof row.detail, format, args);
+    va_end(args);
+    record_append(w->record, RECORD_T_events, &row, NULL);
+}
+
+void rows_fault(struct world *w, const char *kind, int64_t node, const char *detail)
+{
+    struct record_faults_row row = {.time = sim_now(w->sim), .node = (int32_t)node, .layer = -1};
+    if (node >= 0)
+        row.layer = w->nodes[node].layer;
+    TEXT(row.kind, kind);
+    TEXT(row.detail, detail);
+    record_append(w->record, RECORD_T_faults, &row, NULL);
+}
+
+static void node_row(struct world *w, node_id id)
+{
+    const struct node *n = &w->nodes[id];
+    const struct hardware_class *class = &w->layers[n->layer].classes[n->class];
+    struct net_node_stats net;
+    net_stats(w->net, id, &net);
+    struct record_nodes_row row = {
+        .id = id,
+        .layer = n->layer,
+        .cores = class->cores,
+        .uplink = (double)net.up_rate,
+        .downlink = (double)net.down_rate,
+        .height = n->final->height,
+        .proposed = n->proposed,
+        .accepted = n->accepted,
+        .executed = n->executed_blocks,
+        .busy = cores_busy(w, id),
+        .execution_time = n->execution_time,
+        .crashed_time = n->crashed_time + (n->up ? 0 : sim_now(w->sim) - n->down_since),
+        .messages_in = net.messages_in,
+        .messages_out = net.messages_out,
+        .bytes_in = net.bytes_in,
+        .bytes_out = net.bytes_out,
+        .messages_lost = net.messages_lost,
+    };
+    snprintf(row.name, sizeof row.name, "%.20s-%u", w->layers[n->layer].name,
+             id - w->layers[n->layer].first);
+    TEXT(row.region, net_region(w->net, id));
+    TEXT(row.profile, class->profile->name);
+    record_put(w->record, RECORD_T_nodes, id, &row, NULL);
+}
+
+/* The interval between blocks that the protocol's section asks for, where it has one. */
+static sim_time asked_interval(const struct layer *l)
+{
+    const struct field_table *table = l->consensus->model.table;
+    for (size_t i = 0; i < table->count; i++)
+        if (strcmp(table->rows[i].name, "block_interval") == 0)
+            return *(const sim_time *)((const char *)l->consensus_cfg + table->rows[i].offset);
+    return 0;
+}
+
+static void layer_row(struct world *w, const struct layer *l)
+{
+    struct record_layers_row row = {
+        .id = l->id,
+        .nodes = l->count,
+        .block_interval = asked_interval(l),
+        .gas_limit = l->genesis->fees.gas_limit,
+        .blocks = l->blocks,
+        .stale_blocks = l->stale,
+        .view_changes = l->rounds,
+        .txs_offered = l->offered,
+        .txs_committed = l->committed_txs,
+        .txs_reverted = l->reverted,
+        .txs_dropped = l->dropped,
+        .txs_pending = l->offered - l->committed_txs - l->dropped,
+        .gas_used = l->gas_used,
+        .fees_paid = l->fees_paid,
+        .fees_burnt = l->fees_burnt,
+        .executions = l->executions,
+        .aborts = l->aborts,
+    };
+    TEXT(row.name, l->name);
+    TEXT(row.consensus, l->consensus->model.name);
+    TEXT(row.executor, l->execution->model.name);
+    TEXT(row.coupling, execution_coupling_names.names[l->execution_cfg->coupling]);
+    TEXT(row.fees, l->cfg->fees.model->name);
+    TEXT(row.mempool, l->mempool->model.name);
+    record_put(w->record, RECORD_T_layers, l->id, &row, NULL);
+}
+
+static void snapshots(struct world *w)
+{
+    for (layer_id i = 0; i < w->layer_count; i++)
+        layer_row(w, &w->layers[i]);
+    for (node_id i = 0; i < w->node_count; i++)
+        node_row(w, i);
+}
+
+/* ---- series ---- */
+
+static void sample_layer(struct world *w, struct layer *l, double seconds)
+{
+    const struct committed *top = vec_at(&l->committed, l->committed.len - 1);
+    uint32_t pending = 0, up = 0;
+    for (node_id i = l->first; i < l->first + l->count; i++) {
+        uint32_t count = 0;
+        uint64_t bytes = 0;
+        l->mempool->size(mempool_state(l, i), &count, &bytes);
+        pending = count > pending ? count : pending;
+        up += w->nodes[i].up;
+    }
+    record_value(w->record, RECORD_S_OFFERED, l->id, (double)l->sample_offered / seconds);
+    record_value(w->record, RECORD_S_ACHIEVED, l->id, (double)l->sample_committed / seconds);
+    record_value(w->record, RECORD_S_GAS, l->id, (double)l->sample_gas / seconds);
+    record_value(w->record, RECORD_S_PENDING, l->id, pending);
+    record_value(w->record, RECORD_S_BASE_FEE, l->id, wei_double(&top->block->fees.base_fee));
+    record_value(w->record, RECORD_S_HEIGHT, l->id, (double)(l->committed.len - 1));
+    record_value(w->record, RECORD_S_NODES_UP, l->id, up);
+    l->sample_offered = l->sample_committed = l->sample_gas = 0;
+}
+
+static double share(sim_time part, double whole)
+{
+    double x = (double)part / whole;
+    return x > 1 ? 1 : x;
+}
+
+static void sample_node(struct world *w, node_id id, double span)
+{
+    const struct node *n = &w->nodes[id];
+    struct net_node_stats net;
+    net_stats(w->net, id, &net);
+    int64_t busy = cores_busy(w, id);
+    double cores = w->layers[n->layer].classes[n->class].cores;
+    record_value(w->record, RECORD_S_UTILISATION, id,
+                 share(busy - w->sample_busy[id], span * cores));
+    record_value(w->record, RECORD_S_UPLINK, id, share(net.up_busy - w->sample_up[id], span));
+    record_value(w->record, RECORD_S_DOWNLINK, id, share(net.down_busy - w->sample_down[id], span));
+    record_value(w->record, RECORD_S_BYTES_OUT, id,
+                 (double)(net.bytes_out - w->sample_out[id]) / span * 1e9);
+    w->sample_busy[id] = busy;
+    w->sample_up[id] = net.up_busy;
+    w->sample_down[id] = net.down_busy;
+    w->sample_out[id] = net.bytes_out;
+}
+
+static void sample(struct world *w)
+{
+    sim_time now = sim_now(w->sim), span = now - w->sampled;
+    if (span <= 0)
+        return;
+    w->sampled = now;
+    record_sample(w->record, now, rows_phase(w, now - 1), NULL);
+    for (layer_id i = 0; i < w->layer_count; i++) {
+        sample_layer(w, &w->layers[i], (double)span / 1e9);
+        rows_blocks(w, &w->layers[i], false);
+    }
+    for (node_id i = 0; i < w->node_count; i++)
+        sample_node(w, i, (double)span);
+}
+
+void rows_on_sample(struct sim *sim, void *self, const struct sim_event *ev)
+{
+    struct world *w = self;
+    sample(w);
+    if (ev->arg % SNAPSHOT_SAMPLES == 0)
+        snapshots(w);
+    if (w->options.progress)
+        w->options.progress(w->options.progress_self, sim_now(sim), w->end,
+                            w->layers[0].committed_txs, w->layers[0].committed.len - 1);
+    if (w->options.stop && *w->options.stop) {
+        w->stopped = true;
+        sim_stop(sim);
+        return;
+    }
+    sim_time next = ev->time + w->cfg->record.interval;
+    if (ev->time < w->end)
+        world_schedule(w, next < w->end ? next : w->end, SIM_CLASS_RECORD, SOURCE_RECORD,
+                       EVENT_SAMPLE, 0, ev->arg + 1);
+}
+
+/* ---- begin and end ---- */
+
+enum err_code rows_start(struct world *w, struct err *err)
+{
+    char transactions[32];
+    if (w->cfg->record.transactions == WORLD_RECORD_SAMPLED)
+        snprintf(transactions, sizeof transactions, "sampled 1/%llu",
+                 (unsigned long long)w->cfg->record.one_in);
+    else
+        TEXT(transactions, world_recorded_names.names[w->cfg->record.transactions]);
+    struct record_info info = {
+        .scenario_name = w->cfg->name,
+        .scenario = scenario_source(w->scenario),
+        .scenario_resolved = scenario_resolved(w->scenario),
+        .program_version = w->options.program_version,
+        .cost_profile = w->layers[0].classes[0].profile->name,
+        .host = w->options.host,
+        .start = w->options.start,
+        .transactions = transactions,
+        .seed = w->cfg->seed,
+        .interval = w->cfg->record.interval,
+        .warm_up_end = w->cfg->warm_up,
+        .load_end = w->load_end,
+        .layers = w->layer_count,
+        .nodes = w->node_count,
+    };
+    enum err_code code = record_create(&w->record, err);
+    if (code == ERR_OK)
+        code = record_start(w->record, w->options.out, &info, NULL, err);
+    if (code == ERR_OK)
+        code = record_set_text(w->record, "state_root",
+                               execution_root_names.names[w->layers[0].execution_cfg->state_root],
+                               err);
+    if (code == ERR_OK)
+        code = record_set_text(w->record, "execution_driver", "virtual", err);
+    if (code == ERR_OK)
+        snapshots(w);
+    return code;
+}
+
+static void open_transactions(struct world *w)
+{
+    for (struct tx *tx = w->open_txs; tx; tx = tx->next)
+        rows_transaction(w, tx, RECORD_TX_STATUS_PENDING, 0, NULL);
+}
+
+enum err_code rows_finish(struct world *w, struct err *err)
+{
+    char end[32];
+    time_t now = time(NULL);
+    struct tm utc;
+    sample(w);
+    pools_settle_fallen(w, true);
+    for (layer_id i = 0; i < w->layer_count; i++)
+        rows_blocks(w, &w->layers[i], true);
+    open_transactions(w);
+    snapshots(w);
+    strftime(end, sizeof end, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    if (w->stopped)
+        return record_flush(w->record, err);
+    return record_finish(w->record, w->digest, sim_now(w->sim), end, err);
+}

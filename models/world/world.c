@@ -1,0 +1,432 @@
+#include "models/world/internal.h"
+
+#include "sim/base/check.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- failures inside handlers ---- */
+
+void world_fail(struct world *w, enum err_code code, const char *format, ...)
+{
+    if (w->failed != ERR_OK)
+        return;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(w->failure.text, sizeof w->failure.text, format, args);
+    va_end(args);
+    w->failure.code = w->failed = code;
+    sim_fail(w->sim, code);
+}
+
+void world_out_of_memory(struct world *w)
+{
+    world_fail(w, ERR_MEMORY, "out of memory at %.3f s of virtual time",
+               (double)sim_now(w->sim) / 1e9);
+}
+
+/* The engine remembers a lack of memory itself. */
+void world_schedule(struct world *w, sim_time at, uint32_t class, uint32_t source,
+                    enum world_event event, uint32_t target, uint64_t arg)
+{
+    sim_schedule(w->sim, at, class, source, w->handlers[event], target, arg);
+}
+
+/* ---- layers ---- */
+
+static size_t stride_of(size_t size)
+{
+    return (size + 15) & ~(size_t)15;
+}
+
+static const struct evm_profile *profile_of(const struct execution_hardware *h,
+                                            const struct execution_cfg *rest)
+{
+    return evm_profile_find(h && h->profile[0] ? h->profile : rest->profile);
+}
+
+/* Class 0 is the layer's own hardware; others are those of the `hardware` list. Nodes of the list
+ * are counted from the last one, in its order. */
+static enum err_code create_classes(struct world *w, struct layer *l, struct err *err)
+{
+    const struct field_list *list = &l->execution_cfg->hardware;
+    const struct execution_hardware *items = list->items;
+    const struct evm_executor_ops *executor = evm_executor_find(l->execution->model.name);
+    node_id left = l->count;
+    l->class_count = (uint32_t)list->count + 1;
+    l->classes = mem_zalloc(l->class_count, sizeof *l->classes);
+    if (!l->classes)
+        return err_set(err, ERR_MEMORY, "no memory for hardware classes");
+    CHECK(executor, "no executor is called %s", l->execution->model.name);
+    for (uint32_t c = 0; c < l->class_count; c++) {
+        const struct execution_hardware *h = c ? &items[c - 1] : NULL;
+        uint64_t cores = h && h->cores ? h->cores : l->execution_cfg->cores;
+        l->classes[c] =
+            (struct hardware_class){executor, (uint32_t)cores, profile_of(h, l->execution_cfg)};
+        for (uint64_t i = 0; h && i < h->nodes && left > 0; i++)
+            w->nodes[l->first + --left].class = (uint8_t)c;
+    }
+    return ERR_OK;
+}
+
+static enum err_code create_validators(struct world *w, struct layer *l, struct err *err)
+{
+    struct validators *v = &l->validators;
+    struct sim_stream rng;
+    v->count = l->cfg->validators ? (uint32_t)l->cfg->validators : l->count;
+    node_id *nodes = mem_alloc(v->count, sizeof *nodes);
+    uint64_t *weights = mem_alloc(v->count, sizeof *weights);
+    uint64_t *upto = mem_alloc(v->count, sizeof *upto);
+    v->nodes = nodes;
+    v->weights = weights;
+    v->upto = upto;
+    if (!nodes || !weights || !upto)
+        return err_set(err, ERR_MEMORY, "no memory for validators");
+    sim_stream_init(&rng, w->cfg->seed, l->id, sim_purpose("world.weights"));
+    v->equal = true;
+    for (uint32_t i = 0; i < v->count; i++) {
+        double weight = sim_dist_sample(&l->cfg->weights, &rng);
+        nodes[i] = l->first + i;
+        weights[i] = weight < 1 ? 1 : weight > 1e12 ? UINT64_C(1000000000000) : (uint64_t)weight;
+        v->equal = v->equal && weights[i] == 1;
+        v->total += weights[i];
+        upto[i] = v->total;
+    }
+    return ERR_OK;
+}
+
+static enum err_code create_service(struct world *w, struct layer *l, struct err *err)
+{
+    struct execution_config config = {
+        .rules = w->rules,
+        .codes = w->codes,
+        .real_root = l->execution_cfg->state_root == EXECUTION_ROOT_MPT,
+        .seed = w->cfg->seed,
+        .classes = l->classes,
+        .class_count = l->class_count,
+    };
+    return execution_service_create(&l->service, w->workers, &config, err);
+}
+
+static enum err_code create_genesis(struct world *w, struct layer *l, struct err *err)
+{
+    struct genesis *g = NULL;
+    struct evm_state *state = NULL;
+    enum err_code code = genesis_create(&g, w->codes, w->rules, w->cfg->chain_id, err);
+    if (code == ERR_OK)
+        code = sources_genesis(w, l->id, g, err);
+    if (code == ERR_OK)
+        code = genesis_finish(g, &state, err);
+    genesis_destroy(g);
+    return code == ERR_OK ? chain_genesis(w, l, state, err) : code;
+}
+
+static enum err_code failed_init(struct world *w, const struct layer *l, const char *section,
+                                 enum err_code code, const struct err *inner, struct err *err)
+{
+    char path[64];
+    if (code != ERR_INPUT)
+        return err_set(err, code, "%s", inner->text);
+    snprintf(path, sizeof path, "layers[%u].%s", l->id, section);
+    return scenario_fail(w->scenario, err, path, "%s", inner->text);
+}
+
+static enum err_code create_layer(struct world *w, layer_id id, struct err *err)
+{
+    struct layer *l = &w->layers[id];
+    const struct world_layer *cfg = (const struct world_layer *)w->cfg->layers.items + id;
+    struct err inner = {0};
+    l->id = id;
+    l->cfg = cfg;
+    if (cfg->name[0])
+        snprintf(l->name, sizeof l->name, "%s", cfg->name);
+    else
+        snprintf(l->name, sizeof l->name, "layer-%u", id);
+    l->first = w->layer_first[id];
+    l->count = (node_id)cfg->nodes;
+    l->consensus = (const struct consensus_ops *)cfg->consensus.model;
+    l->consensus_cfg = cfg->consensus.cfg;
+    l->fees = (const struct fees_ops *)cfg->fees.model;
+    l->mempool = (const struct mempool_ops *)cfg->mempool.model;
+    l->execution = (const struct execution_ops *)cfg->execution.model;
+    l->execution_cfg = l->execution->common(cfg->execution.cfg);
+    l->after_order = l->execution_cfg->coupling == EXECUTE_AFTER_ORDER;
+    vec_init(&l->committed, sizeof(struct committed));
+    vec_init(&l->open, sizeof(struct block *));
+    l->fees_state = mem_zalloc(1, l->fees->state_size);
+    if (!l->fees_state)
+        return err_set(err, ERR_MEMORY, "no memory for a layer");
+    enum err_code code = l->fees->init(l->fees_state, cfg->fees.cfg, &inner);
+    if (code != ERR_OK)
+        return failed_init(w, l, "fees", code, &inner, err);
+    code = create_classes(w, l, err);
+    if (code == ERR_OK)
+        code = create_validators(w, l, err);
+    if (code == ERR_OK)
+        code = create_service(w, l, err);
+    return code == ERR_OK ? create_genesis(w, l, err) : code;
+}
+
+/* ---- nodes ---- */
+
+static enum err_code allocate_states(struct layer *l, struct err *err)
+{
+    l->consensus_stride = stride_of(l->consensus->state_size);
+    l->mempool_stride = stride_of(l->mempool->state_size);
+    l->consensus_states = mem_zalloc(l->count, l->consensus_stride);
+    l->mempool_states = mem_zalloc(l->count, l->mempool_stride);
+    l->consensus_envs = mem_zalloc(l->count, sizeof *l->consensus_envs);
+    l->mempool_envs = mem_zalloc(l->count, sizeof *l->mempool_envs);
+    if (l->consensus_states && l->mempool_states && l->consensus_envs && l->mempool_envs)
+        return ERR_OK;
+    return err_set(err, ERR_MEMORY, "no memory for the models of %u nodes", l->count);
+}
+
+static enum err_code create_node(struct world *w, struct layer *l, node_id id, struct err *err)
+{
+    struct node *n = &w->nodes[id];
+    struct err inner = {0};
+    n->layer = l->id;
+    n->up = true;
+    n->head = block_ref(l->genesis);
+    n->final = block_ref(l->genesis);
+    n->executed = block_ref(l->genesis);
+    vec_init(&n->orphans, sizeof(struct parcel *));
+    sim_stream_init(&n->random, w->cfg->seed, id, sim_purpose("world.node"));
+    l->mempool_envs[id - l->first] = (struct mempool_env){&pools_host, w, id};
+    l->consensus_envs[id - l->first] = (struct consensus_env){
+        .host = &post_consensus_host,
+        .world = w,
+        .node = id,
+        .me = validators_index(&l->validators, id),
+        .layer = l->id,
+        .validators = &l->validators,
+        .genesis = l->genesis,
+    };
+    enum err_code code = l->mempool->init(mempool_state(l, id), l->cfg->mempool.cfg,
+                                          &l->mempool_envs[id - l->first], &inner);
+    if (code != ERR_OK)
+        return failed_init(w, l, "mempool", code, &inner, err);
+    code = l->consensus->init(consensus_state(l, id), l->consensus_cfg,
+                              &l->consensus_envs[id - l->first], &inner);
+    return code == ERR_OK ? ERR_OK : failed_init(w, l, "consensus", code, &inner, err);
+}
+
+static enum err_code create_nodes(struct world *w, struct err *err)
+{
+    enum err_code code = ERR_OK;
+    for (layer_id i = 0; i < w->layer_count && code == ERR_OK; i++) {
+        struct layer *l = &w->layers[i];
+        code = allocate_states(l, err);
+        for (node_id n = l->first; n < l->first + l->count && code == ERR_OK; n++)
+            code = create_node(w, l, n, err);
+    }
+    return code;
+}
+
+/* ---- the whole ---- */
+
+static const struct {
+    const char *name;
+    sim_handler_fn *run;
+} handlers[EVENT_COUNT] = {
+    [EVENT_TIMER] = {"consensus timer", post_on_timer},
+    [EVENT_INBOX] = {"message checked", post_on_inbox},
+    [EVENT_OUTBOX] = {"message signed", post_on_outbox},
+    [EVENT_EXECUTE] = {"block executed", cores_on_execute},
+    [EVENT_CALL] = {"block judged", cores_on_call},
+    [EVENT_EMIT] = {"transaction", sources_on_emit},
+    [EVENT_RESUBMIT] = {"transaction again", sources_on_resubmit},
+    [EVENT_FAULT] = {"fault", trouble_on_fault},
+    [EVENT_SYNC] = {"fetch timeout", sync_on_timeout},
+    [EVENT_POOLS] = {"pool tick", pools_on_tick},
+    [EVENT_SAMPLE] = {"sample", rows_on_sample},
+};
+
+/* Sizes, arrays and the engine: what everything else stands on. */
+static enum err_code create_frame(struct world *w, struct err *err)
+{
+    const struct world_layer *layers = w->cfg->layers.items;
+    enum evm_fork fork = EVM_CANCUN;
+    evm_fork_from_name(w->cfg->fork, &fork);
+    w->rules = evm_rules_of(fork);
+    w->layer_count = (layer_id)w->cfg->layers.count;
+    w->layer_first = mem_zalloc((size_t)w->layer_count + 1, sizeof *w->layer_first);
+    w->layers = mem_zalloc(w->layer_count, sizeof *w->layers);
+    if (!w->layer_first || !w->layers)
+        return err_set(err, ERR_MEMORY, "no memory for %u layers", w->layer_count);
+    for (layer_id i = 0; i < w->layer_count; i++)
+        w->layer_first[i + 1] = w->layer_first[i] + (node_id)layers[i].nodes;
+    w->node_count = w->layer_first[w->layer_count];
+    w->nodes = mem_zalloc(w->node_count, sizeof *w->nodes);
+    w->sample_busy = mem_zalloc(w->node_count, sizeof *w->sample_busy);
+    w->sample_up = mem_zalloc(w->node_count, sizeof *w->sample_up);
+    w->sample_down = mem_zalloc(w->node_count, sizeof *w->sample_down);
+    w->sample_out = mem_zalloc(w->node_count, sizeof *w->sample_out);
+    w->codes = evm_codes_create();
+    if (!w->nodes || !w->sample_busy || !w->sample_up || !w->sample_down || !w->sample_out ||
+        !w->codes)
+        return err_set(err, ERR_MEMORY, "no memory for %u nodes", w->node_count);
+    enum err_code code = workers_create(&w->workers, w->options.threads - 1, err);
+    if (code == ERR_OK && (code = sim_create(&w->sim, w->cfg->seed)) != ERR_OK)
+        err_set(err, code, "no memory for the engine");
+    for (int i = 0; i < EVENT_COUNT && code == ERR_OK; i++)
+        code = sim_add_handler(w->sim, &w->handlers[i], handlers[i].name, handlers[i].run, w);
+    return code;
+}
+
+enum err_code world_create(struct world **out, const struct scenario *scenario,
+                           const struct world_options *options, struct err *err)
+{
+    *out = NULL;
+    struct world *w = mem_zalloc(1, sizeof *w);
+    if (!w)
+        return err_set(err, ERR_MEMORY, "no memory for a world");
+    CHECK(options->threads > 0, "a world without a thread");
+    w->scenario = scenario;
+    w->cfg = scenario_root(scenario);
+    w->options = *options;
+    w->load_end = w->cfg->duration;
+    w->end = w->cfg->duration + w->cfg->drain;
+    pool_init(&w->parcels, sizeof(struct parcel));
+    pool_init(&w->tasks, sizeof(struct task));
+    vec_init(&w->fallen, sizeof(struct tx *));
+    vec_init(&w->tally.latency, sizeof(double));
+    vec_init(&w->tally.tip, sizeof(double));
+    vec_init(&w->tally.fee, sizeof(double));
+    sim_stream_init(&w->entry_random, w->cfg->seed, 0, sim_purpose("world.entry"));
+    enum err_code code = create_frame(w, err);
+    if (code == ERR_OK)
+        code = sources_create(w, err);
+    for (layer_id i = 0; i < w->layer_count && code == ERR_OK; i++)
+        code = create_layer(w, i, err);
+    if (code == ERR_OK)
+        code = create_nodes(w, err);
+    struct net_host host = post_net_host(w);
+    if (code == ERR_OK)
+        code = net_create(&w->net, &w->cfg->network, w->sim, w->layer_count, w->layer_first, &host,
+                          err);
+    if (code == ERR_OK)
+        code = trouble_create(w, err);
+    if (code != ERR_OK) {
+        world_destroy(w);
+        return code;
+    }
+    *out = w;
+    return ERR_OK;
+}
+
+static void start_models(struct world *w)
+{
+    for (layer_id i = 0; i < w->layer_count; i++) {
+        struct layer *l = &w->layers[i];
+        for (node_id n = l->first; n < l->first + l->count; n++)
+            l->consensus->start(consensus_state(l, n));
+    }
+    sources_start(w);
+    world_schedule(w, SIM_SEC, SIM_CLASS_TIMER, SOURCE_POOLS, EVENT_POOLS, 0, 0);
+    sim_time first = w->cfg->record.interval < w->end ? w->cfg->record.interval : w->end;
+    world_schedule(w, first, SIM_CLASS_RECORD, SOURCE_RECORD, EVENT_SAMPLE, 0, 1);
+}
+
+enum err_code world_run(struct world *w, struct err *err)
+{
+    CHECK(!w->started, "a world runs once");
+    w->started = true;
+    enum err_code code = rows_start(w, err);
+    if (code != ERR_OK)
+        return code;
+    start_models(w);
+    code = sim_run(w->sim, w->end);
+    if (w->failed != ERR_OK)
+        return err_set(err, w->failed, "%s", w->failure.text);
+    if (code != ERR_OK)
+        return err_set(err, code, "out of memory at %.3f s of virtual time",
+                       (double)sim_now(w->sim) / 1e9);
+    code = rows_finish(w, err);
+    w->finished = code == ERR_OK;
+    return code;
+}
+
+static void destroy_layer(struct world *w, struct layer *l)
+{
+    for (node_id i = 0; i < l->count; i++) {
+        struct node *n = &w->nodes[l->first + i];
+        if (n->head) {
+            cores_crash(w, l->first + i);
+            post_crash(w, l->first + i);
+            sync_crash(w, l->first + i);
+        }
+        vec_fini(&n->orphans);
+        if (l->consensus_states && l->consensus->fini)
+            l->consensus->fini(consensus_state(l, l->first + i));
+        if (l->mempool_states && n->head && l->mempool->fini)
+            l->mempool->fini(mempool_state(l, l->first + i));
+        block_unref(n->head);
+        block_unref(n->final);
+        block_unref(n->executed);
+    }
+    chain_fini(l);
+    execution_service_destroy(l->service);
+    if (l->fees_state && l->fees->fini)
+        l->fees->fini(l->fees_state);
+    mem_free(l->fees_state);
+    mem_free(l->classes);
+    mem_free((void *)(uintptr_t)l->validators.nodes);
+    mem_free((void *)(uintptr_t)l->validators.weights);
+    mem_free((void *)(uintptr_t)l->validators.upto);
+    mem_free(l->consensus_states);
+    mem_free(l->mempool_states);
+    mem_free(l->consensus_envs);
+    mem_free(l->mempool_envs);
+}
+
+/* Messages, tasks and transactions that pending events hold. */
+static void drop_event(void *self, const struct sim_event *ev)
+{
+    struct world *w = self;
+    if (ev->handler == w->handlers[EVENT_INBOX] || ev->handler == w->handlers[EVENT_OUTBOX])
+        message_unref(((struct parcel *)sim_arg_pointer(ev))->message);
+    else if (ev->handler == w->handlers[EVENT_CALL])
+        block_unref(((struct task *)sim_arg_pointer(ev))->block);
+    else if (ev->handler == w->handlers[EVENT_RESUBMIT])
+        tx_unref(sim_arg_pointer(ev));
+}
+
+void world_destroy(struct world *w)
+{
+    if (!w)
+        return;
+    trouble_destroy(w);
+    net_destroy(w->net);
+    if (w->sim)
+        sim_drain(w->sim, drop_event, w);
+    for (layer_id i = 0; w->layers && i < w->layer_count; i++)
+        if (w->layers[i].cfg)
+            destroy_layer(w, &w->layers[i]);
+    sources_destroy(w);
+    while (w->open_txs)
+        chain_close_tx(w, w->open_txs);
+    for (size_t i = 0; i < w->fallen.len; i++)
+        tx_unref(*(struct tx **)vec_at(&w->fallen, i));
+    vec_fini(&w->fallen);
+    vec_fini(&w->tally.latency);
+    vec_fini(&w->tally.tip);
+    vec_fini(&w->tally.fee);
+    record_destroy(w->record);
+    sim_destroy(w->sim);
+    workers_destroy(w->workers);
+    evm_codes_destroy(w->codes);
+    pool_fini(&w->parcels);
+    pool_fini(&w->tasks);
+    mem_free(w->pick);
+    mem_free(w->layers);
+    mem_free(w->layer_first);
+    mem_free(w->nodes);
+    mem_free(w->sample_busy);
+    mem_free(w->sample_up);
+    mem_free(w->sample_down);
+    mem_free(w->sample_out);
+    mem_free(w);
+}
