@@ -17,13 +17,9 @@
 #include "sim/engine/engine.h"
 #include "sim/record/record.h"
 
-/* Sources of events that are no node's; nodes are below all of them. */
-enum {
-    SOURCE_RECORD = SIM_SOURCES_MAX - 1,
-    SOURCE_POOLS = SIM_SOURCES_MAX - 2,
-    SOURCE_WORKLOAD = SIM_SOURCES_MAX - 32768, /* + entry */
-    SOURCE_FAULTS = SIM_SOURCES_MAX - 65536,   /* + entry */
-};
+/* Sources of events that are no node's: these, and then the entries of workload and faults. Nodes
+ * have their own numbers. */
+enum { SOURCE_RECORD, SOURCE_POOLS, SOURCE_ENTRIES };
 
 /* What happens, and whose `target` it is. */
 enum world_event {
@@ -217,6 +213,10 @@ void world_fail(struct world *w, enum err_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void world_schedule(struct world *w, sim_time at, uint32_t class, uint32_t source,
                     enum world_event event, uint32_t target, uint64_t arg);
+static inline uint32_t world_source(const struct world *w, uint32_t which)
+{
+    return w->node_count + which;
+}
 static inline struct layer *layer_of(struct world *w, node_id node)
 {
     return &w->layers[w->nodes[node].layer];

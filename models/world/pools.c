@@ -124,7 +124,8 @@ void pools_on_tick(struct sim *sim, void *self, const struct sim_event *ev)
     }
     pools_settle_fallen(w, false);
     if (sim_now(sim) + SIM_SEC <= w->end)
-        world_schedule(w, ev->time + SIM_SEC, SIM_CLASS_TIMER, SOURCE_POOLS, EVENT_POOLS, 0, 0);
+        world_schedule(w, ev->time + SIM_SEC, SIM_CLASS_TIMER, world_source(w, SOURCE_POOLS),
+                       EVENT_POOLS, 0, 0);
 }
 
 static unsigned status_of(enum pool_verdict why)
@@ -153,8 +154,8 @@ void pools_settle_fallen(struct world *w, bool last)
         }
         if (!back && tx->lost && !last) {
             tx->lost = false;
-            world_schedule(w, sim_now(w->sim), SIM_CLASS_WORKLOAD, SOURCE_POOLS, EVENT_RESUBMIT, 0,
-                           sim_arg(tx)); /* with this reference */
+            world_schedule(w, sim_now(w->sim), SIM_CLASS_WORKLOAD, world_source(w, SOURCE_POOLS),
+                           EVENT_RESUBMIT, 0, sim_arg(tx)); /* with this reference */
             continue;
         }
         if (!back) {

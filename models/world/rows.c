@@ -356,8 +356,8 @@ void rows_on_sample(struct sim *sim, void *self, const struct sim_event *ev)
     }
     sim_time next = ev->time + w->cfg->record.interval;
     if (ev->time < w->end)
-        world_schedule(w, next < w->end ? next : w->end, SIM_CLASS_RECORD, SOURCE_RECORD,
-                       EVENT_SAMPLE, 0, ev->arg + 1);
+        world_schedule(w, next < w->end ? next : w->end, SIM_CLASS_RECORD,
+                       world_source(w, SOURCE_RECORD), EVENT_SAMPLE, 0, ev->arg + 1);
 }
 
 /* ---- begin and end ---- */

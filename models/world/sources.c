@@ -198,7 +198,8 @@ static void schedule_next(struct world *w, uint32_t index)
     sim_time at = s->first->items[s->first->used].at;
     if (at < sim_now(w->sim))
         at = sim_now(w->sim);
-    world_schedule(w, at, SIM_CLASS_WORKLOAD, SOURCE_WORKLOAD + index, EVENT_EMIT, index, 0);
+    world_schedule(w, at, SIM_CLASS_WORKLOAD, world_source(w, SOURCE_ENTRIES + index), EVENT_EMIT,
+                   index, 0);
 }
 
 /* ---- handing them out ---- */
@@ -221,8 +222,8 @@ static void enter(struct world *w, struct tx *tx, node_id wanted)
         wanted = l->first + (node_id)sim_stream_below(&w->entry_random, l->count);
     node_id node = first_up(w, l, wanted);
     if (node == NODE_NONE) { /* a user who reaches nobody tries again */
-        world_schedule(w, sim_now(w->sim) + SIM_SEC, SIM_CLASS_WORKLOAD, SOURCE_POOLS,
-                       EVENT_RESUBMIT, wanted, sim_arg(tx_ref(tx)));
+        world_schedule(w, sim_now(w->sim) + SIM_SEC, SIM_CLASS_WORKLOAD,
+                       world_source(w, SOURCE_POOLS), EVENT_RESUBMIT, wanted, sim_arg(tx_ref(tx)));
         return;
     }
     tx->entry = node;

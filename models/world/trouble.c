@@ -20,7 +20,8 @@ static void host_at(struct fault_env *env, sim_time when, uint32_t kind, uint64_
     if (when < sim_now(w->sim))
         when = sim_now(w->sim);
     if (when <= w->end)
-        world_schedule(w, when, SIM_CLASS_FAULT, SOURCE_FAULTS + env->index, EVENT_FAULT,
+        world_schedule(w, when, SIM_CLASS_FAULT,
+                       world_source(w, SOURCE_ENTRIES + w->source_count + env->index), EVENT_FAULT,
                        env->index, (uint64_t)kind << 56 | value);
 }
 

@@ -325,9 +325,9 @@ static void start_models(struct world *w)
             l->consensus->start(consensus_state(l, n));
     }
     sources_start(w);
-    world_schedule(w, SIM_SEC, SIM_CLASS_TIMER, SOURCE_POOLS, EVENT_POOLS, 0, 0);
+    world_schedule(w, SIM_SEC, SIM_CLASS_TIMER, world_source(w, SOURCE_POOLS), EVENT_POOLS, 0, 0);
     sim_time first = w->cfg->record.interval < w->end ? w->cfg->record.interval : w->end;
-    world_schedule(w, first, SIM_CLASS_RECORD, SOURCE_RECORD, EVENT_SAMPLE, 0, 1);
+    world_schedule(w, first, SIM_CLASS_RECORD, world_source(w, SOURCE_RECORD), EVENT_SAMPLE, 0, 1);
 }
 
 enum err_code world_run(struct world *w, struct err *err)

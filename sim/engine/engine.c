@@ -138,6 +138,14 @@ enum err_code sim_run(struct sim *sim, sim_time until)
     return sim->failure;
 }
 
+void sim_drain(struct sim *sim, void (*drop)(void *self, const struct sim_event *ev), void *self)
+{
+    struct sim_event ev;
+    CHECK(!sim->running, "sim_drain called from a handler");
+    while (sim_queue_pop(sim->queue, &ev, SIM_TIME_NEVER))
+        drop(self, &ev);
+}
+
 void sim_stop(struct sim *sim)
 {
     sim->stop = true;

@@ -63,6 +63,10 @@ bool sim_timer_pending(const struct sim *sim, const struct sim_timer *timer);
  * on. Must not be called from a handler (checked). */
 enum err_code sim_run(struct sim *sim, sim_time until);
 
+/* sim_drain takes every pending event off in order and gives it to drop instead of its handler, so
+ * that whoever owns what args point to can let it go. The clock stays. Not from a handler. */
+void sim_drain(struct sim *sim, void (*drop)(void *self, const struct sim_event *ev), void *self);
+
 /* sim_stop ends sim_run after the handler that runs now; the clock stays where it is. */
 void sim_stop(struct sim *sim);
 
