@@ -78,7 +78,8 @@ enum field_type {
                       it absolute. AROUND rows keep relative parameters for sim_dist_around. The
                       range holds for the first parameter; draws are not clipped to it */
     FIELD_SKEW,    /* uniform, zipf(1.1): how items of a set are picked; struct field_skew */
-    FIELD_WEIGHTS, /* {a: 40%, b: 60%}; struct field_weights, shares that sum to 1 */
+    FIELD_WEIGHTS, /* {a: 40%, b: 60%}; struct field_weights, shares that sum to 1;
+                      or none, where the default is "{}" */
     FIELD_STRUCT,  /* a nested table's struct; default "" (its own defaults) or NULL (required) */
     FIELD_LIST,    /* a list of a table's structs; struct field_list; range: how many */
     FIELD_MODEL,   /* a model and its settings; struct field_choice; default: a kind, or "none"

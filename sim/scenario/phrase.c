@@ -299,6 +299,10 @@ bool sc_fill_weights(const struct sc_spot *at, struct field_weights *out)
     const char **names = sc_alloc(&at->s->load, count * sizeof *names);
     double *shares = sc_alloc(&at->s->load, count * sizeof *shares);
     bool ok = names && shares;
+    if (!count && at->row->def && strcmp(at->row->def, "{}") == 0) {
+        *out = (struct field_weights){0}; /* none, and the row says what that means */
+        return true;
+    }
     if (!count)
         return sc_complain(at, "is empty; write shares, as in {a: 40%%, b: 60%%}");
     for (const struct sc_node *n = at->node->first; n && names && shares; n = n->next, i++) {
