@@ -1,6 +1,6 @@
 /* evm/core/precompile_internal.h - the functions behind the rows of precompile.c, each in the file
  * that owns its library: hashes.c and p256.c (libcrypto), modexp.c (GMP), blake2f.c (none),
- * ecrecover.c (evm/core/sig.h). Contracts as in struct evm_precompile. */
+ * ecrecover.c (evm/core/sig.h), curves.c (bn254.h, bls12.h, kzg.h). Contracts as in struct evm_precompile. */
 #ifndef EVM_CORE_PRECOMPILE_INTERNAL_H
 #define EVM_CORE_PRECOMPILE_INTERNAL_H
 
@@ -14,5 +14,12 @@ bool evm_pre_modexp(const struct evm_rules *rules, struct evm_bytes in, struct e
 uint64_t evm_pre_blake2f_gas(const struct evm_rules *rules, struct evm_bytes in);
 bool evm_pre_blake2f(const struct evm_rules *rules, struct evm_bytes in, struct evm_buf *out);
 bool evm_pre_p256verify(const struct evm_rules *rules, struct evm_bytes in, struct evm_buf *out);
+
+uint64_t evm_pre_bn254_add_gas(const struct evm_rules *rules, struct evm_bytes in);
+bool evm_pre_bn254_add(const struct evm_rules *rules, struct evm_bytes in, struct evm_buf *out);
+uint64_t evm_pre_bn254_mul_gas(const struct evm_rules *rules, struct evm_bytes in);
+bool evm_pre_bn254_mul(const struct evm_rules *rules, struct evm_bytes in, struct evm_buf *out);
+uint64_t evm_pre_bn254_pairing_gas(const struct evm_rules *rules, struct evm_bytes in);
+bool evm_pre_bn254_pairing(const struct evm_rules *rules, struct evm_bytes in, struct evm_buf *out);
 
 #endif
