@@ -26,6 +26,13 @@ void evm_bloom_or(struct evm_bloom *into, const struct evm_bloom *from)
         into->b[i] |= from->b[i];
 }
 
+void evm_receipts_bloom(const struct evm_receipt *receipts, size_t count, struct evm_bloom *out)
+{
+    *out = (struct evm_bloom){{0}};
+    for (size_t i = 0; i < count; i++)
+        evm_bloom_or(out, &receipts[i].bloom);
+}
+
 static void add_log(struct evm_bloom *bloom, const struct evm_log *log)
 {
     evm_bloom_add(bloom, log->addr.b, sizeof log->addr.b);

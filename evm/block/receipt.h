@@ -35,6 +35,8 @@ void evm_receipt_fini(struct evm_receipt *r);
 
 void evm_bloom_add(struct evm_bloom *bloom, const uint8_t *data, size_t size);
 void evm_bloom_or(struct evm_bloom *into, const struct evm_bloom *from);
+/* The filter in a block's header: all receipts together. */
+void evm_receipts_bloom(const struct evm_receipt *receipts, size_t count, struct evm_bloom *out);
 
 /* Appends the EIP-2718 encoding (type byte and all); the list of logs alone. */
 void evm_receipt_encode(struct evm_buf *b, const struct evm_receipt *r);

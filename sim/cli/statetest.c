@@ -1,15 +1,13 @@
 /* weft statetest: runs the shared state tests and says which fail, and why. */
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <omp.h>
 
 #include "evm/io/statetest.h"
 #include "sim/cli/cli.h"
+#include "sim/cli/files.h"
 #include "sim/cli/text.h"
 
 struct settings {
@@ -37,66 +35,6 @@ static const struct cli_option options[] = {
      .offset = offsetof(struct settings, json),
      .doc = "one JSON object a case that did not pass, one for the totals"},
 };
-
-/* ---- which files ------------------------------------------------------------------------------
- */
-
-struct files {
-    char **paths;
-    size_t count, capacity;
-};
-
-static bool add_file(struct files *f, const char *path)
-{
-    if (f->count == f->capacity) {
-        size_t capacity = f->capacity ? 2 * f->capacity : 64;
-        char **paths = realloc(f->paths, capacity * sizeof *paths);
-        if (!paths)
-            return false;
-        f->paths = paths;
-        f->capacity = capacity;
-    }
-    f->paths[f->count] = strdup(path);
-    return f->paths[f->count] && ++f->count;
-}
-
-static bool is_json(const char *name)
-{
-    size_t size = strlen(name);
-    return (size > 5 && !strcmp(name + size - 5, ".json")) ||
-           (size > 8 && !strcmp(name + size - 8, ".json.gz"));
-}
-
-/* Adds the file, or every JSON file below the directory in the order of their names. */
-static int add_path(const struct cli_command *self, struct files *f, const char *path)
-{
-    struct stat st;
-    if (stat(path, &st) != 0)
-        return cli_complain(self, "%s: %s", path, strerror(errno));
-    if (!S_ISDIR(st.st_mode))
-        return add_file(f, path) ? -1 : cli_complain(self, "out of memory");
-    struct dirent **names;
-    int n = scandir(path, &names, NULL, alphasort), status = -1;
-    if (n < 0)
-        return cli_complain(self, "%s: %s", path, strerror(errno));
-    for (int i = 0; i < n; i++) {
-        char *child = NULL;
-        if (names[i]->d_name[0] != '.' && status < 0) {
-            size_t size = strlen(path) + strlen(names[i]->d_name) + 2;
-            child = malloc(size);
-            if (child)
-                snprintf(child, size, "%s/%s", path, names[i]->d_name);
-            if (!child)
-                status = cli_complain(self, "out of memory");
-            else if (stat(child, &st) == 0 && (S_ISDIR(st.st_mode) || is_json(child)))
-                status = add_path(self, f, child);
-        }
-        free(child);
-        free(names[i]);
-    }
-    free(names);
-    return status;
-}
 
 /* ---- running ----------------------------------------------------------------------------------
  */
@@ -170,7 +108,7 @@ static int total(const struct cli_command *self, const struct settings *set,
 }
 
 static int run_files(const struct cli_command *self, const struct settings *set,
-                     const struct files *files)
+                     const struct cli_files *files)
 {
     struct result *results = calloc(files->count ? files->count : 1, sizeof *results);
     if (!results)
@@ -194,7 +132,7 @@ static int run(const struct cli_command *self, int argc, char **argv)
 {
     struct settings set = {0};
     struct cli_operands paths;
-    struct files files = {0};
+    struct cli_files files = {0};
     int status = cli_parse(self, argc, argv, &set, &paths);
     if (status >= 0)
         return status;
@@ -202,12 +140,10 @@ static int run(const struct cli_command *self, int argc, char **argv)
     if (set.fork && !evm_fork_from_name(set.fork, &fork))
         return cli_complain(self, "--fork: no fork is called '%s'", set.fork);
     for (int i = 0; i < paths.count && status < 0; i++)
-        status = add_path(self, &files, paths.items[i]);
+        status = cli_files_add(self, &files, paths.items[i]);
     if (status < 0)
         status = run_files(self, &set, &files);
-    for (size_t i = 0; i < files.count; i++)
-        free(files.paths[i]);
-    free(files.paths);
+    cli_files_fini(&files);
     return status;
 }
 

@@ -1,0 +1,55 @@
+#include "evm/parallel/transition.h"
+
+static enum evm_status run(const struct evm_exec_config *config,
+                           const struct evm_transition_input *in, struct evm_system *sys,
+                           struct evm_state *s, struct evm_block_result *result,
+                           struct evm_err *err)
+{
+    const struct evm_header *h = &in->block->header;
+    struct evm_block_env env;
+    evm_block_env_of(in->chain, h, &env);
+    const struct evm_block_input input = {
+        .rules = evm_rules_of(evm_chain_fork(in->chain, h->number, h->timestamp)),
+        .env = &env,
+        .txs = in->block->txs,
+        .tx_count = in->block->tx_count,
+        .pre = s,
+        .hashes = in->hashes,
+        .invalid_policy = in->invalid_policy};
+    enum evm_status status = evm_block_open(sys, in->chain, in->block, in->hashes, s);
+    if (status == EVM_OK) {
+        status = evm_execute(config, &input, result, err);
+        if (status != EVM_OK || result->invalid != EVM_TX_VALID)
+            return status;
+        status = evm_state_apply(s, &result->changes);
+    }
+    if (status == EVM_OK)
+        status = evm_block_close(sys, in->chain, in->block, in->hashes, s);
+    if (status != EVM_OK)
+        return evm_fail(err, status, "block %llu: out of memory", (unsigned long long)h->number);
+    return EVM_OK;
+}
+
+enum evm_status evm_block_transition(const struct evm_exec_config *config,
+                                     const struct evm_transition_input *in,
+                                     struct evm_block_result *result, struct evm_state **post,
+                                     struct evm_err *err)
+{
+    struct evm_system *sys = evm_system_create(evm_state_codes(in->parent));
+    struct evm_state *s = evm_state_fork(in->parent);
+    enum evm_status status = EVM_ERR_MEMORY;
+    *result = (struct evm_block_result){0};
+    *post = NULL;
+    if (sys && s)
+        status = run(config, in, sys, s, result, err);
+    else
+        evm_fail(err, status, "out of memory");
+    evm_system_destroy(sys);
+    if (status != EVM_OK || result->invalid != EVM_TX_VALID) {
+        evm_state_unref(s);
+        return status;
+    }
+    evm_state_seal(s);
+    *post = s;
+    return EVM_OK;
+}
