@@ -182,16 +182,15 @@ struct totals {
 };
 
 static enum evm_status replay(const struct evm_exec_config *config, const struct settings *set,
-                              const char *path, struct totals *totals, struct evm_err *err)
+                              struct evm_codes *codes, const char *path, struct totals *totals,
+                              struct evm_err *err)
 {
-    struct evm_codes *codes = evm_codes_create();
     struct evm_recorded recorded = {0};
     struct evm_block_result result = {0};
     struct evm_state *post = NULL;
     struct comparison c;
     struct cli_text line = {0};
-    enum evm_status status = codes ? evm_recorded_load(path, codes, &recorded, err)
-                                   : evm_fail(err, EVM_ERR_MEMORY, "out of memory");
+    enum evm_status status = evm_recorded_load(path, codes, &recorded, err);
     if (status != EVM_OK)
         goto out;
     const struct evm_transition_input in = {.chain = &recorded.chain,
@@ -216,7 +215,6 @@ out:
     evm_block_result_fini(&result);
     evm_state_unref(post);
     evm_recorded_fini(&recorded);
-    evm_codes_destroy(codes);
     return status;
 }
 
@@ -249,12 +247,13 @@ static int configure(const struct cli_command *self, const struct settings *set,
 }
 
 static int run_files(const struct cli_command *self, const struct settings *set,
-                     const struct evm_exec_config *config, const struct cli_files *files)
+                     const struct evm_exec_config *config, struct evm_codes *codes,
+                     const struct cli_files *files)
 {
     struct totals totals = {0};
     for (size_t i = 0; i < files->count; i++) {
         struct evm_err err = {0};
-        if (replay(config, set, files->paths[i], &totals, &err) != EVM_OK) {
+        if (replay(config, set, codes, files->paths[i], &totals, &err) != EVM_OK) {
             fflush(stdout);
             cli_complain(self, "%s", err.text);
             totals.broken++;
@@ -280,17 +279,20 @@ static int run(const struct cli_command *self, int argc, char **argv)
         status = configure(self, &set, &config);
     if (status >= 0)
         return status;
+    /* One code store for all files: what the pool keeps between blocks points into it. */
+    struct evm_codes *codes = evm_codes_create();
     config.pool = evm_exec_pool_create();
-    if (!config.pool)
-        return cli_complain(self, "out of memory");
+    if (!codes || !config.pool)
+        status = cli_complain(self, "out of memory");
     for (int i = 0; i < paths.count && status < 0; i++)
         status = cli_files_add(self, &files, paths.items[i]);
     if (status < 0 && files.count == 0)
         status = cli_complain(self, "no recorded block found there");
     if (status < 0)
-        status = run_files(self, &set, &config, &files);
+        status = run_files(self, &set, &config, codes, &files);
     cli_files_fini(&files);
     evm_exec_pool_destroy(config.pool);
+    evm_codes_destroy(codes);
     return status;
 }
 
