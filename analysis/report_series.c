@@ -124,6 +124,13 @@ static size_t window_of(const struct run *run)
     return samples > 1 && samples < (double)run->series.samples / 8 ? (size_t)samples : 1;
 }
 
+/* Samples that make whole windows: half a window at the end would look like a fall. */
+static size_t whole(const struct run *run, size_t window)
+{
+    size_t samples = run->series.samples;
+    return samples >= window ? samples - samples % window : samples;
+}
+
 static enum err_code group(struct json *j, const struct run *run, int layer, size_t window,
                            double *scratch, struct err *err)
 {
@@ -144,7 +151,7 @@ static enum err_code group(struct json *j, const struct run *run, int layer, siz
             of_nodes(scratch, lines[i].values, run, layer);
         else
             of_layer(scratch, lines[i].values, s->samples, s->layers, layer);
-        code = line(j, lines[i].key, scratch, s->samples, lines[i].window, err);
+        code = line(j, lines[i].key, scratch, whole(run, lines[i].window), lines[i].window, err);
     }
     json_close(j, '}');
     return code;
@@ -153,7 +160,7 @@ static enum err_code group(struct json *j, const struct run *run, int layer, siz
 /* The time at the end of each stretch of `window` samples, thinned as the lines are. */
 static void times(struct json *j, const char *key, const struct run *run, size_t window)
 {
-    size_t count = run->series.samples, windows = (count + window - 1) / window;
+    size_t count = whole(run, window), windows = (count + window - 1) / window;
     size_t step =
         window * (windows > REPORT_POINTS ? (windows + REPORT_POINTS - 1) / REPORT_POINTS : 1);
     json_open(j, key, '[');

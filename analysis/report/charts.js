@@ -30,6 +30,20 @@ const charts = (() => {
     return `${trim(seconds * 1e6)}\u202fµs`;
   }
 
+  /* Round times, as many as there is room for. */
+  function timeTicks(from, to, pixels) {
+    const steps = [1, 2, 5, 10, 15, 30].flatMap((k) => [k, 60 * k, 3600 * k]).concat([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 86400]).sort((a, b) => a - b);
+    const step = steps.find((k) => k >= (to - from) / Math.max(2, pixels / 75)) || 864000;
+    const label = (v) => {
+      if (step < 1) return `${+v.toFixed(3)}\u202fs`;
+      if (step < 60 && to >= 120) return `${Math.floor(v / 60)}:${String(Math.round(v % 60)).padStart(2, "0")}`;
+      return step < 60 ? `${Math.round(v)}\u202fs` : step < 3600 && to < 36000 ? `${Math.round(v / 60)}\u202fmin` : `${trim(v / 3600)}\u202fh`;
+    };
+    const out = [];
+    for (let k = Math.ceil(from / step - 1e-9); k * step <= to * (1 + 1e-12); k++) out.push({ v: k * step, label: label(k * step) });
+    return out;
+  }
+
   /* ---- lines ---- */
 
   /* Lines each with their own x, on one x axis. Points where a line has none stay open. */
@@ -63,14 +77,14 @@ const charts = (() => {
       const text = f.node >= 0 ? `${f.kind}: node ${f.node}` : f.kind;
       if (b - a > ctx.measureText(text).width + 8) ctx.fillText(text, a + 4, area.y + 13);
     }
+    const places = marks.stale().map((s) => Math.round(g.toDomXCoord(s.t)) + 0.5).filter((at) => at >= area.x && at <= area.x + area.w);
+    const many = places.length > area.w / 20; /* then short ticks, or they would hide the lines */
     ctx.strokeStyle = css("--bad");
     ctx.lineWidth = 1;
-    ctx.setLineDash([2, 3]);
-    for (const s of marks.stale()) {
-      const at = Math.round(g.toDomXCoord(s.t)) + 0.5;
-      if (at < area.x || at > area.x + area.w) continue;
+    ctx.setLineDash(many ? [] : [2, 3]);
+    for (const at of places) {
       ctx.beginPath();
-      ctx.moveTo(at, area.y);
+      ctx.moveTo(at, many ? area.y + area.h - 6 : area.y);
       ctx.lineTo(at, area.y + area.h);
       ctx.stroke();
     }
@@ -148,7 +162,7 @@ const charts = (() => {
         axes: {
           x: {
             axisLabelFormatter: (v) => options.xText(v, true), valueFormatter: (v) => options.xText(v),
-            pixelsPerLabel: 70, ...(options.ticker ? { ticker: options.ticker } : {}),
+            pixelsPerLabel: 70, ...(options.ticker || options.time ? { ticker: options.ticker || timeTicks } : {}),
           },
           y: { axisLabelFormatter: (v) => options.yText(v, true), valueFormatter: (v) => options.yText(v), axisLabelWidth: 62, pixelsPerLabel: 34 },
         },

@@ -11,7 +11,7 @@
     return e;
   };
   const known = (v) => v !== null && v !== undefined;
-  const percent = (v) => (known(v) ? `${v !== 0 && Math.abs(v) < 0.001 ? "under 0.1" : trim(Math.round(v * 1000) / 10)}\u202f%` : "–");
+  const percent = (v) => (known(v) ? `${v !== 0 && Math.abs(v) < 0.001 ? "<0.1" : trim(Math.round(v * 1000) / 10)}\u202f%` : "–");
   const plural = (n, one, many) => `${short(n)} ${n === 1 ? one : many || one + "s"}`;
   const s = data.summary, about = data.about;
 

@@ -530,7 +530,8 @@ static void forget(struct record *r)
         /* The sample that is open stands after the last row. */
         size_t left =
             (size_t)(d->rows - held + (r->sampling && d->kind != REC_TABLE)) * d->row_size;
-        memmove(d->bytes, d->bytes + gone, left);
+        if (gone > 0)
+            memmove(d->bytes, d->bytes + gone, left);
         d->kept = held;
     }
 }

@@ -48,6 +48,12 @@ check unwritable_page complains $? 'No such file or directory'
 check full_disk complains $? 'File too large'
 check nothing_half_written [ ! -e "$dir/x.html" -a -z "$(find "$dir" -name '*.tmp-*')" ]
 
+if /usr/bin/python3 -c 'import h5py' 2>/dev/null; then
+    /usr/bin/python3 "$root/tests/report/check_page.py" "$dir/run.html" "$dir/run.h5" || echo "not ok figures"
+else
+    echo "skip figures: no h5py for /usr/bin/python3"
+fi
+
 if ! command -v chromium >/dev/null; then
     echo "skip browser: no chromium"
     exit 0
