@@ -3,24 +3,6 @@
 
 #include "sim/base/check.h"
 
-const char *pool_verdict_name(enum pool_verdict v)
-{
-    static const char *const names[POOL_VERDICT_COUNT] = {
-        [POOL_ADDED] = "added",
-        [POOL_REPLACED] = "replaced",
-        [POOL_KNOWN] = "already known",
-        [POOL_NONCE_TOO_LOW] = "nonce too low",
-        [POOL_NONCE_GAP] = "nonce too far ahead",
-        [POOL_UNDERPRICED] = "underpriced",
-        [POOL_REPLACEMENT_UNDERPRICED] = "replacement underpriced",
-        [POOL_SENDER_LIMIT] = "too many of one sender",
-        [POOL_FULL] = "pool full",
-        [POOL_FUNDS] = "insufficient funds",
-        [POOL_EXPIRED] = "expired",
-    };
-    return v < POOL_VERDICT_COUNT ? names[v] : "unknown";
-}
-
 static sim_time host_now(struct mempool_env *env)
 {
     const struct world *w = env->world;

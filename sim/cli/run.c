@@ -1,0 +1,426 @@
+/* weft run: a scenario from YAML to a results file and a summary. */
+#include "models/world/world.h"
+
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "analysis/report.h"
+#include "sim/cli/cli.h"
+#include "sim/cli/text.h"
+
+struct options {
+    const char *output, *report;
+    struct cli_list sets;
+    uint64_t seed, threads;
+    bool quiet, json;
+};
+
+#define NO_SEED UINT64_MAX
+
+static const struct cli_option options[] = {
+    {.name = "output",
+     .letter = 'o',
+     .type = CLI_STRING,
+     .offset = offsetof(struct options, output),
+     .value = "OUT.h5",
+     .doc = "the results file (default: results/NAME.h5)"},
+    {.name = "report",
+     .type = CLI_STRING,
+     .offset = offsetof(struct options, report),
+     .value = "PAGE.html",
+     .doc = "write the report page too"},
+    {.name = "seed",
+     .type = CLI_U64,
+     .offset = offsetof(struct options, seed),
+     .value = "N",
+     .doc = "another seed than the scenario's",
+     .max = INT64_MAX},
+    {.name = "set",
+     .type = CLI_LIST,
+     .offset = offsetof(struct options, sets),
+     .value = "PATH=VALUE",
+     .doc = "change a setting; may be given again"},
+    {.name = "threads",
+     .type = CLI_U64,
+     .offset = offsetof(struct options, threads),
+     .value = "N",
+     .doc = "host threads; the results do not depend on it (default: all processors)",
+     .min = 1,
+     .max = 1024},
+    {.name = "quiet",
+     .letter = 'q',
+     .type = CLI_FLAG,
+     .offset = offsetof(struct options, quiet),
+     .doc = "no progress and no summary"},
+    {.name = "json",
+     .type = CLI_FLAG,
+     .offset = offsetof(struct options, json),
+     .doc = "the summary as JSON"},
+};
+
+/* ---- interruption and progress ---- */
+
+static volatile sig_atomic_t interrupted;
+
+/* The first signal ends the run at its next sample; a second one kills, as without us. */
+static void on_signal(int number)
+{
+    interrupted = 1;
+    signal(number, SIG_DFL);
+}
+
+static double seconds_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+struct progress {
+    double shown, began;
+};
+
+static void show_progress(void *self, sim_time now, sim_time end, uint64_t committed,
+                          uint64_t height)
+{
+    struct progress *p = self;
+    double wall = seconds_now();
+    if (wall - p->shown < 0.1)
+        return;
+    p->shown = wall;
+    fprintf(stderr, "\r\033[K%5.1f of %.1f s simulated, height %llu, %llu transactions, %.1f s",
+            (double)now / 1e9, (double)end / 1e9, (unsigned long long)height,
+            (unsigned long long)committed, wall - p->began);
+    fflush(stderr);
+}
+
+/* ---- the summary ---- */
+
+struct line {
+    const char *name;
+    double value;
+};
+
+static void print_percentiles(const char *name, const char *unit, const struct world_percentiles *p,
+                              double by)
+{
+    printf("  %-24s p50 %.4g   p90 %.4g   p99 %.4g %s\n", name, p->p50 * by, p->p90 * by,
+           p->p99 * by, unit);
+}
+
+static void print_summary(const struct world_summary *s, const char *name, double wall)
+{
+    printf("%s: %.1f s simulated in %.1f s%s\n\n", name, (double)s->end / 1e9, wall,
+           s->stopped ? " (stopped early)" : "");
+    printf("  %-24s %.1f/s, %llu in all\n", "transactions offered", s->offered_rate,
+           (unsigned long long)s->offered);
+    printf("  %-24s %.1f/s, %llu in all", "transactions committed", s->achieved_rate,
+           (unsigned long long)s->committed);
+    printf("; %llu reverted, %llu dropped, %llu pending\n", (unsigned long long)s->reverted,
+           (unsigned long long)s->dropped, (unsigned long long)s->pending);
+    print_percentiles("latency", "s", &s->latency_s);
+    print_percentiles("fee of a transaction", "gwei", &s->fee_gwei);
+    print_percentiles("tip", "gwei/gas", &s->tip_gwei);
+    printf("  %-24s %.4g to %.4g gwei/gas\n", "base fee", s->base_fee_first_gwei,
+           s->base_fee_last_gwei);
+    printf("  %-24s %.2f Mgas/s\n", "gas", s->gas_rate / 1e6);
+    printf("  %-24s %llu, one every %.3f s, %.0f transactions, %.1f %% full\n", "blocks",
+           (unsigned long long)s->blocks, s->block_interval_s, s->block_txs, s->block_fill * 100);
+    printf("  %-24s %llu stale blocks, %llu further rounds, %llu crashes\n", "trouble",
+           (unsigned long long)s->stale_blocks, (unsigned long long)s->failed_rounds,
+           (unsigned long long)s->crashes);
+    printf("  %-24s %llu executions, %llu aborted; speed-up %.2f of at most %.2f\n", "execution",
+           (unsigned long long)s->executions, (unsigned long long)s->aborts, s->speed_up,
+           s->speed_up_bound);
+    printf("  %-24s cores %.2f %%, busiest uplink %.2f %%\n", "utilisation",
+           s->core_utilisation * 100, s->link_utilisation * 100);
+    printf("  %-24s %llu messages, %.1f MB, %llu events\n", "traffic",
+           (unsigned long long)s->messages, (double)s->bytes / 1e6, (unsigned long long)s->events);
+    if (s->safety_violations)
+        printf("  %-24s %llu violations\n", "SAFETY", (unsigned long long)s->safety_violations);
+    printf("\nWhat limited it: %s\n", s->limit_text);
+}
+
+static void add_number(struct cli_text *t, const char *name, double x, bool last)
+{
+    cli_text_json(t, name);
+    if (isfinite(x))
+        cli_text_add(t, ": %.17g%s", x, last ? "" : ", ");
+    else
+        cli_text_add(t, ": null%s", last ? "" : ", ");
+}
+
+static void add_percentiles(struct cli_text *t, const char *name, const struct world_percentiles *p)
+{
+    cli_text_json(t, name);
+    cli_text_add(t, ": {");
+    add_number(t, "mean", p->mean, false);
+    add_number(t, "p50", p->p50, false);
+    add_number(t, "p90", p->p90, false);
+    add_number(t, "p99", p->p99, true);
+    cli_text_add(t, "}, ");
+}
+
+static int print_json(const struct cli_command *self, const struct world_summary *s,
+                      const char *name, const char *out, double wall)
+{
+    static const char *const limits[] = {"safety",      "halted",    "load",
+                                         "block-space", "conflicts", "execution",
+                                         "network",     "consensus", "pools"};
+    const struct line lines[] = {
+        {"simulated_s", (double)s->end / 1e9},
+        {"wall_s", wall},
+        {"offered", (double)s->offered},
+        {"committed", (double)s->committed},
+        {"reverted", (double)s->reverted},
+        {"dropped", (double)s->dropped},
+        {"pending", (double)s->pending},
+        {"offered_per_s", s->offered_rate},
+        {"achieved_per_s", s->achieved_rate},
+        {"gas_per_s", s->gas_rate},
+        {"base_fee_first_gwei", s->base_fee_first_gwei},
+        {"base_fee_last_gwei", s->base_fee_last_gwei},
+        {"blocks", (double)s->blocks},
+        {"stale_blocks", (double)s->stale_blocks},
+        {"further_rounds", (double)s->failed_rounds},
+        {"block_interval_s", s->block_interval_s},
+        {"block_fill", s->block_fill},
+        {"block_transactions", s->block_txs},
+        {"executions", (double)s->executions},
+        {"aborts", (double)s->aborts},
+        {"speed_up", s->speed_up},
+        {"speed_up_bound", s->speed_up_bound},
+        {"core_utilisation", s->core_utilisation},
+        {"link_utilisation", s->link_utilisation},
+        {"crashes", (double)s->crashes},
+        {"messages", (double)s->messages},
+        {"bytes", (double)s->bytes},
+        {"events", (double)s->events},
+        {"safety_violations", (double)s->safety_violations},
+    };
+    struct cli_text t = {0};
+    cli_text_add(&t, "{\"scenario\": ");
+    cli_text_json(&t, name);
+    cli_text_add(&t, ", \"results\": ");
+    cli_text_json(&t, out);
+    cli_text_add(&t, ", \"digest\": ");
+    cli_text_json(&t, s->digest);
+    cli_text_add(&t, ", \"completed\": %s, ", s->stopped ? "false" : "true");
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+        add_number(&t, lines[i].name, lines[i].value, false);
+    add_percentiles(&t, "latency_s", &s->latency_s);
+    add_percentiles(&t, "fee_gwei", &s->fee_gwei);
+    add_percentiles(&t, "tip_gwei", &s->tip_gwei);
+    cli_text_add(&t, "\"limit\": ");
+    cli_text_json(&t, limits[s->limit]);
+    cli_text_add(&t, ", \"limit_text\": ");
+    cli_text_json(&t, s->limit_text);
+    cli_text_add(&t, "}\n");
+    int status = t.failed ? cli_complain(self, "no memory left") : CLI_DONE;
+    if (!t.failed)
+        fputs(t.text, stdout);
+    cli_text_fini(&t);
+    return status;
+}
+
+/* ---- names and places ---- */
+
+/* The scenario's name, or its file's without folder and .yaml; only letters that a file name
+ * bears. */
+static void run_name(const struct scenario *scenario, char *out, size_t size)
+{
+    const struct world_cfg *cfg = scenario_root(scenario);
+    const char *path = scenario_path(scenario), *slash = strrchr(path, '/');
+    snprintf(out, size, "%s", cfg->name[0] ? cfg->name : slash ? slash + 1 : path);
+    char *dot = strrchr(out, '.');
+    if (!cfg->name[0] && dot && dot != out)
+        *dot = 0;
+    for (char *c = out; *c; c++)
+        if (*c == '/' || (unsigned char)*c < ' ')
+            *c = '-';
+    if (out[0] == '.')
+        out[0] = '-';
+}
+
+static void host_name(char *out, size_t size)
+{
+    struct utsname u;
+    if (uname(&u) != 0) {
+        snprintf(out, size, "unknown");
+        return;
+    }
+    snprintf(out, size, "%s %s, %ld processors", u.sysname, u.machine,
+             sysconf(_SC_NPROCESSORS_ONLN));
+}
+
+/* ---- the run ---- */
+
+struct job {
+    const struct cli_command *self;
+    const struct options *options;
+    struct scenario *scenario;
+    struct world *world;
+    char name[128], out[4096];
+    double began;
+};
+
+static int load(struct job *j, const char *path)
+{
+    const struct options *o = j->options;
+    const char **sets = malloc((o->sets.count + 1) * sizeof *sets);
+    char seed[32];
+    size_t count = o->sets.count;
+    struct scenario_problems problems = {0};
+    if (!sets)
+        return cli_complain(j->self, "no memory left");
+    for (size_t i = 0; i < count; i++)
+        sets[i] = o->sets.items[i];
+    if (o->seed != NO_SEED) {
+        snprintf(seed, sizeof seed, "seed=%llu", (unsigned long long)o->seed);
+        sets[count++] = seed;
+    }
+    enum err_code code = scenario_load(&j->scenario, &world_spec, path, sets, count, &problems);
+    free(sets);
+    if (code != ERR_OK) {
+        fputs(problems.text ? problems.text : "weft run: no memory left\n", stderr);
+        scenario_problems_fini(&problems);
+        return CLI_BAD_INPUT;
+    }
+    scenario_problems_fini(&problems);
+    return -1;
+}
+
+static int place_output(struct job *j)
+{
+    run_name(j->scenario, j->name, sizeof j->name);
+    if (j->options->output) {
+        snprintf(j->out, sizeof j->out, "%s", j->options->output);
+        return -1;
+    }
+    if (mkdir("results", 0777) != 0 && errno != EEXIST)
+        return cli_complain(j->self, "cannot make the folder results: %s; give a file with -o",
+                            strerror(errno));
+    snprintf(j->out, sizeof j->out, "results/%s.h5", j->name);
+    return -1;
+}
+
+static int simulate(struct job *j)
+{
+    struct progress progress = {.began = j->began};
+    struct err err = {0};
+    char host[192], start[32];
+    time_t now = time(NULL);
+    struct tm utc;
+    bool terminal = isatty(STDERR_FILENO) && !j->options->quiet;
+    host_name(host, sizeof host);
+    strftime(start, sizeof start, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    struct world_options world = {
+        .threads = (uint32_t)j->options->threads,
+        .out = j->out,
+        .program_version = WEFT_VERSION,
+        .host = host,
+        .start = start,
+        .stop = &interrupted,
+        .progress = terminal ? show_progress : NULL,
+        .progress_self = &progress,
+    };
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+    enum err_code code = world_create(&j->world, j->scenario, &world, &err);
+    if (code == ERR_OK)
+        code = world_run(j->world, &err);
+    if (terminal)
+        fputs("\r\033[K", stderr);
+    if (code == ERR_OK)
+        return -1;
+    fprintf(stderr, "weft run: %s\n", err.text);
+    return CLI_BAD_INPUT;
+}
+
+static int verdict(const struct job *j, const struct world_summary *s)
+{
+    const struct world_cfg *cfg = scenario_root(j->scenario);
+    if (s->safety_violations > 0 && !cfg->expect.unsafe)
+        return CLI_UNSAFE;
+    if (s->stopped || (s->safety_violations == 0 && cfg->expect.unsafe))
+        return CLI_FAILED;
+    return CLI_DONE;
+}
+
+static int conclude(struct job *j)
+{
+    struct world_summary s;
+    const struct options *o = j->options;
+    world_summarise(j->world, &s);
+    double wall = seconds_now() - j->began;
+    world_destroy(j->world); /* closes the results file, before anybody reads it */
+    j->world = NULL;
+    int status = verdict(j, &s);
+    struct err err = {0};
+    if (o->report && report_write(j->out, o->report, NULL, &err) != ERR_OK)
+        return cli_complain(j->self, "%s", err.text);
+    if (o->json) {
+        int printed = print_json(j->self, &s, j->name, j->out, wall);
+        return printed == CLI_DONE ? status : printed;
+    }
+    if (o->quiet)
+        return status;
+    print_summary(&s, j->name, wall);
+    printf("\nResults: %s%s\n", j->out, s.stopped ? " (incomplete)" : "");
+    if (!s.stopped)
+        printf("Digest:  %s\n", s.digest);
+    if (o->report)
+        printf("Report:  %s\n", o->report);
+    else
+        printf("Look at it: weft report %s\n", j->out);
+    return status;
+}
+
+static int run(const struct cli_command *self, int argc, char **argv)
+{
+    struct options o = {.seed = NO_SEED};
+    struct cli_operands operands;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    o.threads = processors > 0 ? (uint64_t)processors : 1;
+    int status = cli_parse(self, argc, argv, &o, &operands);
+    if (status >= 0)
+        return status;
+    struct job j = {.self = self, .options = &o, .began = seconds_now()};
+    status = load(&j, operands.items[0]);
+    if (status < 0)
+        status = place_output(&j);
+    if (status < 0)
+        status = simulate(&j);
+    if (status < 0)
+        status = conclude(&j);
+    world_destroy(j.world);
+    scenario_destroy(j.scenario);
+    cli_list_fini(&o.sets);
+    return cli_finish(self, status);
+}
+
+const struct cli_command cli_run = {
+    .name = "run",
+    .operands = "FILE",
+    .summary = "run a scenario",
+    .details =
+        "Reads the scenario, simulates it, writes the results file and prints a summary of the\n"
+        "measured part: offered and achieved load, latency, fees, blocks, parallel execution and\n"
+        "what limited the run. The same scenario and seed give the same results, whatever the\n"
+        "number of threads.\n\n"
+        "Ctrl-C ends the run early: the results file holds what happened so far and is marked as\n"
+        "incomplete (status 1). Broken safety, where the scenario does not expect it, is status 3.",
+    .options = options,
+    .option_count = sizeof options / sizeof options[0],
+    .min_operands = 1,
+    .max_operands = 1,
+    .run = run,
+};
