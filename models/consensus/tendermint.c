@@ -95,10 +95,6 @@ struct tendermint {
 
 static const struct evm_hash nil;
 
-static bool is_nil(const struct evm_hash *h)
-{
-    return memcmp(h, &nil, sizeof nil) == 0;
-}
 
 /* ---- what was heard ---- */
 

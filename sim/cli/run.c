@@ -109,11 +109,9 @@ struct line {
     double value;
 };
 
-static void print_percentiles(const char *name, const char *unit, const struct world_percentiles *p,
-                              double by)
+static void print_percentiles(const char *name, const char *unit, const struct world_percentiles *p)
 {
-    printf("  %-24s p50 %.4g   p90 %.4g   p99 %.4g %s\n", name, p->p50 * by, p->p90 * by,
-           p->p99 * by, unit);
+    printf("  %-24s p50 %.4g   p90 %.4g   p99 %.4g %s\n", name, p->p50, p->p90, p->p99, unit);
 }
 
 static void print_summary(const struct world_summary *s, const char *name, double wall)
