@@ -1,0 +1,406 @@
+/* Workloads: keys, arrivals and skews against their laws, and whole payments through the real EVM.
+ * Seeds are fixed, so a statistic is either right for good or wrong for good; the bounds are those
+ * of a chance of 1 in 1000. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "evm/block/txrun.h"
+#include "evm/core/keccak.h"
+#include "evm/core/u256.h"
+#include "evm/state/state.h"
+#include "models/workload/artifacts.h"
+#include "models/workload/users.h"
+#include "models/world/internal.h"
+#include "sim/base/mem.h"
+#include "sim/scenario/scenario.h"
+
+extern const struct workload_ops workload_erc20, workload_transfer;
+
+/* --- keys ------------------------------------------------------------------------------------- */
+
+static void test_accounts(void **state)
+{
+    struct accounts a, b, c;
+    struct evm_addr addr, fresh[2];
+    uint8_t secret[32];
+    (void)state;
+    assert_int_equal(accounts_init(&a, 77, 0, "users", 600, NULL), ERR_OK);
+    assert_int_equal(accounts_init(&b, 77, 1, "users", 3, NULL), ERR_OK);
+    assert_int_equal(accounts_init(&c, 77, 0, "users", 3, NULL), ERR_OK);
+    for (uint32_t i = 0; i < 600; i += 37) {
+        accounts_secret(&a, i, secret);
+        assert_true(evm_address_of_secret(secret, &addr));
+        assert_memory_equal(addr.b, a.addrs[i].b, 20);
+    }
+    assert_memory_not_equal(a.addrs[0].b, b.addrs[0].b, 20);
+    assert_memory_equal(a.addrs, c.addrs, 60);
+    accounts_fresh(&a, &fresh[0]);
+    accounts_fresh(&a, &fresh[1]);
+    assert_memory_not_equal(fresh[0].b, fresh[1].b, 20);
+    accounts_fini(&a);
+    accounts_fini(&b);
+    accounts_fini(&c);
+}
+
+/* --- skews ------------------------------------------------------------------------------------ */
+
+/* Chi-square of `draws` picks against the shares that the law gives. */
+static double chi_square(const struct skew *s, struct sim_stream *rng, uint32_t draws)
+{
+    uint32_t *seen = calloc(s->count, sizeof *seen);
+    double sum = 0, shares = 0;
+    assert_non_null(seen);
+    for (uint32_t i = 0; i < draws; i++)
+        seen[skew_pick(s, rng)]++;
+    for (uint32_t rank = 0; rank < s->count; rank++) {
+        double expected = skew_share(s, rank) * draws;
+        double off = seen[s->item ? s->item[rank] : rank] - expected;
+        sum += off * off / expected;
+        shares += skew_share(s, rank);
+    }
+    assert_true(fabs(shares - 1) < 1e-12);
+    free(seen);
+    return sum;
+}
+
+static void test_skews(void **state)
+{
+    static const double exponents[] = {0, 0.7, 1, 1.5};
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct skew s;
+        struct sim_stream rng;
+        struct field_skew cfg = {exponents[i]};
+        sim_stream_init(&rng, 4711, (uint32_t)i, 1);
+        assert_int_equal(skew_init(&s, &cfg, 50, &rng, NULL), ERR_OK);
+        /* The law itself: share(1) / share(k) = k^s. */
+        assert_true(fabs(skew_share(&s, 0) / skew_share(&s, 9) - pow(10, exponents[i])) < 1e-9);
+        double chi = chi_square(&s, &rng, 200000); /* 49 degrees of freedom */
+        if (chi > 85.35 || chi < 23.98)
+            fail_msg("exponent %g: chi-square %g", exponents[i], chi);
+        skew_fini(&s);
+    }
+}
+
+/* --- arrivals --------------------------------------------------------------------------------- */
+
+static void test_poisson(void **state)
+{
+    enum { WINDOWS = 4000, MOST = 24 };
+    struct arrivals a;
+    static uint32_t windows[WINDOWS], counts[MOST + 1];
+    double mean = 8, chi = 0, p = exp(-mean), gaps = 0, squares = 0;
+    sim_time at, last = 5 * SIM_SEC;
+    uint32_t n = 0;
+    (void)state;
+    arrivals_init(&a, WORKLOAD_POISSON, 800, last, last + WINDOWS * 10 * SIM_MS, 99, 3);
+    while (arrivals_next(&a, &at)) {
+        assert_true(at >= last && at < a.end);
+        windows[(at - a.start) / (10 * SIM_MS)]++;
+        double gap = (double)(at - last) / 1e9;
+        gaps += gap;
+        squares += gap * gap;
+        last = at;
+        n++;
+    }
+    /* 32,000 expected, standard deviation 179. */
+    assert_in_range(n, 32000 - 589, 32000 + 589);
+    assert_true(fabs(gaps / n * 800 - 1) < 3.3 / sqrt(n));
+    /* E[gap^2] = 2 / rate^2, with a variance of 20 / rate^4. */
+    assert_true(fabs(squares / n * 800 * 800 / 2 - 1) < 3.3 * sqrt(5.0 / n));
+    for (int i = 0; i < WINDOWS; i++)
+        counts[windows[i] > MOST ? MOST : windows[i]]++;
+    /* Counts a window follow e^-8 8^k / k!; cells 0..2 and 15.. are taken together. */
+    double low = 0, high = 0, low_seen = 0, high_seen = 0;
+    for (int k = 0; k <= MOST; k++, p *= mean / k) {
+        double expected = p * WINDOWS;
+        if (k <= 2) {
+            low += expected;
+            low_seen += counts[k];
+        } else if (k >= 15) {
+            high += expected;
+            high_seen += counts[k];
+        } else
+            chi += (counts[k] - expected) * (counts[k] - expected) / expected;
+    }
+    chi +=
+        (low_seen - low) * (low_seen - low) / low + (high_seen - high) * (high_seen - high) / high;
+    if (chi > 34.53) /* 13 degrees of freedom */
+        fail_msg("chi-square %g", chi);
+}
+
+static void test_constant(void **state)
+{
+    struct arrivals a;
+    sim_time at;
+    uint64_t n = 0;
+    (void)state;
+    arrivals_init(&a, WORKLOAD_CONSTANT, 700, SIM_SEC, 101 * SIM_SEC, 99, 3);
+    for (; arrivals_next(&a, &at); n++) {
+        long double exact = 1e9L + (long double)n * 1e9L / 700;
+        assert_true(fabsl((long double)at - exact) < 1.5L); /* no drift in 70,000 gaps */
+    }
+    assert_int_equal(n, 70000);
+    arrivals_init(&a, WORKLOAD_CONSTANT, 0, 0, SIM_SEC, 99, 3);
+    assert_false(arrivals_next(&a, &at));
+}
+
+/* --- whole payments --------------------------------------------------------------------------- */
+
+#define ONE_FIELDS(F, S) F(S, MODELS(workload), workload, NULL, "1", NULL, "One entry.")
+FIELD_DECLARE(one, ONE_FIELDS);
+FIELD_DEFINE(one, ONE_FIELDS, "A list of workloads.", NULL);
+
+struct stage {
+    struct scenario *scenario;
+    const struct workload_ops *ops;
+    void *state;
+    struct evm_codes *codes;
+    struct evm_state *world;
+    struct evm_txrun *run;
+};
+
+static void stage_init(struct stage *s, const char *entry, uint64_t seed, uint64_t instance)
+{
+    static const struct field_registry *const registries[] = {&workload_registry};
+    struct scenario_spec spec = {&one_table, registries, 1};
+    struct scenario_problems problems = {0};
+    struct err err = {0};
+    struct genesis *g;
+    *s = (struct stage){0};
+    if (scenario_parse(&s->scenario, &spec, "x", entry, strlen(entry), NULL, 0, &problems))
+        fail_msg("%s", problems.text);
+    const struct one *cfg = scenario_root(s->scenario);
+    s->ops = (const struct workload_ops *)cfg->workload.items[0].model;
+    s->state = mem_zalloc(1, s->ops->state_size);
+    struct workload_env env = {.chain_id = 1337,
+                               .start = SIM_SEC,
+                               .end = 1000 * SIM_SEC,
+                               .instance = instance,
+                               .seed = seed};
+    assert_int_equal(s->ops->init(s->state, cfg->workload.items[0].cfg, &env, &err), ERR_OK);
+    s->codes = evm_codes_create();
+    assert_int_equal(genesis_create(&g, s->codes, evm_rules_of(EVM_CANCUN), 1337, &err), ERR_OK);
+    if (s->ops->genesis(s->state, g, &err) || genesis_finish(g, &s->world, &err))
+        fail_msg("%s", err.text);
+    genesis_destroy(g);
+    s->run = evm_txrun_create(s->codes);
+    assert_non_null(s->run);
+}
+
+static void stage_fini(struct stage *s)
+{
+    s->ops->fini(s->state);
+    mem_free(s->state);
+    scenario_destroy(s->scenario);
+    evm_txrun_destroy(s->run);
+    evm_state_unref(s->world);
+    evm_codes_destroy(s->codes);
+}
+
+/* The next transaction, signed and recovered as the world does it. */
+static bool stage_next(struct stage *s, struct workload_tx *w)
+{
+    memset(w, 0, sizeof *w);
+    w->tx.chain_id = 1337;
+    if (!s->ops->next(s->state, w))
+        return false;
+    struct evm_err err;
+    struct evm_tx decoded;
+    assert_int_equal(evm_tx_sign(&w->tx, w->secret, &err), EVM_OK);
+    assert_memory_equal(w->tx.sender.b, w->from.b, 20);
+    assert_int_equal(evm_tx_decode(&decoded, w->tx.raw, &err), EVM_OK);
+    assert_int_equal(evm_tx_recover(&decoded, true, &err), EVM_OK);
+    assert_memory_equal(decoded.sender.b, w->from.b, 20);
+    assert_memory_equal(decoded.hash.b, w->tx.hash.b, 32);
+    evm_tx_fini(&decoded);
+    return true;
+}
+
+static const struct evm_tx_outcome *stage_run(struct stage *s, const struct evm_tx *tx)
+{
+    static const struct evm_block_hashes none;
+    struct evm_block_env env = {
+        .gas_limit = 30000000, .chain_id = 1337, .base_fee = {{1000000000}}};
+    struct evm_state_view view = {.state = s->world, .hashes = &none};
+    struct evm_state *after = evm_state_fork(s->world);
+    evm_txrun_begin(s->run, evm_rules_of(EVM_CANCUN), &env, tx, evm_state_view(&view), 0);
+    while (evm_txrun_step(s->run, NULL, 0) != EVM_STEP_DONE)
+        ;
+    const struct evm_tx_outcome *o = evm_txrun_outcome(s->run);
+    assert_int_equal(o->invalid, EVM_TX_VALID);
+    assert_int_equal(evm_state_apply(after, o->changes), EVM_OK);
+    evm_state_seal(after);
+    evm_state_unref(s->world);
+    s->world = after;
+    assert_int_equal(evm_state_flatten(after), EVM_OK);
+    return o;
+}
+
+static struct evm_u256 balance_of(const struct stage *s, const struct evm_addr *addr)
+{
+    struct evm_account acc;
+    evm_state_account(s->world, addr, &acc);
+    return acc.balance;
+}
+
+static struct evm_u256 tokens_of(const struct stage *s, const struct evm_addr *token,
+                                 const struct evm_addr *addr)
+{
+    uint8_t words[64] = {0};
+    struct evm_hash h;
+    struct evm_u256 key, out;
+    memcpy(words + 12, addr->b, 20);
+    words[63] = TOKEN_SLOT_BALANCES;
+    evm_keccak256(&h, (struct evm_bytes){words, 64});
+    evm_u256_load_be(&key, h.b);
+    evm_state_slot(s->world, token, &key, &out);
+    return out;
+}
+
+static void test_transfers(void **state)
+{
+    struct stage s;
+    struct workload_tx w;
+    (void)state;
+    stage_init(&s,
+               "workload: [{kind: transfer, accounts: 20, value: uniform(1gwei, 9gwei), "
+               "balance: 5ether, tip: 2gwei, max_fee: 50gwei, new_recipients: 25%}]",
+               7, 0);
+    int fresh = 0;
+    for (int i = 0; i < 200; i++) {
+        assert_true(stage_next(&s, &w));
+        struct evm_u256 before = balance_of(&s, &w.tx.to), after, paid;
+        assert_memory_not_equal(w.tx.to.b, w.from.b, 20);
+        const struct evm_tx_outcome *o = stage_run(&s, &w.tx);
+        assert_true(o->success);
+        assert_int_equal(o->gas_used, 21000);
+        after = balance_of(&s, &w.tx.to);
+        evm_u256_sub(&paid, &after, &before);
+        assert_true(evm_u256_eq(&paid, &w.tx.value));
+        assert_in_range(paid.w[0], 1000000000, 9000000000);
+        fresh += w.recipient == UINT32_MAX;
+        evm_tx_fini(&w.tx);
+    }
+    assert_in_range(fresh, 50 - 20, 50 + 20); /* standard deviation 6.1 */
+    stage_fini(&s);
+}
+
+static void test_tokens(void **state)
+{
+    struct stage s;
+    struct workload_tx w;
+    (void)state;
+    stage_init(&s,
+               "workload: [{kind: erc20, accounts: 30, recipients: zipf(1.2), amount: "
+               "uniform(10, 500), token_balance: 100k, tokens: 2}]",
+               7, 5);
+    struct evm_addr tokens[2] = {{{0}}};
+    int used[2] = {0, 0};
+    for (int i = 0; i < 150; i++) {
+        assert_true(stage_next(&s, &w));
+        struct evm_addr to;
+        int t = evm_addr_eq(&w.tx.to, &tokens[0]) || used[0] == 0 ? 0 : 1;
+        tokens[t] = w.tx.to;
+        used[t]++;
+        memcpy(to.b, w.tx.input.data + 16, 20);
+        struct evm_u256 mine = tokens_of(&s, &w.tx.to, &w.from);
+        struct evm_u256 theirs = tokens_of(&s, &w.tx.to, &to), amount;
+        evm_u256_load_be(&amount, w.tx.input.data + 36);
+        const struct evm_tx_outcome *o = stage_run(&s, &w.tx);
+        assert_true(o->success);
+        assert_int_equal(o->log_count, 1);
+        assert_true(o->gas_used > 30000 && o->gas_used < 60000);
+        assert_in_range(amount.w[0], 10, 500);
+        assert_int_equal(tokens_of(&s, &w.tx.to, &w.from).w[0], mine.w[0] - amount.w[0]);
+        assert_int_equal(tokens_of(&s, &w.tx.to, &to).w[0], theirs.w[0] + amount.w[0]);
+        evm_tx_fini(&w.tx);
+    }
+    assert_true(used[0] > 40 && used[1] > 40);
+    /* Nothing was made or lost: the supply is what the accounts hold. */
+    struct accounts users;
+    assert_int_equal(accounts_init(&users, 7, 5, "users", 30, NULL), ERR_OK);
+    for (int t = 0; t < 2; t++) {
+        struct evm_u256 slot = evm_u256_of(TOKEN_SLOT_TOTAL_SUPPLY), supply;
+        uint64_t sum = 0;
+        evm_state_slot(s.world, &tokens[t], &slot, &supply);
+        for (int i = 0; i < 30; i++)
+            sum += tokens_of(&s, &tokens[t], &users.addrs[i]).w[0];
+        assert_int_equal(supply.w[0], 30 * 100000);
+        assert_int_equal(sum, supply.w[0]);
+    }
+    accounts_fini(&users);
+    stage_fini(&s);
+}
+
+/* The same seed and entry give the same transactions, another of either gives others; and the
+ * distribution of tips moves no arrival. */
+static void test_determinism(void **state)
+{
+    static const char plain[] = "workload: [{kind: erc20, accounts: 10}]";
+    static const char tips[] =
+        "workload: [{kind: erc20, accounts: 10, tip: lognormal(2gwei, 1gwei)}]";
+    struct stage a, b, c, d, e;
+    struct workload_tx w[5];
+    int same_time = 0;
+    (void)state;
+    stage_init(&a, plain, 1, 0);
+    stage_init(&b, plain, 1, 0);
+    stage_init(&c, plain, 2, 0);
+    stage_init(&d, plain, 1, 1);
+    stage_init(&e, tips, 1, 0);
+    for (int i = 0; i < 20; i++) {
+        assert_true(stage_next(&a, &w[0]) && stage_next(&b, &w[1]) && stage_next(&c, &w[2]) &&
+                    stage_next(&d, &w[3]) && stage_next(&e, &w[4]));
+        assert_memory_equal(w[0].tx.hash.b, w[1].tx.hash.b, 32);
+        assert_int_equal(w[0].at, w[1].at);
+        assert_int_equal(w[0].at, w[4].at);
+        assert_memory_equal(w[0].from.b, w[4].from.b, 20);
+        assert_memory_not_equal(w[0].tx.hash.b, w[4].tx.hash.b, 32);
+        same_time += w[0].at == w[2].at || w[0].at == w[3].at;
+        for (int k = 0; k < 5; k++)
+            evm_tx_fini(&w[k].tx);
+    }
+    assert_int_equal(same_time, 0);
+    stage_fini(&a);
+    stage_fini(&b);
+    stage_fini(&c);
+    stage_fini(&d);
+    stage_fini(&e);
+}
+
+static void test_big_draws(void **state)
+{
+    struct sim_stream rng;
+    struct sim_dist d;
+    (void)state;
+    sim_stream_init(&rng, 1, 1, 1);
+    struct sim_dist_param p = {.value = 3e24};
+    assert_int_equal(sim_dist_make(&d, "constant", &p, 1, NULL), ERR_OK);
+    struct evm_u256 v = users_draw(&d, &rng);
+    assert_true((double)v.w[1] * 18446744073709551616.0 + (double)v.w[0] == 3e24);
+    p.value = 12345678901.75;
+    assert_int_equal(sim_dist_make(&d, "constant", &p, 1, NULL), ERR_OK);
+    assert_int_equal(users_draw(&d, &rng).w[0], 12345678901);
+    p.value = 1e300;
+    assert_int_equal(sim_dist_make(&d, "constant", &p, 1, NULL), ERR_OK);
+    assert_int_equal(users_draw(&d, &rng).w[3], UINT64_MAX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_accounts),    cmocka_unit_test(test_skews),
+        cmocka_unit_test(test_poisson),     cmocka_unit_test(test_constant),
+        cmocka_unit_test(test_transfers),   cmocka_unit_test(test_tokens),
+        cmocka_unit_test(test_determinism), cmocka_unit_test(test_big_draws),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
