@@ -1,0 +1,50 @@
+/* weft schema: the language of scenarios, for editors and for people. */
+#include <stdio.h>
+
+#include "models/world/config.h"
+#include "sim/base/mem.h"
+#include "sim/cli/cli.h"
+
+struct options {
+    bool markdown;
+};
+
+static const struct cli_option options[] = {
+    {.name = "markdown",
+     .type = CLI_FLAG,
+     .offset = offsetof(struct options, markdown),
+     .doc = "the reference page (docs/scenario-reference.md) instead"},
+};
+
+static int run(const struct cli_command *self, int argc, char **argv)
+{
+    struct options o = {0};
+    struct cli_operands operands;
+    struct err err = {0};
+    char *text = NULL;
+    int status = cli_parse(self, argc, argv, &o, &operands);
+    if (status >= 0)
+        return status;
+    enum err_code code = scenario_spec_check(&world_spec, &err);
+    if (code == ERR_OK)
+        code = o.markdown ? scenario_markdown(&world_spec, &text, &err)
+                          : scenario_schema(&world_spec, &text, &err);
+    if (code != ERR_OK)
+        return cli_complain(self, "%s", err.text);
+    fputs(text, stdout);
+    mem_free(text);
+    return cli_finish(self, CLI_DONE);
+}
+
+const struct cli_command cli_schema = {
+    .name = "schema",
+    .operands = "",
+    .summary = "print the JSON Schema (draft 2020-12) of scenario files",
+    .details =
+        "Made from the same tables as the reader, so it knows every setting, unit and model.",
+    .options = options,
+    .option_count = sizeof options / sizeof options[0],
+    .min_operands = 0,
+    .max_operands = 0,
+    .run = run,
+};
