@@ -77,7 +77,7 @@ $(B)/tests/%: $(B)/tests/%.o $(ARCHIVES)
 # The assembler embeds these, which the compiler's dependency files do not show.
 $(B)/models/workload/artifacts.o: $(wildcard scenarios/contracts/build/*.bin)
 
-.PHONY: docs help all deps deps-lint run test unit sanitize conformance lint format contracts clean
+.PHONY: docs gen gen-check help all deps deps-lint run test unit sanitize conformance lint format contracts clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
@@ -124,6 +124,13 @@ contracts: ## rebuild scenarios/contracts/build and scenarios/recorded (needs No
 docs: all ## write the references that are made of tables
 	@mkdir -p docs
 	$(B)/weft format >docs/results-format.md
+	$(B)/weft schema --markdown >docs/scenario-reference.md
+
+gen: docs ## make every generated file anew
+
+gen-check: all ## fail if a generated file is not what the tables say now
+	@$(B)/weft format | diff -u docs/results-format.md -
+	@$(B)/weft schema --markdown | diff -u docs/scenario-reference.md -
 
 clean: ## remove what was built
 	rm -rf build
