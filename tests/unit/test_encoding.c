@@ -215,7 +215,8 @@ static void shared(const char *file, bool valid)
         assert_true(evm_json_bytes(doc, evm_json_get(v, "out"), &out));
         if (evm_rlp_valid(out) != valid)
             fail_msg("%s: valid should be %d", name, valid);
-        if (!valid || strcmp(name, "bytestring00") == 0)
+        /* One has a NUL, one is 2^256: read above, not written here. */
+        if (!valid || strcmp(name, "bytestring00") == 0 || strcmp(name, "bigint") == 0)
             continue;
         struct evm_buf b = {0};
         encode(&b, evm_json_get(v, "in"));
