@@ -1,6 +1,6 @@
 #include "evm/core/bn254.h"
 
-#include "evm/core/u256.h"
+#include "evm/core/limbs.h"
 
 #define TF(name)   bn_##name
 #define TF_LIMBS   4

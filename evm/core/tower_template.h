@@ -1,6 +1,6 @@
 /* evm/core/tower_template.h - the field tower Fp, Fp2, Fp6, Fp12 of a pairing-friendly curve.
  *
- * A template: no include guard; the includer defines first
+ * A template: no include guard; the includer includes evm/core/limbs.h and defines
  *     TF(name)      the prefix, as in #define TF(name) bn_##name
  *     TF_LIMBS      64-bit limbs of the modulus, whose top bit must be 0
  *     TF_NEG_INV    -1/p modulo 2^64
@@ -36,13 +36,11 @@ static inline bool TF(fp_eq)(const struct TF(fp) * a, const struct TF(fp) * b)
 /* t - p if that is not negative, else t; t < 2p. */
 static inline void TF(fp_reduce)(struct TF(fp) * out, const uint64_t t[TF_LIMBS])
 {
-    uint64_t d[TF_LIMBS], borrow = 0;
+    uint64_t d[TF_LIMBS];
+    unsigned char borrow = 0;
 #pragma GCC unroll 8
-    for (int i = 0; i < TF_LIMBS; i++) {
-        evm_u128 x = (evm_u128)t[i] - TF(modulus).w[i] - borrow;
-        d[i] = (uint64_t)x;
-        borrow = (uint64_t)(x >> 64) & 1;
-    }
+    for (int i = 0; i < TF_LIMBS; i++)
+        borrow = limb_sub(borrow, t[i], TF(modulus).w[i], &d[i]);
 #pragma GCC unroll 8
     for (int i = 0; i < TF_LIMBS; i++)
         out->w[i] = borrow ? t[i] : d[i];
@@ -51,32 +49,24 @@ static inline void TF(fp_reduce)(struct TF(fp) * out, const uint64_t t[TF_LIMBS]
 static inline void TF(fp_add)(struct TF(fp) * out, const struct TF(fp) * a, const struct TF(fp) * b)
 {
     uint64_t t[TF_LIMBS];
-    evm_u128 x = 0;
+    unsigned char carry = 0;
 #pragma GCC unroll 8
-    for (int i = 0; i < TF_LIMBS; i++) {
-        x += (evm_u128)a->w[i] + b->w[i];
-        t[i] = (uint64_t)x;
-        x >>= 64;
-    }
+    for (int i = 0; i < TF_LIMBS; i++)
+        carry = limb_add(carry, a->w[i], b->w[i], &t[i]);
     TF(fp_reduce)(out, t);
 }
 
 static inline void TF(fp_sub)(struct TF(fp) * out, const struct TF(fp) * a, const struct TF(fp) * b)
 {
-    uint64_t t[TF_LIMBS], borrow = 0;
+    uint64_t t[TF_LIMBS];
+    unsigned char borrow = 0, carry = 0;
 #pragma GCC unroll 8
-    for (int i = 0; i < TF_LIMBS; i++) {
-        evm_u128 x = (evm_u128)a->w[i] - b->w[i] - borrow;
-        t[i] = (uint64_t)x;
-        borrow = (uint64_t)(x >> 64) & 1;
-    }
-    evm_u128 x = 0;
+    for (int i = 0; i < TF_LIMBS; i++)
+        borrow = limb_sub(borrow, a->w[i], b->w[i], &t[i]);
+    uint64_t mask = 0 - (uint64_t)borrow;
 #pragma GCC unroll 8
-    for (int i = 0; i < TF_LIMBS; i++) {
-        x += (evm_u128)t[i] + (TF(modulus).w[i] & (0 - borrow));
-        out->w[i] = (uint64_t)x;
-        x >>= 64;
-    }
+    for (int i = 0; i < TF_LIMBS; i++)
+        carry = limb_add(carry, t[i], TF(modulus).w[i] & mask, &out->w[i]);
 }
 
 static inline void TF(fp_neg)(struct TF(fp) * out, const struct TF(fp) * a)
@@ -91,16 +81,26 @@ static inline void TF(fp_dbl)(struct TF(fp) * out, const struct TF(fp) * a)
 }
 
 /* a * b / 2^(64 limbs). After each round the sum is below 2p, which fits the limbs because the top
- * bit of p is 0, so no carry word is kept. */
+ * bit of p is 0, so no carry word is kept. Not inline where it is a page of assembly. */
+#ifdef LIMB_ASM
+static __attribute__((noinline)) void TF(fp_mul)(struct TF(fp) * out, const struct TF(fp) * a,
+                                                 const struct TF(fp) * b)
+{
+    static const uint64_t neg_inv = TF_NEG_INV;
+    uint64_t t[TF_LIMBS] = {0};
+#pragma GCC unroll 8
+    for (int i = 0; i < TF_LIMBS; i++)
+        LIMB_ASM_ROW(TF_LIMBS)(t, a->w, b->w[i], TF(modulus).w, &neg_inv);
+    TF(fp_reduce)(out, t);
+}
+#else
 static inline void TF(fp_mul)(struct TF(fp) * out, const struct TF(fp) * a, const struct TF(fp) * b)
 {
     uint64_t t[TF_LIMBS] = {0};
-#pragma GCC unroll 8
     for (int i = 0; i < TF_LIMBS; i++) {
         evm_u128 x = (evm_u128)a->w[0] * b->w[i] + t[0];
         uint64_t m = (uint64_t)x * TF_NEG_INV;
         evm_u128 y = (evm_u128)m * TF(modulus).w[0] + (uint64_t)x;
-#pragma GCC unroll 8
         for (int j = 1; j < TF_LIMBS; j++) {
             x = (evm_u128)a->w[j] * b->w[i] + t[j] + (uint64_t)(x >> 64);
             y = (evm_u128)m * TF(modulus).w[j] + (uint64_t)x + (uint64_t)(y >> 64);
@@ -110,6 +110,7 @@ static inline void TF(fp_mul)(struct TF(fp) * out, const struct TF(fp) * a, cons
     }
     TF(fp_reduce)(out, t);
 }
+#endif
 
 static inline void TF(fp_sqr)(struct TF(fp) * out, const struct TF(fp) * a)
 {

@@ -1,0 +1,104 @@
+/* evm/core/limbs.h - carries between 64-bit limbs, and the row of a Montgomery multiplication that
+ * compilers do badly, for evm/core/tower_template.h. */
+#ifndef EVM_CORE_LIMBS_H
+#define EVM_CORE_LIMBS_H
+
+#include "evm/core/u256.h"
+
+/* *out = a + b + carry; returns the carry out, 0 or 1. limb_sub: a - b - borrow likewise. */
+static inline unsigned char limb_add(unsigned char carry, uint64_t a, uint64_t b, uint64_t *out)
+{
+#if defined(__x86_64__)
+    unsigned long long r;
+    carry = _addcarry_u64(carry, a, b, &r);
+    *out = r;
+    return carry;
+#else
+    evm_u128 x = (evm_u128)a + b + carry;
+    *out = (uint64_t)x;
+    return (unsigned char)(x >> 64);
+#endif
+}
+
+static inline unsigned char limb_sub(unsigned char borrow, uint64_t a, uint64_t b, uint64_t *out)
+{
+#if defined(__x86_64__)
+    unsigned long long r;
+    borrow = _subborrow_u64(borrow, a, b, &r);
+    *out = r;
+    return borrow;
+#else
+    evm_u128 x = (evm_u128)a - b - borrow;
+    *out = (uint64_t)x;
+    return (unsigned char)(x >> 64) & 1;
+#endif
+}
+
+#if defined(__ADX__) && defined(__BMI2__) && defined(__OPTIMIZE__)
+#define LIMB_ASM 1
+
+/* One round of t = (t + a * b + m * p) / 2^64, with m chosen so that the division is exact. The two
+ * carry chains (low halves by adcx, high halves by adox) run side by side; see Ozturk et al., "New
+ * instructions supporting large integer arithmetic on Intel architecture processors" (2012). */
+#define LIMB_MUL(k, at, next) /* t[at] += low, t[next] += high of a[k] * rdx */                    \
+    "mulx 8*" #k "(%[a]), %[lo], %[hi]\n\t"                                                        \
+    "adcx %[lo], %[" #at "]\n\t"                                                                   \
+    "adox %[hi], %[" #next "]\n\t"
+#define LIMB_TOP(k, at) /* the same for the last limb: what leaves it is the top word */           \
+    "mulx 8*" #k "(%[a]), %[lo], %[top]\n\t"                                                       \
+    "adcx %[lo], %[" #at "]\n\t"                                                                   \
+    "movl $0, %k[lo]\n\t"                                                                          \
+    "adox %[lo], %[top]\n\t"                                                                       \
+    "adcx %[lo], %[top]\n\t"
+#define LIMB_FACTOR                                                                                \
+    "movq %[t0], %%rdx\n\t"                                                                        \
+    "imulq %[inv], %%rdx\n\t"                                                                      \
+    "xorl %k[lo], %k[lo]\n\t"                                                                      \
+    "mulx (%[p]), %[lo], %[hi]\n\t"                                                                \
+    "adcx %[t0], %[lo]\n\t"                                                                        \
+    "movq %[hi], %[t0]\n\t"
+#define LIMB_REDUCE(k, at, from) /* t[at] = t[from] + high before + low of p[k] * rdx */           \
+    "adcx %[" #from "], %[" #at "]\n\t"                                                            \
+    "mulx 8*" #k "(%[p]), %[lo], %[" #from "]\n\t"                                                 \
+    "adox %[lo], %[" #at "]\n\t"
+#define LIMB_CLOSE(at)                                                                             \
+    "movl $0, %k[lo]\n\t"                                                                          \
+    "adcx %[lo], %[" #at "]\n\t"                                                                   \
+    "adox %[top], %[" #at "]\n\t"
+
+static inline __attribute__((always_inline)) void
+limb_row_4(uint64_t t[4], const uint64_t *a, uint64_t b, const uint64_t *p, const uint64_t *inv)
+{
+    uint64_t lo, hi, top;
+    __asm__("xorl %k[lo], %k[lo]\n\t" /* clears both carries */
+            LIMB_MUL(0, t0, t1) LIMB_MUL(1, t1, t2) LIMB_MUL(2, t2, t3) LIMB_TOP(3, t3)
+                LIMB_FACTOR LIMB_REDUCE(1, t0, t1) LIMB_REDUCE(2, t1, t2) LIMB_REDUCE(3, t2, t3)
+                    LIMB_CLOSE(t3)
+            : [t0] "+&r"(t[0]), [t1] "+&r"(t[1]), [t2] "+&r"(t[2]), [t3] "+&r"(t[3]),
+              [lo] "=&r"(lo), [hi] "=&r"(hi), [top] "=&r"(top), "+&d"(b)
+            : [a] "r"(a), [p] "r"(p), [inv] "m"(*inv), "m"(*(const uint64_t(*)[4])a),
+              "m"(*(const uint64_t(*)[4])p)
+            : "cc");
+}
+
+static inline __attribute__((always_inline)) void
+limb_row_6(uint64_t t[6], const uint64_t *a, uint64_t b, const uint64_t *p, const uint64_t *inv)
+{
+    uint64_t lo, hi, top;
+    __asm__("xorl %k[lo], %k[lo]\n\t" LIMB_MUL(0, t0, t1) LIMB_MUL(1, t1, t2) LIMB_MUL(2, t2, t3)
+                LIMB_MUL(3, t3, t4) LIMB_MUL(4, t4, t5) LIMB_TOP(5, t5)
+                    LIMB_FACTOR LIMB_REDUCE(1, t0, t1) LIMB_REDUCE(2, t1, t2) LIMB_REDUCE(3, t2, t3)
+                        LIMB_REDUCE(4, t3, t4) LIMB_REDUCE(5, t4, t5) LIMB_CLOSE(t5)
+            : [t0] "+&r"(t[0]), [t1] "+&r"(t[1]), [t2] "+&r"(t[2]), [t3] "+&r"(t[3]),
+              [t4] "+&r"(t[4]), [t5] "+&r"(t[5]), [lo] "=&r"(lo), [hi] "=&r"(hi), [top] "=&r"(top),
+              "+&d"(b)
+            : [a] "r"(a), [p] "r"(p), [inv] "m"(*inv), "m"(*(const uint64_t(*)[6])a),
+              "m"(*(const uint64_t(*)[6])p)
+            : "cc");
+}
+
+#define LIMB_ASM_ROW_(n) limb_row_##n
+#define LIMB_ASM_ROW(n)  LIMB_ASM_ROW_(n)
+#endif
+
+#endif
