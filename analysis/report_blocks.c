@@ -13,6 +13,7 @@ static enum err_code no_memory(struct err *err)
 struct column {
     const char *key;
     const double *values, *over; /* over: divided by this one, unless NULL */
+    const double *only;          /* NULL, or: blocks where this is 0 say nothing */
     double scale;
     char take; /* of a stretch of blocks: 'm' the mean, 'l' the least, 'h' the greatest */
 };
@@ -22,15 +23,18 @@ static void column(struct json *j, const struct column *c, const size_t *rows, s
 {
     json_open(j, c->key, '[');
     for (size_t i = 0; i < count; i += step) {
-        double sum = 0, low = NAN, high = NAN;
+        double sum = 0, seen = 0, low = NAN, high = NAN;
         size_t last = i + step < count ? i + step : count;
         for (size_t k = i; k < last; k++) {
+            if (c->only && c->only[rows[k]] == 0)
+                continue;
+            seen++;
             double v = c->values[rows[k]] * c->scale / (c->over ? c->over[rows[k]] : 1);
             sum += v;
             low = fmin(low, v);
             high = fmax(high, v);
         }
-        double mean = sum / (double)(last - i);
+        double mean = seen > 0 ? sum / seen : NAN;
         json_number(j, NULL, c->take == 'l' ? low : c->take == 'h' ? high : mean);
     }
     json_close(j, ']');
@@ -41,24 +45,24 @@ static enum err_code layer_blocks(struct json *j, const struct run *run, size_t 
                                   struct err *err)
 {
     const struct run_blocks *b = &run->blocks;
-    const struct column columns[] = {{"t", b->proposed, NULL, 1e-9, 'm'},
-                                     {"height", b->height, NULL, 1, 'l'},
-                                     {"txs", b->txs, NULL, 1, 'm'},
-                                     {"fill", b->gas_used, b->gas_limit, 100, 'm'},
-                                     {"fill_low", b->gas_used, b->gas_limit, 100, 'l'},
-                                     {"fill_high", b->gas_used, b->gas_limit, 100, 'h'},
-                                     {"base", b->base_fee, NULL, 1e-9, 'm'},
-                                     {"base_low", b->base_fee, NULL, 1e-9, 'l'},
-                                     {"base_high", b->base_fee, NULL, 1e-9, 'h'},
-                                     {"tip", b->tip_median, NULL, 1e-9, 'm'},
-                                     {"tip_low", b->tip_low, NULL, 1e-9, 'l'},
-                                     {"tip_high", b->tip_high, NULL, 1e-9, 'h'},
-                                     {"makespan", b->makespan, NULL, 1e-6, 'm'},
-                                     {"makespan_low", b->makespan, NULL, 1e-6, 'l'},
-                                     {"makespan_high", b->makespan, NULL, 1e-6, 'h'},
-                                     {"serial", b->serial, NULL, 1e-6, 'm'},
-                                     {"critical", b->critical_path, NULL, 1e-6, 'm'},
-                                     {"aborts", b->aborts, NULL, 1, 'm'}};
+    const struct column columns[] = {{"t", b->proposed, NULL, NULL, 1e-9, 'm'},
+                                     {"height", b->height, NULL, NULL, 1, 'l'},
+                                     {"txs", b->txs, NULL, NULL, 1, 'm'},
+                                     {"fill", b->gas_used, b->gas_limit, NULL, 100, 'm'},
+                                     {"fill_low", b->gas_used, b->gas_limit, NULL, 100, 'l'},
+                                     {"fill_high", b->gas_used, b->gas_limit, NULL, 100, 'h'},
+                                     {"base", b->base_fee, NULL, NULL, 1e-9, 'm'},
+                                     {"base_low", b->base_fee, NULL, NULL, 1e-9, 'l'},
+                                     {"base_high", b->base_fee, NULL, NULL, 1e-9, 'h'},
+                                     {"tip", b->tip_median, NULL, b->txs, 1e-9, 'm'},
+                                     {"tip_low", b->tip_low, NULL, b->txs, 1e-9, 'l'},
+                                     {"tip_high", b->tip_high, NULL, b->txs, 1e-9, 'h'},
+                                     {"makespan", b->makespan, NULL, NULL, 1e-6, 'm'},
+                                     {"makespan_low", b->makespan, NULL, NULL, 1e-6, 'l'},
+                                     {"makespan_high", b->makespan, NULL, NULL, 1e-6, 'h'},
+                                     {"serial", b->serial, NULL, NULL, 1e-6, 'm'},
+                                     {"critical", b->critical_path, NULL, NULL, 1e-6, 'm'},
+                                     {"aborts", b->aborts, NULL, NULL, 1, 'm'}};
     size_t count = 0, *rows = malloc((b->count + 1) * sizeof *rows);
     if (!rows)
         return no_memory(err);
