@@ -1,4 +1,5 @@
 /* The program `weft`: picks the subcommand. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -85,6 +86,8 @@ static int unknown(const char *word)
 
 int main(int argc, char **argv)
 {
+    signal(SIGXFSZ,
+           SIG_IGN); /* a file size limit is to be an error of the write, with its one line */
     if (argc < 2) {
         fprintf(stderr, "weft: no command given; 'weft --help' lists them\n");
         return CLI_BAD_INPUT;
