@@ -1,0 +1,317 @@
+/* weft bench evm: how fast the interpreter is on state tests made for that. */
+#include "evm/core/u256.h"
+#include "evm/core/vm.h"
+#include "evm/io/accounts.h"
+#include "evm/io/file.h"
+#include "evm/io/statetest.h"
+#include "sim/cli/cli.h"
+#include "sim/cli/files.h"
+#include "sim/cli/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct options {
+    const char *only;
+    uint64_t iterations;
+    bool metered, json;
+};
+
+#define MAX_ITERATIONS 100000
+
+static const struct cli_option option_rows[] = {
+    {.name = "case",
+     .type = CLI_STRING,
+     .offset = offsetof(struct options, only),
+     .value = "NAME",
+     .doc = "only the cases whose name (test/label) holds this text"},
+    {.name = "iterations",
+     .letter = 'n',
+     .type = CLI_U64,
+     .offset = offsetof(struct options, iterations),
+     .value = "N",
+     .doc = "timed runs of each case (default: about half a second's worth)",
+     .max = MAX_ITERATIONS},
+    {.name = "metered",
+     .type = CLI_FLAG,
+     .offset = offsetof(struct options, metered),
+     .doc = "time the loop that counts cost classes"},
+    {.name = "json",
+     .type = CLI_FLAG,
+     .offset = offsetof(struct options, json),
+     .doc = "one JSON object a case"},
+};
+
+/* Everything one fixture needs; the case is data[index] of its transaction. */
+struct fixture {
+    struct evm_buf text;
+    struct evm_json *doc;
+    struct evm_codes *codes;
+    struct evm_state *world;
+    struct evm_journal *journal;
+    struct evm_vm *vm;
+    const struct evm_rules *rules;
+    struct evm_block_env block;
+    struct evm_tx_env tx;
+    struct evm_msg msg;
+};
+
+struct figures {
+    uint64_t iterations;
+    int64_t gas;
+    double min_ms, median_ms;
+    enum evm_halt halt;
+    bool checked, agrees; /* with the state test's root and logs hash */
+};
+
+/* ---- fixtures -------------------------------------------------------------------------------- */
+
+static bool load_fixture(struct fixture *x, struct evm_jval test, struct evm_err *err)
+{
+    struct evm_jval env = evm_json_get(test, "env"), tx = evm_json_get(test, "transaction");
+    struct evm_jval post = evm_json_get(test, "post");
+    void *iter = NULL;
+    const char *fork = NULL;
+    struct evm_jval unused;
+    enum evm_fork id;
+    bool ok = evm_json_next(post, &iter, &fork, &unused) && evm_fork_from_name(fork, &id) &&
+              evm_json_u64(evm_json_get(env, "currentNumber"), &x->block.number) &&
+              evm_json_u64(evm_json_get(env, "currentTimestamp"), &x->block.timestamp) &&
+              evm_json_u64(evm_json_get(env, "currentGasLimit"), &x->block.gas_limit) &&
+              evm_json_addr(evm_json_get(env, "currentCoinbase"), &x->block.coinbase) &&
+              evm_json_addr(evm_json_get(tx, "sender"), &x->msg.caller) &&
+              evm_json_addr(evm_json_get(tx, "to"), &x->msg.to);
+    if (!ok) {
+        evm_fail(err, EVM_ERR_INPUT, "not a state test with a call and its sender");
+        return false;
+    }
+    evm_json_u256(evm_json_get(env, "currentBaseFee"), &x->block.base_fee);
+    evm_json_u256(evm_json_get(env, "currentDifficulty"), &x->block.difficulty);
+    evm_json_u256(evm_json_get(tx, "gasPrice"), &x->tx.gas_price);
+    x->block.chain_id = 1;
+    x->tx.origin = x->msg.caller;
+    x->msg.kind = EVM_CALL;
+    x->rules = evm_rules_of(id);
+    x->codes = evm_codes_create();
+    x->journal = evm_journal_create(x->codes);
+    x->vm = evm_vm_create();
+    x->world = x->codes ? evm_state_create(x->codes) : NULL;
+    if (!x->codes || !x->journal || !x->vm || !x->world) {
+        evm_fail(err, EVM_ERR_MEMORY, "memory is out");
+        return false;
+    }
+    return evm_accounts_load(x->doc, evm_json_get(test, "pre"), x->world, err) == EVM_OK;
+}
+
+static void drop_fixture(struct fixture *x)
+{
+    evm_vm_destroy(x->vm);
+    evm_journal_destroy(x->journal);
+    evm_state_unref(x->world);
+    evm_codes_destroy(x->codes);
+}
+
+static bool choose_case(struct fixture *x, struct evm_jval test, size_t index)
+{
+    struct evm_jval tx = evm_json_get(test, "transaction");
+    uint64_t gas;
+    if (!evm_json_bytes(x->doc, evm_json_at(evm_json_get(tx, "data"), index), &x->msg.input) ||
+        !evm_json_u64(evm_json_at(evm_json_get(tx, "gasLimit"), 0), &gas) ||
+        !evm_json_u256(evm_json_at(evm_json_get(tx, "value"), 0), &x->msg.value))
+        return false;
+    x->msg.gas = (int64_t)gas;
+    return true;
+}
+
+/* ---- timing ---------------------------------------------------------------------------------- */
+
+static double now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+/* One message call from a fresh journal; the code is analysed already. False if memory is out. */
+static bool run_once(struct fixture *x, bool metered, double *ms, struct evm_vm_result *result)
+{
+    static const struct evm_block_hashes no_hashes;
+    struct evm_state_view view = {x->world, &no_hashes};
+    struct evm_meter meter = {{0}};
+    double start = now_ms();
+    evm_journal_begin(x->journal, x->rules, evm_state_view(&view));
+    evm_vm_begin(x->vm, x->rules, &x->block, &x->tx, x->journal, &x->msg);
+    while (evm_vm_step(x->vm, metered ? &meter : NULL, 0) != EVM_STEP_DONE)
+        ;
+    *ms = now_ms() - start;
+    return evm_vm_result(x->vm, result) == EVM_OK;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x, y;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return (x > y) - (x < y);
+}
+
+static bool measure(struct fixture *x, const struct options *o, struct figures *f)
+{
+    struct evm_vm_result result;
+    double ms;
+    if (!run_once(x, o->metered, &ms, &result))
+        return false;
+    f->gas = x->msg.gas - result.gas_left;
+    f->halt = result.halt;
+    f->iterations = o->iterations;
+    if (!f->iterations)
+        f->iterations = ms > 100 ? 5 : ms < 0.05 ? 10000 : (uint64_t)(500 / ms);
+    double *times = malloc(f->iterations * sizeof *times);
+    bool ok = times != NULL;
+    for (uint64_t i = 0; ok && i < f->iterations; i++)
+        ok = run_once(x, o->metered, &times[i], &result);
+    if (ok) {
+        qsort(times, f->iterations, sizeof *times, ascending);
+        f->min_ms = times[0];
+        f->median_ms = times[f->iterations / 2];
+    }
+    free(times);
+    return ok;
+}
+
+/* ---- output ---------------------------------------------------------------------------------- */
+
+static void print_case(const struct options *o, const char *name, const struct figures *f)
+{
+    double rate = (double)f->gas / f->min_ms / 1e6;
+    const char *check = !f->checked ? "unchecked" : f->agrees ? "ok" : "WRONG";
+    if (o->json) {
+        struct cli_text t = {0};
+        cli_text_json(&t, name);
+        printf("{\"case\": %s, \"gas\": %lld, \"iterations\": %llu, \"min_ms\": %.6f, "
+               "\"median_ms\": %.6f, \"ggas_per_s\": %.4f, \"halt\": \"%s\", \"check\": \"%s\"}\n",
+               t.failed ? "null" : t.text, (long long)f->gas, (unsigned long long)f->iterations,
+               f->min_ms, f->median_ms, rate, evm_halt_name(f->halt), check);
+        cli_text_fini(&t);
+        return;
+    }
+    printf("%-40s %13lld %8llu %12.4f %12.4f %8.3f  %s\n", name, (long long)f->gas,
+           (unsigned long long)f->iterations, f->min_ms, f->median_ms, rate, check);
+    fflush(stdout);
+}
+
+/* The whole state test, transaction and root, says whether the code computes what it should. */
+struct check {
+    const char *test;
+    uint64_t data;
+    bool seen, agrees;
+};
+
+static void check_case(void *self, const struct evm_statetest_case *c)
+{
+    struct check *k = self;
+    if (strcmp(c->test, k->test) != 0 || c->data != k->data)
+        return;
+    k->agrees = (!k->seen || k->agrees) && c->reason == EVM_STATETEST_PASSED;
+    k->seen = true;
+}
+
+static int bench_test(const struct cli_command *self, const struct options *o, const char *path,
+                      struct evm_json *doc, const char *test, struct evm_jval v, bool *wrong)
+{
+    struct fixture x = {.doc = doc};
+    struct evm_err err = {0};
+    int status = -1;
+    struct evm_jval labels = evm_json_get(evm_json_get(v, "_info"), "labels");
+    size_t count = evm_json_count(evm_json_get(evm_json_get(v, "transaction"), "data"));
+    if (!load_fixture(&x, v, &err))
+        status = cli_complain(self, "%s: %s: %s", path, test, err.text);
+    for (size_t i = 0; i < count && status < 0; i++) {
+        char name[160], index[24];
+        snprintf(index, sizeof index, "%zu", i);
+        const char *label = evm_json_string(evm_json_get(labels, index));
+        snprintf(name, sizeof name, "%s/%s", test, label ? label : index);
+        if (o->only && !strstr(name, o->only))
+            continue;
+        struct figures f = {0};
+        struct check k = {.test = test, .data = i};
+        if (!choose_case(&x, v, i))
+            status = cli_complain(self, "%s: %s: malformed transaction", path, name);
+        else if (!measure(&x, o, &f))
+            status = cli_complain(self, "memory is out");
+        else if (evm_statetest_file(path, NULL, check_case, &k, &err) != EVM_OK)
+            status = cli_complain(self, "%s", err.text);
+        if (status >= 0)
+            break;
+        f.checked = k.seen;
+        f.agrees = k.agrees;
+        *wrong |= !k.agrees;
+        print_case(o, name, &f);
+    }
+    drop_fixture(&x);
+    return status;
+}
+
+static int bench_file(const struct cli_command *self, const struct options *o, const char *path,
+                      bool *wrong)
+{
+    struct evm_buf text = {0};
+    struct evm_err err = {0};
+    struct evm_json *doc = NULL;
+    int status = -1;
+    if (evm_file_read(path, &text, &err) != EVM_OK ||
+        evm_json_parse(&doc, (const char *)text.data, text.size, path, &err) != EVM_OK)
+        status = cli_complain(self, "%s", err.text);
+    void *iter = NULL;
+    const char *test;
+    struct evm_jval v;
+    while (status < 0 && evm_json_next(evm_json_root(doc), &iter, &test, &v))
+        status = bench_test(self, o, path, doc, test, v, wrong);
+    evm_json_destroy(doc);
+    evm_buf_fini(&text);
+    return status;
+}
+
+static int run(const struct cli_command *self, int argc, char **argv)
+{
+    struct options o = {0};
+    struct cli_operands operands;
+    struct cli_files files = {0};
+    bool wrong = false;
+    int status = cli_parse(self, argc, argv, &o, &operands);
+    if (status >= 0)
+        return status;
+    const char *fixtures = getenv("WEFT_FIXTURES");
+    char beside[4096];
+    snprintf(beside, sizeof beside, "%s/conformance/evm-benchmarks",
+             fixtures ? fixtures : "../shared");
+    if (operands.count == 0)
+        status = cli_files_add(self, &files, beside);
+    for (int i = 0; i < operands.count && status < 0; i++)
+        status = cli_files_add(self, &files, operands.items[i]);
+    if (status < 0 && !o.json)
+        printf("%-40s %13s %8s %12s %12s %8s\n", "case", "gas", "runs", "min ms", "median ms",
+               "Ggas/s");
+    for (size_t i = 0; i < files.count && status < 0; i++)
+        status = bench_file(self, &o, files.paths[i], &wrong);
+    cli_files_fini(&files);
+    return cli_finish(self, status >= 0 ? status : wrong ? CLI_FAILED : CLI_DONE);
+}
+
+const struct cli_command cli_bench_evm = {
+    .name = "bench evm",
+    .operands = "[PATH…]",
+    .summary = "speed of the interpreter on state tests",
+    .details =
+        "PATH is a state test, or a directory of them (default: evm-benchmarks beside the\n"
+        "project). Each case runs as one message call with the transaction's whole gas limit,\n"
+        "from a fresh journal over the test's pre-state in memory; code is analysed once, before.\n"
+        "The last column says whether the whole state test gives the root and logs it should;\n"
+        "if one does not, the exit status is 1.",
+    .options = option_rows,
+    .option_count = sizeof option_rows / sizeof option_rows[0],
+    .max_operands = -1,
+    .run = run,
+};
