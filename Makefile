@@ -29,6 +29,9 @@ FLAGS.asan    := -O1 -g -DWEFT_DEBUG -fsanitize=address,undefined -fno-sanitize-
                  -fno-omit-frame-pointer
 FLAGS.tsan    := -O1 -g -DWEFT_DEBUG -fsanitize=thread
 FLAGS.tiny    := -O1 -g -DWEFT_DEBUG -DWEFT_TINY -fsanitize=address,undefined -fno-sanitize-recover=all
+# Flags of single files: FLAGS.PATH without .c. The interpreter's loop wants one dispatch an opcode.
+FLAGS.evm/core/vm_fast    := -fno-gcse -fno-crossjumping --param max-goto-duplication-insns=64 -fno-tree-slp-vectorize
+FLAGS.evm/core/vm_metered := $(FLAGS.evm/core/vm_fast)
 CFLAGS    = -std=c17 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -I. $(WARN) -ffp-contract=off -fopenmp \
             -MMD -MP $(FLAGS.$(MODE)) $(PKG)
 LDFLAGS   = -fopenmp $(FLAGS.$(MODE))
