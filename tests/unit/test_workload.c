@@ -8,12 +8,14 @@
 
 #include <cmocka.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "evm/block/txrun.h"
 #include "evm/core/keccak.h"
 #include "evm/core/u256.h"
+#include "evm/io/recorded.h"
 #include "evm/state/state.h"
 #include "models/workload/artifacts.h"
 #include "models/workload/users.h"
@@ -167,7 +169,8 @@ struct stage {
     struct evm_txrun *run;
 };
 
-static void stage_init(struct stage *s, const char *entry, uint64_t seed, uint64_t instance)
+static void stage_init(struct stage *s, const char *entry, uint64_t seed, uint64_t instance,
+                       uint64_t chain_id)
 {
     static const struct field_registry *const registries[] = {&workload_registry};
     struct scenario_spec spec = {&one_table, registries, 1};
@@ -180,14 +183,16 @@ static void stage_init(struct stage *s, const char *entry, uint64_t seed, uint64
     const struct one *cfg = scenario_root(s->scenario);
     s->ops = (const struct workload_ops *)cfg->workload.items[0].model;
     s->state = mem_zalloc(1, s->ops->state_size);
-    struct workload_env env = {.chain_id = 1337,
+    struct workload_env env = {.chain_id = chain_id,
                                .start = SIM_SEC,
                                .end = 1000 * SIM_SEC,
                                .instance = instance,
                                .seed = seed};
-    assert_int_equal(s->ops->init(s->state, cfg->workload.items[0].cfg, &env, &err), ERR_OK);
+    if (s->ops->init(s->state, cfg->workload.items[0].cfg, &env, &err) != ERR_OK)
+        fail_msg("%s", err.text);
     s->codes = evm_codes_create();
-    assert_int_equal(genesis_create(&g, s->codes, evm_rules_of(EVM_CANCUN), 1337, &err), ERR_OK);
+    assert_int_equal(genesis_create(&g, s->codes, evm_rules_of(EVM_CANCUN), chain_id, &err),
+                     ERR_OK);
     if (s->ops->genesis(s->state, g, &err) || genesis_finish(g, &s->world, &err))
         fail_msg("%s", err.text);
     genesis_destroy(g);
@@ -224,14 +229,13 @@ static bool stage_next(struct stage *s, struct workload_tx *w)
     return true;
 }
 
-static const struct evm_tx_outcome *stage_run(struct stage *s, const struct evm_tx *tx)
+static const struct evm_tx_outcome *stage_run_in(struct stage *s, const struct evm_tx *tx,
+                                                 const struct evm_block_env *env)
 {
     static const struct evm_block_hashes none;
-    struct evm_block_env env = {
-        .gas_limit = 30000000, .chain_id = 1337, .base_fee = {{1000000000}}};
     struct evm_state_view view = {.state = s->world, .hashes = &none};
     struct evm_state *after = evm_state_fork(s->world);
-    evm_txrun_begin(s->run, evm_rules_of(EVM_CANCUN), &env, tx, evm_state_view(&view), 0);
+    evm_txrun_begin(s->run, evm_rules_of(EVM_CANCUN), env, tx, evm_state_view(&view), 0);
     while (evm_txrun_step(s->run, NULL, 0) != EVM_STEP_DONE)
         ;
     const struct evm_tx_outcome *o = evm_txrun_outcome(s->run);
@@ -242,6 +246,13 @@ static const struct evm_tx_outcome *stage_run(struct stage *s, const struct evm_
     s->world = after;
     assert_int_equal(evm_state_flatten(after), EVM_OK);
     return o;
+}
+
+static const struct evm_tx_outcome *stage_run(struct stage *s, const struct evm_tx *tx)
+{
+    struct evm_block_env env = {
+        .gas_limit = 30000000, .chain_id = 1337, .base_fee = {{1000000000}}};
+    return stage_run_in(s, tx, &env);
 }
 
 static struct evm_u256 balance_of(const struct stage *s, const struct evm_addr *addr)
@@ -273,7 +284,7 @@ static void test_transfers(void **state)
     stage_init(&s,
                "workload: [{kind: transfer, accounts: 20, value: uniform(1gwei, 9gwei), "
                "balance: 5ether, tip: 2gwei, max_fee: 50gwei, new_recipients: 25%}]",
-               7, 0);
+               7, 0, 1337);
     int fresh = 0;
     for (int i = 0; i < 200; i++) {
         assert_true(stage_next(&s, &w));
@@ -301,7 +312,7 @@ static void test_tokens(void **state)
     stage_init(&s,
                "workload: [{kind: erc20, accounts: 30, recipients: zipf(1.2), amount: "
                "uniform(10, 500), token_balance: 100k, tokens: 2}]",
-               7, 5);
+               7, 5, 1337);
     struct evm_addr tokens[2] = {{{0}}};
     int used[2] = {0, 0};
     for (int i = 0; i < 150; i++) {
@@ -340,6 +351,44 @@ static void test_tokens(void **state)
     stage_fini(&s);
 }
 
+/* Our own recorded blocks, 15 of them: sent again in order over the state put together from their
+ * pre-states, in their blocks' surroundings, they use the gas that the node's headers say. */
+static void test_recorded(void **state)
+{
+    struct stage s;
+    uint64_t n = 0, failed = 0;
+    (void)state;
+    stage_init(&s, "workload: [{kind: recorded, source: scenarios/recorded}]", 7, 0, 31337);
+    for (int number = 1; number <= 15; number++) {
+        struct evm_recorded recorded;
+        struct evm_block_env env;
+        char path[64];
+        uint64_t gas = 0;
+        snprintf(path, sizeof path, "scenarios/recorded/%d.json.gz", number);
+        assert_int_equal(evm_recorded_load(path, s.codes, &recorded, NULL), EVM_OK);
+        evm_block_env_of(&recorded.chain, &recorded.block.header, &env);
+        for (uint32_t i = 0; i < recorded.block.tx_count; i++, n++) {
+            struct workload_tx w = {0};
+            struct evm_tx tx;
+            assert_true(s.ops->next(s.state, &w));
+            assert_int_equal(evm_tx_decode(&tx, w.tx.raw, NULL), EVM_OK);
+            assert_int_equal(evm_tx_recover(&tx, true, NULL), EVM_OK);
+            assert_memory_equal(tx.sender.b, w.from.b, 20);
+            const struct evm_tx_outcome *o = stage_run_in(&s, &tx, &env);
+            gas += o->gas_used;
+            failed += !o->success;
+            evm_tx_fini(&tx);
+        }
+        assert_int_equal(gas, recorded.block.header.gas_used);
+        evm_recorded_fini(&recorded);
+    }
+    struct workload_tx w;
+    assert_false(s.ops->next(s.state, &w));
+    assert_int_equal(n, 915);
+    assert_in_range(failed, 1, 100); /* the recorder made some revert */
+    stage_fini(&s);
+}
+
 /* The same seed and entry give the same transactions, another of either gives others; and the
  * distribution of tips moves no arrival. */
 static void test_determinism(void **state)
@@ -351,11 +400,11 @@ static void test_determinism(void **state)
     struct workload_tx w[5];
     int same_time = 0;
     (void)state;
-    stage_init(&a, plain, 1, 0);
-    stage_init(&b, plain, 1, 0);
-    stage_init(&c, plain, 2, 0);
-    stage_init(&d, plain, 1, 1);
-    stage_init(&e, tips, 1, 0);
+    stage_init(&a, plain, 1, 0, 1337);
+    stage_init(&b, plain, 1, 0, 1337);
+    stage_init(&c, plain, 2, 0, 1337);
+    stage_init(&d, plain, 1, 1, 1337);
+    stage_init(&e, tips, 1, 0, 1337);
     for (int i = 0; i < 20; i++) {
         assert_true(stage_next(&a, &w[0]) && stage_next(&b, &w[1]) && stage_next(&c, &w[2]) &&
                     stage_next(&d, &w[3]) && stage_next(&e, &w[4]));
@@ -397,10 +446,11 @@ static void test_big_draws(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accounts),    cmocka_unit_test(test_skews),
-        cmocka_unit_test(test_poisson),     cmocka_unit_test(test_constant),
-        cmocka_unit_test(test_transfers),   cmocka_unit_test(test_tokens),
-        cmocka_unit_test(test_determinism), cmocka_unit_test(test_big_draws),
+        cmocka_unit_test(test_accounts),  cmocka_unit_test(test_skews),
+        cmocka_unit_test(test_poisson),   cmocka_unit_test(test_constant),
+        cmocka_unit_test(test_transfers), cmocka_unit_test(test_tokens),
+        cmocka_unit_test(test_recorded),  cmocka_unit_test(test_determinism),
+        cmocka_unit_test(test_big_draws),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
