@@ -35,7 +35,7 @@ enum timer_kind { TIMER_HEIGHT = 1, TIMER_PROPOSE, TIMER_PREVOTE, TIMER_PRECOMMI
 
 /* Bytes on the wire: height and round 8 each, kind 1, hash 32, validator 4, signature 65. */
 enum { VOTE_BYTES = 118, PROPOSAL_BYTES = 93, STATUS_BYTES = 85 };
-enum { EARLY_MAX = 4096 }; /* messages of the next height kept until it starts */
+enum { EARLY_MAX = 4096 }; /* messages of later heights that a node keeps */
 
 struct proposal_payload {
     uint64_t height, round;
@@ -87,14 +87,13 @@ struct tendermint {
     int64_t locked_round, valid_round;
     struct round **rounds; /* by round number; NULL where nothing was heard */
     uint32_t round_count;
-    struct message **early; /* of height + 1: references */
+    struct message **early; /* of later heights: references */
     uint32_t early_count;
     bool building;
     sim_time progress; /* when something last happened */
 };
 
 static const struct evm_hash nil;
-
 
 /* ---- what was heard ---- */
 
@@ -578,13 +577,14 @@ static void keep_early(struct tendermint *t, struct message *m)
     t->early[t->early_count++] = message_ref(m);
 }
 
-/* Keeps a message for the next height; further ones mean that blocks were missed. */
+/* Keeps a message of a later height until this node gets there. One that is further ahead than the
+ * next height means that blocks were missed. */
 static void on_early(struct tendermint *t, node_id from, const struct message *m)
 {
+    /* const is dropped to count a reference; the message itself is not changed */
+    keep_early(t, (struct message *)(uintptr_t)m);
     if (height_of(m) > t->height + 1)
         env_behind(t->env, from, height_of(m) - 1);
-    else /* const is dropped to count a reference; the message itself is not changed */
-        keep_early(t, (struct message *)(uintptr_t)m);
 }
 
 static void hear_message(struct tendermint *t, const struct message *m)

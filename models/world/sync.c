@@ -1,10 +1,10 @@
 /* Catch-up: a node that misses blocks asks a peer, which sends its chain from the first block that
  * the node lacks, a few blocks an answer, over the ordinary links and in their real sizes.
  *
- * The request stands for a block locator: its size is that of one (a hash for each power of two
- * back, at most 32), and the answer is what a locator gives, the first block of the peer's chain
- * that the node does not hold. One fetch at a time a node; a peer that does not answer within
- * SYNC_TIMEOUT is replaced by another neighbour, drawn at random. */
+ * The request carries the node's head and stands for a block locator: its size is that of one (a
+ * hash for each power of two back, at most 32), and the answer begins where the chains part. Of a
+ * block that the node holds already, only the header travels. One fetch at a time a node; a peer
+ * that does not answer within SYNC_TIMEOUT is replaced by another neighbour, drawn at random. */
 #include "models/world/internal.h"
 
 #include "sim/base/check.h"
@@ -17,6 +17,7 @@ enum {
     ANSWER_BLOCKS = 32,     /* at most, and ... */
     ANSWER_BYTES = 2 << 20, /* ... no more than this, but for a first block that is larger */
     REQUEST_BYTES = 32 * 32 + 16,
+    HEADER_BYTES = 640,
     ANSWER_HEADER_BYTES = 16,
     ATTEMPTS = 8, /* without an answer before the node gives up until it is told again */
 };
@@ -32,6 +33,7 @@ struct node_sync {
 
 struct request_payload {
     uint32_t serial;
+    struct block *head; /* of the asking node: a reference */
 };
 struct answer_payload {
     uint32_t serial;
@@ -48,6 +50,11 @@ static void release_answer(struct message *m)
         block_unref(a->blocks[i]);
 }
 
+static void release_request(struct message *m)
+{
+    block_unref(((struct request_payload *)m->payload)->head);
+}
+
 static void ask(struct world *w, node_id node)
 {
     struct node_sync *s = w->nodes[node].sync;
@@ -61,7 +68,9 @@ static void ask(struct world *w, node_id node)
     m->layer = w->nodes[node].layer;
     m->origin = node;
     m->size = REQUEST_BYTES;
-    ((struct request_payload *)m->payload)->serial = s->serial;
+    m->release = release_request;
+    *(struct request_payload *)m->payload =
+        (struct request_payload){s->serial, block_ref(w->nodes[node].head)};
     net_send(w->net, node, s->peer, m);
     world_schedule(w, sim_now(w->sim) + SYNC_TIMEOUT, SIM_CLASS_TIMER, node, EVENT_SYNC, node,
                    (uint64_t)w->nodes[node].epoch << 32 | s->serial);
@@ -103,16 +112,23 @@ void sync_random(struct world *w, node_id node)
         sync_start(w, node, peer, UINT64_MAX);
 }
 
-/* The peer's chain above what the asking node holds. */
-static void answer(struct world *w, node_id node, node_id to, uint32_t serial)
+/* The peer's chain above where it parts from the asking node's. */
+static void answer(struct world *w, node_id node, node_id to, const struct request_payload *request)
 {
     struct layer *l = layer_of(w, node);
     struct node *n = &w->nodes[node];
     struct block *top = n->head->height > n->final->height ? n->head : n->final;
-    struct block *first = NULL;
+    struct block *first = NULL, *b = top, *theirs = request->head;
     uint32_t missing = 0;
-    for (struct block *b = top; b && !track_get(l, b, TRACK_HAS, to); b = b->parent, missing++)
-        first = b;
+    while (b && theirs && b != theirs) {
+        if (theirs->height >= b->height) {
+            theirs = theirs->parent;
+        } else {
+            first = b;
+            b = b->parent;
+            missing++;
+        }
+    }
     uint32_t count = missing < ANSWER_BLOCKS ? missing : ANSWER_BLOCKS;
     struct message *m = message_create(
         CHANNEL_SYNC, SYNC_ANSWER, sizeof(struct answer_payload) + count * sizeof(struct block *));
@@ -125,16 +141,17 @@ static void answer(struct world *w, node_id node, node_id to, uint32_t serial)
     m->origin = node;
     m->size = ANSWER_HEADER_BYTES;
     m->release = release_answer;
-    a->serial = serial;
+    a->serial = request->serial;
     a->final = n->final->height;
     for (uint64_t h = first ? first->height : 0; a->count < count; h++) {
-        struct block *b = block_ancestor(top, h);
-        CHECK(b, "no block at height %llu below %llu", (unsigned long long)h,
+        struct block *next = block_ancestor(top, h);
+        CHECK(next, "no block at height %llu below %llu", (unsigned long long)h,
               (unsigned long long)top->height);
-        if (a->count > 0 && m->size + b->size > ANSWER_BYTES)
+        uint32_t size = track_get(l, next, TRACK_GOT, to) ? HEADER_BYTES : next->size;
+        if (a->count > 0 && m->size + size > ANSWER_BYTES)
             break;
-        a->blocks[a->count++] = block_ref(b);
-        m->size += b->size;
+        a->blocks[a->count++] = block_ref(next);
+        m->size += size;
     }
     a->more = a->count < missing;
     net_send(w->net, node, to, m);
@@ -162,8 +179,9 @@ static void take_answer(struct world *w, node_id node, node_id from, struct mess
     for (uint32_t i = 0; i < a->count; i++) {
         struct block *b = a->blocks[i];
         top = b->height;
+        if (!track_get(layer_of(w, node), b, TRACK_GOT, node))
+            recover_senders(w, node, b);
         chain_got(w, node, b);
-        recover_senders(w, node, b);
         cores_fetched(w, node, b, from, b->height <= a->final);
         post_connect(w, node, b);
     }
@@ -179,7 +197,7 @@ static void take_answer(struct world *w, node_id node, node_id from, struct mess
 void sync_message(struct world *w, node_id node, node_id from, struct message *m)
 {
     if (m->type == SYNC_REQUEST)
-        answer(w, node, from, ((const struct request_payload *)m->payload)->serial);
+        answer(w, node, from, (const struct request_payload *)m->payload);
     else
         take_answer(w, node, from, m);
 }
