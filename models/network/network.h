@@ -133,7 +133,9 @@ struct gossip_ops {
     void (*publish)(void *state, node_id origin, struct message *m);
     /* What link() sent arrived at `at`. */
     void (*link)(void *state, node_id at, node_id from, struct message *m, uint8_t type);
-    void (*timer)(void *state, node_id node, struct message *m); /* may be NULL */
+    /* What timer() asked for; also while the node is down, when what it sends goes nowhere. May be
+     * NULL in a model that asks for none. */
+    void (*timer)(void *state, node_id node, struct message *m);
     void (*fini)(void *state);
 };
 extern const struct field_registry gossip_registry;

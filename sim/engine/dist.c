@@ -214,7 +214,7 @@ static double sample_lognormal(double mean, double sd, gsl_rng *r)
     if (mean <= 0)
         return 0;
     double variance = log1p((sd / mean) * (sd / mean));
-    return gsl_ran_lognormal(r, log(mean) - variance / 2, sqrt(variance));
+    return mean * exp(gsl_ran_gaussian_ziggurat(r, sqrt(variance)) - variance / 2);
 }
 
 static double sample(const struct sim_dist *d, const double *p, struct sim_stream *s)

@@ -673,10 +673,14 @@ bool sim_queue_pop(struct sim_queue *q, struct sim_event *out, sim_time until)
     if (!ev || ev->time > until)
         return false;
     *out = *ev;
-    if (from_late)
+    if (from_late) {
         sim_heap_pop(q->late, q->late_len--);
-    else
+    } else {
         q->run_next++;
+        /* Where arg points to what the event is about, that will be needed soon. */
+        if (q->run_len - q->run_next > 3 && q->run[q->run_next + 3].arg >> 20)
+            __builtin_prefetch((const void *)(uintptr_t)q->run[q->run_next + 3].arg, 1);
+    }
     if (out->node != 0)
         slot_free(q, out->node);
     q->now = out->time;
