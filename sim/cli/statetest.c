@@ -44,6 +44,7 @@ struct result {
     struct cli_text lines;
     size_t passed, failed, skipped;
     bool broken; /* the file could not be read */
+    bool done;
     struct evm_err err;
     const char *path;
     bool json;
@@ -80,31 +81,37 @@ static void report(void *self, const struct evm_statetest_case *c)
     cli_text_add(&r->lines, "}\n");
 }
 
+/* Prints what one file gave and frees it. */
+static void print_result(const struct cli_command *self, struct result *r)
+{
+    if (r->lines.text)
+        fputs(r->lines.text, stdout);
+    if (r->broken || r->lines.failed) {
+        fflush(stdout);
+        cli_complain(self, "%s", r->broken ? r->err.text : "out of memory");
+    }
+    cli_text_fini(&r->lines);
+}
+
 static int total(const struct cli_command *self, const struct settings *set,
                  const struct result *results, size_t count)
 {
     size_t passed = 0, failed = 0, skipped = 0;
-    int status = CLI_DONE;
+    bool broken = false;
     for (size_t i = 0; i < count; i++) {
-        const struct result *r = &results[i];
-        if (r->lines.text)
-            fputs(r->lines.text, stdout);
-        passed += r->passed;
-        failed += r->failed;
-        skipped += r->skipped;
-        if (r->broken || r->lines.failed) {
-            fflush(stdout);
-            status = cli_complain(self, "%s", r->broken ? r->err.text : "out of memory");
-        }
+        passed += results[i].passed;
+        failed += results[i].failed;
+        skipped += results[i].skipped;
+        broken |= results[i].broken;
     }
     printf(set->json ? "{\"passed\": %zu, \"failed\": %zu, \"skipped\": %zu}\n"
                      : "%zu passed, %zu failed, %zu skipped\n",
            passed, failed, skipped);
-    if (status == CLI_DONE && failed > 0)
-        status = CLI_FAILED;
-    if (status == CLI_DONE && passed + skipped == 0)
-        status = cli_complain(self, "no state test found there");
-    return cli_finish(self, status);
+    if (!broken && passed + failed + skipped == 0) {
+        fflush(stdout);
+        return cli_complain(self, "no state test found there");
+    }
+    return cli_finish(self, broken ? CLI_BAD_INPUT : failed ? CLI_FAILED : CLI_DONE);
 }
 
 static int run_files(const struct cli_command *self, const struct settings *set,
@@ -114,16 +121,21 @@ static int run_files(const struct cli_command *self, const struct settings *set,
     if (!results)
         return cli_complain(self, "out of memory");
     int jobs = set->jobs ? (int)set->jobs : omp_get_num_procs();
+    size_t printed = 0;
 #pragma omp parallel for schedule(dynamic) num_threads(jobs)
     for (size_t i = 0; i < files->count; i++) {
         struct result *r = &results[i];
         r->path = files->paths[i];
         r->json = set->json;
         r->broken = evm_statetest_file(r->path, set->fork, report, r, &r->err) != EVM_OK;
+#pragma omp critical
+        {
+            r->done = true;
+            for (; printed < files->count && results[printed].done; printed++)
+                print_result(self, &results[printed]);
+        }
     }
     int status = total(self, set, results, files->count);
-    for (size_t i = 0; i < files->count; i++)
-        cli_text_fini(&results[i].lines);
     free(results);
     return status;
 }
