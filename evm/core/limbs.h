@@ -3,6 +3,10 @@
 #ifndef EVM_CORE_LIMBS_H
 #define EVM_CORE_LIMBS_H
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include "evm/core/u256.h"
 
 /* *out = a + b + carry; returns the carry out, 0 or 1. limb_sub: a - b - borrow likewise. */

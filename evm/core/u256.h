@@ -8,10 +8,6 @@
 
 #include "evm/core/types.h"
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
 __extension__ typedef unsigned __int128 evm_u128;
 
 /* ---- making and looking ---------------------------------------------------------------------- */
@@ -51,16 +47,17 @@ static inline bool evm_u256_add(struct evm_u256 *out, const struct evm_u256 *a,
                                 const struct evm_u256 *b)
 {
 #if defined(__x86_64__)
-    unsigned long long r0, r1, r2, r3;
-    unsigned char c = _addcarry_u64(0, a->w[0], b->w[0], &r0);
-    c = _addcarry_u64(c, a->w[1], b->w[1], &r1);
-    c = _addcarry_u64(c, a->w[2], b->w[2], &r2);
-    c = _addcarry_u64(c, a->w[3], b->w[3], &r3);
-    out->w[0] = r0;
-    out->w[1] = r1;
-    out->w[2] = r2;
-    out->w[3] = r3;
-    return c != 0;
+    /* By hand, because gcc 12 sends the limbs of its own carry chains through memory. */
+    uint64_t r0 = a->w[0], r1 = a->w[1], r2 = a->w[2], r3 = a->w[3];
+    bool carry;
+    __asm__("addq %[b0], %[r0]\n\t"
+            "adcq %[b1], %[r1]\n\t"
+            "adcq %[b2], %[r2]\n\t"
+            "adcq %[b3], %[r3]"
+            : [r0] "+&r"(r0), [r1] "+&r"(r1), [r2] "+&r"(r2), [r3] "+&r"(r3), "=@ccc"(carry)
+            : [b0] "rm"(b->w[0]), [b1] "rm"(b->w[1]), [b2] "rm"(b->w[2]), [b3] "rm"(b->w[3]));
+    *out = (struct evm_u256){{r0, r1, r2, r3}};
+    return carry;
 #else
     evm_u128 t = 0;
     for (int i = 0; i < 4; i++) {
@@ -77,16 +74,16 @@ static inline bool evm_u256_sub(struct evm_u256 *out, const struct evm_u256 *a,
                                 const struct evm_u256 *b)
 {
 #if defined(__x86_64__)
-    unsigned long long r0, r1, r2, r3;
-    unsigned char c = _subborrow_u64(0, a->w[0], b->w[0], &r0);
-    c = _subborrow_u64(c, a->w[1], b->w[1], &r1);
-    c = _subborrow_u64(c, a->w[2], b->w[2], &r2);
-    c = _subborrow_u64(c, a->w[3], b->w[3], &r3);
-    out->w[0] = r0;
-    out->w[1] = r1;
-    out->w[2] = r2;
-    out->w[3] = r3;
-    return c != 0;
+    uint64_t r0 = a->w[0], r1 = a->w[1], r2 = a->w[2], r3 = a->w[3];
+    bool borrow;
+    __asm__("subq %[b0], %[r0]\n\t"
+            "sbbq %[b1], %[r1]\n\t"
+            "sbbq %[b2], %[r2]\n\t"
+            "sbbq %[b3], %[r3]"
+            : [r0] "+&r"(r0), [r1] "+&r"(r1), [r2] "+&r"(r2), [r3] "+&r"(r3), "=@ccc"(borrow)
+            : [b0] "rm"(b->w[0]), [b1] "rm"(b->w[1]), [b2] "rm"(b->w[2]), [b3] "rm"(b->w[3]));
+    *out = (struct evm_u256){{r0, r1, r2, r3}};
+    return borrow;
 #else
     uint64_t borrow = 0;
     for (int i = 0; i < 4; i++) {

@@ -43,7 +43,7 @@ enum {
 #define NEXT()      goto metered
 #define COUNT(c, n) (vm->meter->count[EVM_COST_##c] += (n))
 #else
-#define NEXT()      goto *table[*ip]
+#define NEXT()      goto * vm->VM_LABELS[*ip]
 #define COUNT(c, n) ((void)0)
 #endif
 
@@ -225,7 +225,6 @@ enum evm_step VM_LOOP(struct evm_vm *vm, const void *const **labels)
         return EVM_STEP_DONE;
     }
 
-    const void *const *const table = vm->VM_LABELS;
     struct frame *f;
     const uint8_t *ip;
     struct evm_u256 *sp, *bottom;
@@ -249,7 +248,7 @@ metered:
     }
     vm->retrying = false;
     vm->meter->count[vm->rules->ops[*ip].cost]++;
-    goto *table[*ip];
+    goto * vm->VM_LABELS[*ip];
 #endif
 
     /* ---- arithmetic -------------------------------------------------------------------------- */
