@@ -489,6 +489,7 @@ void evm_run_finish(struct evm_run *run, struct evm_task_result *result)
     if (p.changed)
         r->change_stamp = p.stamp;
     result->changed = p.changed;
+    result->readers = p.readers;
     result->writes = p.writes;
     result->reads = r->log.count;
     result->gas_used = r->outcome.gas_used;

@@ -171,7 +171,7 @@ static enum evm_status begin(void *state, const struct evm_sched_env *env)
         atomic_init(&t->lock, 0);
         t->waiters = t->next = EVM_NO_TX;
     }
-    evm_txset_put_range(&s->ready, 0, n);
+    evm_txset_put_range(&s->ready, 0, n, UINT64_MAX);
     atomic_store(&s->head, 0);
     atomic_store(&s->prefix, 0);
     atomic_store(&s->front, 0);
@@ -314,13 +314,13 @@ static void executed_once(struct stm *s, uint32_t i, struct evm_wake *out)
     }
 }
 
-/* The executed transactions above i are to be validated (again). */
-static void check_above(struct stm *s, uint32_t i, struct evm_wake *out)
+/* The executed transactions above i that may have read what changed are to be validated. */
+static void check_above(struct stm *s, uint32_t i, uint64_t readers, struct evm_wake *out)
 {
     uint32_t front = atomic_load(&s->front);
-    if (i + 1 >= front)
+    if (i + 1 >= front || readers == 0)
         return;
-    evm_txset_put_range(&s->check, i + 1, front);
+    evm_txset_put_range(&s->check, i + 1, front, readers);
     if (i + 1 < atomic_load(&s->prefix))
         out->count += front - i;
 }
@@ -335,7 +335,7 @@ static void on_finished(struct stm *s, struct evm_task task, const struct evm_ta
     if (r->overtaken)
         evm_txset_put(&s->check, task.tx);
     if (r->changed)
-        check_above(s, task.tx, out);
+        check_above(s, task.tx, r->readers, out);
 }
 
 static void on_invalid(struct stm *s, struct evm_task task, struct evm_wake *out)
@@ -370,7 +370,7 @@ static void on_committed(struct stm *s, struct evm_task task, const struct evm_t
     if (!all)
         wake(s, head, EVM_TURN, out);
     if (r->changed)
-        check_above(s, task.tx, out);
+        check_above(s, task.tx, r->readers, out);
 }
 
 static void done(void *state, uint32_t worker, struct evm_task task,

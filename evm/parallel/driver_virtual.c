@@ -136,7 +136,10 @@ static double cost_of_writes(const struct machine *m, const struct evm_run *run)
     const struct evm_tx_outcome *o = m->b->body_ops->outcome(run->body);
     if (o->invalid != EVM_TX_VALID || !o->changes)
         return 0;
-    return (o->changes->account_count + o->changes->slot_count) * m->profile->write;
+    double cost = (o->changes->account_count + o->changes->slot_count) * m->profile->write;
+    for (uint32_t i = 0; o->logs && i < o->log_count; i++) /* the receipt's bloom */
+        cost += (1 + o->logs[i].topic_count) * m->profile->op[EVM_COST_KECCAK];
+    return cost;
 }
 
 /* ---- tasks ----------------------------------------------------------------------------------- */

@@ -175,17 +175,18 @@ static void put_stat(struct evm_blockrun *b, struct evm_task task, enum evm_tx_i
 
 /* It counts: fee, receipt, totals. */
 static enum evm_status take(struct evm_blockrun *b, struct evm_task task, uint32_t core,
-                            bool *changed)
+                            struct evm_task_result *result)
 {
     struct evm_tx_record *r = &b->records[task.tx];
     struct evm_ladder *l = &b->ladder;
     if (!r->published) { /* executors whose writes wait for the commit */
-        struct evm_mv_published p;
+        struct evm_mv_published p = {0};
         enum evm_status st =
             evm_mv_publish(b->mv, task.tx, task.incarnation, &r->changes, core, &p);
         if (st != EVM_OK)
             return st;
-        *changed = p.changed;
+        result->changed = p.changed;
+        result->readers = p.readers;
         if (p.changed)
             r->change_stamp = p.stamp;
     }
@@ -202,14 +203,15 @@ static enum evm_status take(struct evm_blockrun *b, struct evm_task task, uint32
 
 /* It has no effect: whatever it published goes. */
 static enum evm_status skip(struct evm_blockrun *b, struct evm_task task, uint32_t core,
-                            bool *changed)
+                            struct evm_task_result *result)
 {
     struct evm_tx_record *r = &b->records[task.tx];
-    struct evm_mv_published p;
+    struct evm_mv_published p = {0};
     enum evm_status st = evm_mv_publish(b->mv, task.tx, task.incarnation, NULL, core, &p);
     if (st == EVM_OK && p.changed)
         r->change_stamp = p.stamp;
-    *changed = p.changed;
+    result->changed = p.changed;
+    result->readers = p.readers;
     return st;
 }
 
@@ -247,8 +249,8 @@ void evm_ladder_commit(struct evm_blockrun *b, struct evm_task task, uint32_t co
         result->what = EVM_RAN_ENDED;
         return;
     }
-    enum evm_status st = invalid == EVM_TX_VALID ? take(b, task, core, &result->changed)
-                                                 : skip(b, task, core, &result->changed);
+    enum evm_status st =
+        invalid == EVM_TX_VALID ? take(b, task, core, result) : skip(b, task, core, result);
     if (st != EVM_OK) {
         evm_blockrun_fail(b, st);
         result->what = EVM_RAN_ENDED;

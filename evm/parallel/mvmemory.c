@@ -133,6 +133,9 @@ static uint32_t lower_bound(const struct mv_cell *c, uint32_t count, uint32_t tx
 static bool look(struct evm_mv *mv, struct mv_cell *c, uint32_t tx, uint32_t core,
                  struct evm_mv_cost *cost, struct seen *out)
 {
+    uint64_t bit = (uint64_t)1 << (tx % 64);
+    if (!(atomic_load_explicit(&c->readers, memory_order_relaxed) & bit))
+        atomic_fetch_or_explicit(&c->readers, bit, memory_order_relaxed);
     if (atomic_load_explicit(&c->count, memory_order_acquire) == 0)
         return false;
     evm_spin_lock(mv->threaded, &c->lock);
@@ -199,7 +202,6 @@ static void see_slot(struct evm_mv *mv, struct mv_slot *s, uint32_t tx, uint32_t
     struct seen wipe;
     bool wiped = look(mv, &s->account->cells[EVM_MV_WIPE], tx, core, cost, &wipe);
     bool written = look(mv, &s->cell, tx, core, cost, out);
-    cost->lookups++;
     if (wiped && (!written || wipe.tx > out->tx)) {
         *out = wipe;
         out->value = evm_u256_of(0);
@@ -213,7 +215,6 @@ static void see_stored(struct evm_mv *mv, struct mv_account *a, uint32_t tx, uin
                        struct evm_mv_cost *cost, struct seen *out)
 {
     uint32_t since = 0;
-    cost->lookups++;
     if (look(mv, &a->cells[EVM_MV_WIPE], tx, core, cost, out)) {
         since = out->tx; /* what the same transaction sets comes after its wipe */
         out->value = evm_u256_of(0);
@@ -225,6 +226,7 @@ static void see_stored(struct evm_mv *mv, struct mv_account *a, uint32_t tx, uin
     for (struct mv_slot *s = atomic_load_explicit(&a->slots, memory_order_acquire); s;
          s = s->next) {
         struct seen slot;
+        cost->lookups++;
         see_slot(mv, s, tx, core, cost, &slot);
         if (slot.tx == MV_BASE || slot.tx < since || evm_u256_is_zero(&slot.value))
             continue;
@@ -241,7 +243,6 @@ static void see_field(struct evm_mv *mv, struct mv_account *a, uint32_t kind, ui
         see_stored(mv, a, tx, core, cost, out);
         return;
     }
-    cost->lookups++;
     if (!look(mv, &a->cells[kind], tx, core, cost, out))
         *out = (struct seen){MV_BASE, 0, MV_VALUE, base_field(a, kind)};
     else if (kind == EVM_MV_CODE && out->state != MV_EXPECTED)
@@ -291,6 +292,7 @@ enum evm_mv_answer evm_mv_account(struct evm_mv *mv, uint32_t tx, const struct e
     struct mv_account *a = mv_account_at(mv, addr, &fresh);
     if (!a || (log && !log_reserve(log, FIELDS)))
         return EVM_MV_NO_MEMORY;
+    cost->lookups++;
     cost->accounts += fresh;
     struct seen seen[FIELDS];
     for (int i = 0; i < FIELDS; i++) {
@@ -326,6 +328,7 @@ enum evm_mv_answer evm_mv_slot(struct evm_mv *mv, uint32_t tx, const struct evm_
     struct mv_slot *s = a ? mv_slot_at(mv, a, key, &fresh) : NULL;
     if (!s || (log && !log_reserve(log, 1)))
         return EVM_MV_NO_MEMORY;
+    cost->lookups++;
     cost->accounts += fresh_account;
     cost->slots += fresh;
     struct seen seen;
@@ -346,6 +349,7 @@ bool evm_mv_validate(struct evm_mv *mv, uint32_t tx, struct evm_mv_log *log, uin
     for (uint32_t i = 0; i < log->count; i++) {
         struct evm_mv_read *r = &log->reads[i];
         struct seen now;
+        cost->lookups++;
         if (r->kind == EVM_MV_SLOT)
             see_slot(mv, r->where, tx, core, cost, &now);
         else
@@ -435,15 +439,25 @@ struct publishing {
     struct evm_mv *mv;
     uint32_t tx, incarnation, core;
     bool changed;
+    uint64_t readers;
 };
+
+static void note_change(struct publishing *p, const struct mv_cell *c)
+{
+    p->changed = true;
+    p->readers |= atomic_load_explicit(&c->readers, memory_order_relaxed);
+}
 
 static bool put(struct publishing *p, struct mv_cell *c, const struct evm_u256 *value)
 {
     struct mv_version v = {p->tx, p->incarnation, MV_VALUE, *value};
+    bool changed = false;
     evm_spin_lock(p->mv->threaded, &c->lock);
-    bool ok = put_locked(p->mv, c, &v, &p->changed);
+    bool ok = put_locked(p->mv, c, &v, &changed);
     evm_spin_unlock(p->mv->threaded, &c->lock);
     atomic_store_explicit(&c->writer, (uint16_t)p->core, memory_order_relaxed);
+    if (changed)
+        note_change(p, c);
     return ok && writes_put(&p->mv->writes[p->tx], c);
 }
 
@@ -508,7 +522,7 @@ static void retract(struct publishing *p, struct mv_cell *c)
     if (at < count && c->versions[at].tx == p->tx &&
         c->versions[at].incarnation != p->incarnation) {
         if (c->versions[at].state != MV_EXPECTED)
-            p->changed = true;
+            note_change(p, c);
         memmove(c->versions + at, c->versions + at + 1, (count - at - 1) * sizeof *c->versions);
         atomic_store_explicit(&c->count, count - 1, memory_order_release);
     }
@@ -520,7 +534,7 @@ enum evm_status evm_mv_publish(struct evm_mv *mv, uint32_t tx, uint32_t incarnat
                                struct evm_mv_published *out)
 {
     struct mv_writes *w = &mv->writes[tx];
-    struct publishing p = {mv, tx, changes ? incarnation : WITHDRAWN, core, false};
+    struct publishing p = {mv, tx, changes ? incarnation : WITHDRAWN, core, false, 0};
     uint32_t before = w->count;
     for (uint32_t i = 0; changes && i < changes->account_count; i++)
         if (!put_change(&p, changes, &changes->accounts[i]))
@@ -531,6 +545,7 @@ enum evm_status evm_mv_publish(struct evm_mv *mv, uint32_t tx, uint32_t incarnat
     if (before && w->count)
         memmove(w->cells, w->cells + before, w->count * sizeof(*w->cells));
     out->changed = p.changed;
+    out->readers = p.readers;
     out->writes = w->count;
     out->stamp = p.changed ? atomic_fetch_add(&mv->stamp, 1) + 1 : 0;
     return EVM_OK;

@@ -46,7 +46,7 @@ struct evm_mv;
 
 /* What an access did, for the cost table. Added to, never cleared. */
 struct evm_mv_cost {
-    uint32_t lookups;   /* locations looked up */
+    uint32_t lookups;   /* accounts and slots looked up, log entries checked */
     uint32_t accounts;  /* accounts read from the state before the block */
     uint32_t slots;     /* slots likewise */
     uint32_t contended; /* looked up where another core wrote last */
@@ -106,9 +106,10 @@ uint64_t evm_mv_stamp(const struct evm_mv *mv);
 /* ---- writing --------------------------------------------------------------------------------- */
 
 struct evm_mv_published {
-    bool changed;    /* somebody may have read something else before */
-    uint32_t writes; /* locations now held by tx */
-    uint64_t stamp;  /* of the change; as before if nothing changed */
+    bool changed;     /* somebody may have read something else before */
+    uint32_t writes;  /* locations now held by tx */
+    uint64_t readers; /* bit i % 64 is set if transaction i may have read what changed */
+    uint64_t stamp;   /* of the change; as before if nothing changed */
 };
 
 /* Replaces all versions of tx by *changes under the given incarnation. On EVM_ERR_MEMORY what is

@@ -33,7 +33,8 @@ struct mv_cell {
     struct mv_version *versions;
     _Atomic uint32_t count;
     uint32_t capacity;
-    _Atomic uint16_t writer; /* core */
+    _Atomic uint64_t readers; /* bit tx % 64 of whoever looked; a hint whom a change concerns */
+    _Atomic uint16_t writer;  /* core */
     atomic_uchar lock;
 };
 

@@ -104,6 +104,7 @@ static void place(struct mv_table *t, uint64_t hash, void *object)
 static void reset_cell(struct mv_cell *c)
 {
     atomic_store_explicit(&c->count, 0, memory_order_relaxed);
+    atomic_store_explicit(&c->readers, 0, memory_order_relaxed);
     atomic_store_explicit(&c->writer, MV_NOBODY, memory_order_relaxed);
 }
 

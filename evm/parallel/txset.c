@@ -58,10 +58,10 @@ static uint64_t bits_below(uint32_t n) /* n <= 64 */
     return n >= 64 ? UINT64_MAX : ((uint64_t)1 << n) - 1;
 }
 
-void evm_txset_put_range(struct evm_txset *s, uint32_t from, uint32_t to)
+void evm_txset_put_range(struct evm_txset *s, uint32_t from, uint32_t to, uint64_t which)
 {
     for (uint32_t w = from / 64; from < to; w++, from = w * 64)
-        put_bits(s, w, bits_below(to - w * 64) & ~bits_below(from - w * 64));
+        put_bits(s, w, bits_below(to - w * 64) & ~bits_below(from - w * 64) & which);
 }
 
 /* The mark is removed first and put back if a number came in meanwhile, so that none is lost. */

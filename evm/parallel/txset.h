@@ -19,7 +19,8 @@ bool evm_txset_begin(struct evm_txset *s, uint32_t n);
 void evm_txset_fini(struct evm_txset *s);
 
 void evm_txset_put(struct evm_txset *s, uint32_t i);
-void evm_txset_put_range(struct evm_txset *s, uint32_t from, uint32_t to); /* [from, to) */
+/* Those of [from, to) whose number modulo 64 is a bit of `which`. */
+void evm_txset_put_range(struct evm_txset *s, uint32_t from, uint32_t to, uint64_t which);
 /* Takes out and returns the lowest number below `limit`, or UINT32_MAX. */
 uint32_t evm_txset_take(struct evm_txset *s, uint32_t limit);
 

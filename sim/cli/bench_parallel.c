@@ -13,7 +13,7 @@
 
 struct options {
     uint64_t txs, repeat, seed;
-    const char *profile;
+    const char *profile, *load, *setting;
     bool json;
 };
 
@@ -232,10 +232,15 @@ static bool measure(struct bench *b, const struct setting *s, struct row *row)
     return row->ok;
 }
 
+static const char *driver_name(enum evm_driver driver)
+{
+    return driver == EVM_DRIVER_THREADS ? "threads" : "virtual";
+}
+
 static void print_row(const struct bench *b, const struct load *load, const struct setting *s,
                       const struct row *r, double serial, bool first)
 {
-    const char *driver = s->driver == EVM_DRIVER_THREADS ? "threads" : "virtual";
+    const char *driver = driver_name(s->driver);
     if (b->o.json) {
         printf(
             "%s\n    {\"load\": \"%s\", \"executor\": \"%s\", \"driver\": \"%s\", \"cores\": %u, "
@@ -254,18 +259,31 @@ static void print_row(const struct bench *b, const struct load *load, const stru
            (unsigned long long)r->aborts);
 }
 
+/* "block-stm/virtual/16" */
+static bool is_setting(const struct setting *s, const char *text)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s/%s/%u", s->executor, driver_name(s->driver), s->cores);
+    return strcmp(name, text) == 0;
+}
+
 /* Speed-up is against serial under the same driver. */
-static bool bench_load(struct bench *b, const struct load *load, bool first)
+static bool bench_load(struct bench *b, const struct load *load, bool *first)
 {
     double serial[2] = {0};
+    if (b->o.load && strcmp(b->o.load, load->name) != 0)
+        return true;
     make_block(b, load);
     for (int i = 0; i < SETTINGS; i++) {
         struct row row;
+        if (b->o.setting && !is_setting(&settings[i], b->o.setting))
+            continue;
         if (!measure(b, &settings[i], &row))
             return false;
         if (strcmp(settings[i].executor, "serial") == 0)
             serial[settings[i].driver] = row.time_ns;
-        print_row(b, load, &settings[i], &row, serial[settings[i].driver], first && i == 0);
+        print_row(b, load, &settings[i], &row, serial[settings[i].driver], *first);
+        *first = false;
     }
     return true;
 }
@@ -324,6 +342,16 @@ static const struct cli_option options[] = {
      .offset = offsetof(struct options, profile),
      .value = "NAME",
      .doc = "cost profile of the virtual driver (default validator-2025)"},
+    {.name = "load",
+     .type = CLI_STRING,
+     .offset = offsetof(struct options, load),
+     .value = "NAME",
+     .doc = "this load only"},
+    {.name = "setting",
+     .type = CLI_STRING,
+     .offset = offsetof(struct options, setting),
+     .value = "NAME",
+     .doc = "this setting only, like block-stm/virtual/16 (then without speed-up)"},
     {.name = "json",
      .type = CLI_FLAG,
      .offset = offsetof(struct options, json),
@@ -340,7 +368,7 @@ static int run(const struct cli_command *self, int argc, char **argv)
         return status;
     if (!evm_profile_find(b.o.profile))
         return cli_complain(self, "no cost profile \"%s\"", b.o.profile);
-    bool ok = prepare(&b);
+    bool ok = prepare(&b), first = true;
     if (!ok)
         cli_complain(self, "out of memory");
     if (b.o.json)
@@ -349,7 +377,7 @@ static int run(const struct cli_command *self, int argc, char **argv)
         printf("%-12s %-10s %-8s %5s %11s %11s %8s %6s %8s\n", "load", "executor", "driver",
                "cores", "host ns/tx", "time ns/tx", "speed-up", "busy", "aborts");
     for (int i = 0; i < LOADS && ok; i++)
-        ok = bench_load(&b, &loads[i], i == 0);
+        ok = bench_load(&b, &loads[i], &first);
     if (b.o.json)
         printf("\n]}\n");
     release(&b);
