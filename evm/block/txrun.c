@@ -211,10 +211,14 @@ static enum evm_tx_invalid check(struct evm_txrun *run)
         why = check_fees(run);
     if (why == EVM_TX_VALID)
         why = check_blobs(run);
+    if (why == EVM_TX_VALID && !evm_tx_max_cost(run->tx, &run->max_cost)) {
+        /* The fees alone must fit in 256 bits; if only the value is too much, nobody has it. */
+        struct evm_u256 gas;
+        bool fits = !mul64(&gas, run->tx->gas_limit, &run->tx->max_fee);
+        why = fits ? EVM_TX_INSUFFICIENT_FUNDS : EVM_TX_COST_OVERFLOW;
+    }
     if (why == EVM_TX_VALID)
         why = check_gas(run);
-    if (why == EVM_TX_VALID && !evm_tx_max_cost(run->tx, &run->max_cost))
-        why = EVM_TX_COST_OVERFLOW;
     if (why == EVM_TX_VALID)
         set_prices(run);
     return why;
