@@ -83,8 +83,8 @@ static inline void TF(fp_dbl)(struct TF(fp) * out, const struct TF(fp) * a)
 /* a * b / 2^(64 limbs). After each round the sum is below 2p, which fits the limbs because the top
  * bit of p is 0, so no carry word is kept. Not inline where it is a page of assembly. */
 #ifdef LIMB_ASM
-static __attribute__((noinline)) void TF(fp_mul)(struct TF(fp) * out, const struct TF(fp) * a,
-                                                 const struct TF(fp) * b)
+static __attribute__((noinline, unused)) void
+TF(fp_mul)(struct TF(fp) * out, const struct TF(fp) * a, const struct TF(fp) * b)
 {
     static const uint64_t neg_inv = TF_NEG_INV;
     uint64_t t[TF_LIMBS] = {0};
@@ -118,7 +118,8 @@ static inline void TF(fp_sqr)(struct TF(fp) * out, const struct TF(fp) * a)
 }
 
 /* a^e; e has TF_LIMBS limbs. Four bits at a time. */
-static void TF(fp_pow)(struct TF(fp) * out, const struct TF(fp) * a, const uint64_t e[TF_LIMBS])
+static inline void TF(fp_pow)(struct TF(fp) * out, const struct TF(fp) * a,
+                              const uint64_t e[TF_LIMBS])
 {
     struct TF(fp) power[16], r = TF(one);
     power[0] = TF(one);
@@ -212,7 +213,8 @@ static inline void TF(fp2_conj)(struct TF(fp2) * out, const struct TF(fp2) * a)
     TF(fp_neg)(&out->c1, &a->c1);
 }
 
-static void TF(fp2_mul)(struct TF(fp2) * out, const struct TF(fp2) * a, const struct TF(fp2) * b)
+static inline void TF(fp2_mul)(struct TF(fp2) * out, const struct TF(fp2) * a,
+                               const struct TF(fp2) * b)
 {
     struct TF(fp) t0, t1, sa, sb;
     TF(fp_add)(&sa, &a->c0, &a->c1);
@@ -225,7 +227,7 @@ static void TF(fp2_mul)(struct TF(fp2) * out, const struct TF(fp2) * a, const st
     TF(fp_sub)(&out->c0, &t0, &t1);
 }
 
-static void TF(fp2_sqr)(struct TF(fp2) * out, const struct TF(fp2) * a)
+static inline void TF(fp2_sqr)(struct TF(fp2) * out, const struct TF(fp2) * a)
 {
     struct TF(fp) sum, difference, product;
     TF(fp_add)(&sum, &a->c0, &a->c1);
@@ -305,7 +307,8 @@ static inline void TF(fp2_cross)(struct TF(fp2) * out, const struct TF(fp2) * a,
     TF(fp2_sub)(out, &s, bd);
 }
 
-static void TF(fp6_mul)(struct TF(fp6) * out, const struct TF(fp6) * a, const struct TF(fp6) * b)
+static inline void TF(fp6_mul)(struct TF(fp6) * out, const struct TF(fp6) * a,
+                               const struct TF(fp6) * b)
 {
     struct TF(fp2) v0, v1, v2, t01, t02, t12;
     TF(fp2_mul)(&v0, &a->c0, &b->c0);
@@ -322,8 +325,8 @@ static void TF(fp6_mul)(struct TF(fp6) * out, const struct TF(fp6) * a, const st
 }
 
 /* a * (b0 + b1 v) */
-static void TF(fp6_mul_01)(struct TF(fp6) * out, const struct TF(fp6) * a,
-                           const struct TF(fp2) * b0, const struct TF(fp2) * b1)
+static inline void TF(fp6_mul_01)(struct TF(fp6) * out, const struct TF(fp6) * a,
+                                  const struct TF(fp2) * b0, const struct TF(fp2) * b1)
 {
     struct TF(fp2) v0, v1, t0, t1, t2;
     TF(fp2_mul)(&v0, &a->c0, b0);
@@ -337,7 +340,7 @@ static void TF(fp6_mul_01)(struct TF(fp6) * out, const struct TF(fp6) * a,
     TF(fp2_add)(&out->c2, &v1, &t2);
 }
 
-static void TF(fp6_inv)(struct TF(fp6) * out, const struct TF(fp6) * a)
+static inline void TF(fp6_inv)(struct TF(fp6) * out, const struct TF(fp6) * a)
 {
     struct TF(fp2) c0, c1, c2, t, s;
     TF(fp2_sqr)(&c0, &a->c0);
@@ -379,8 +382,8 @@ static inline bool TF(fp12_is_one)(const struct TF(fp12) * a)
     return memcmp(a, &one, sizeof one) == 0;
 }
 
-static void TF(fp12_mul)(struct TF(fp12) * out, const struct TF(fp12) * a,
-                         const struct TF(fp12) * b)
+static inline void TF(fp12_mul)(struct TF(fp12) * out, const struct TF(fp12) * a,
+                                const struct TF(fp12) * b)
 {
     struct TF(fp6) v0, v1, s, t;
     TF(fp6_mul)(&v0, &a->c0, &b->c0);
@@ -394,7 +397,7 @@ static void TF(fp12_mul)(struct TF(fp12) * out, const struct TF(fp12) * a,
     TF(fp6_add)(&out->c0, &v0, &v1);
 }
 
-static void TF(fp12_sqr)(struct TF(fp12) * out, const struct TF(fp12) * a)
+static inline void TF(fp12_sqr)(struct TF(fp12) * out, const struct TF(fp12) * a)
 {
     struct TF(fp6) product, s, t;
     TF(fp6_mul)(&product, &a->c0, &a->c1);
@@ -474,7 +477,7 @@ static inline void TF(fp2_3t_2z)(struct TF(fp2) * out, const struct TF(fp2) * t,
 }
 
 /* a^2 for a in the cyclotomic subgroup (after the easy part of the final exponentiation). */
-static void TF(fp12_cyclotomic_sqr)(struct TF(fp12) * out, const struct TF(fp12) * a)
+static inline void TF(fp12_cyclotomic_sqr)(struct TF(fp12) * out, const struct TF(fp12) * a)
 {
     struct TF(fp2) t0, t1, t2, t3, t4, t5;
     TF(fp4_sqr)(&t0, &t1, &a->c0.c0, &a->c1.c1);
@@ -490,7 +493,8 @@ static void TF(fp12_cyclotomic_sqr)(struct TF(fp12) * out, const struct TF(fp12)
 }
 
 /* a^e for a in the cyclotomic subgroup. */
-static void TF(fp12_cyclotomic_pow)(struct TF(fp12) * out, const struct TF(fp12) * a, uint64_t e)
+static inline void TF(fp12_cyclotomic_pow)(struct TF(fp12) * out, const struct TF(fp12) * a,
+                                           uint64_t e)
 {
     struct TF(fp12) r = *a;
     for (int i = 62 - __builtin_clzll(e); i >= 0; i--) {

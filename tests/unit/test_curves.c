@@ -98,6 +98,43 @@ static void bn254_vectors(void **unused)
     assert_true(n >= 49);
 }
 
+static void bls12_vectors(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *good, *bad;
+        unsigned address;
+    } files[] = {
+        {"blsG1Add", "fail-blsG1Add", 0x0b},
+        {"blsG1Mul", "fail-blsG1Mul", 0x0c},
+        {"blsG1MultiExp", "fail-blsG1MultiExp", 0x0c},
+        {"blsG2Add", "fail-blsG2Add", 0x0d},
+        {"blsG2Mul", "fail-blsG2Mul", 0x0e},
+        {"blsG2MultiExp", "fail-blsG2MultiExp", 0x0e},
+        {"blsPairing", "fail-blsPairing", 0x0f},
+        {"blsMapG1", "fail-blsMapG1", 0x10},
+        {"blsMapG2", "fail-blsMapG2", 0x11},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        size_t good = check_file(files[i].good, files[i].address, EVM_PRAGUE);
+        size_t bad = check_file(files[i].bad, files[i].address, EVM_PRAGUE);
+        if (good == 0) {
+            print_message("the shared precompile vectors are absent\n");
+            skip();
+        }
+        assert_true(good >= 5 && bad >= 3);
+    }
+}
+
+static void kzg_vectors(void **unused)
+{
+    (void)unused;
+    if (check_file("pointEvaluation", 0x0a, EVM_CANCUN) == 0) {
+        print_message("the shared precompile vectors are absent\n");
+        skip();
+    }
+}
+
 /* ---- bn254 ----------------------------------------------------------------------------------- */
 
 static const char bn_g2_hex[] = "198e9393920d483a7260bfb731fb5d25f1aa493335a9e71297e485b7aef312c2"
@@ -222,10 +259,9 @@ static void bn254_refusals(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bn254_vectors),
-        cmocka_unit_test(bn254_group),
-        cmocka_unit_test(bn254_bilinear),
-        cmocka_unit_test(bn254_refusals),
+        cmocka_unit_test(bn254_vectors),  cmocka_unit_test(bls12_vectors),
+        cmocka_unit_test(kzg_vectors),    cmocka_unit_test(bn254_group),
+        cmocka_unit_test(bn254_bilinear), cmocka_unit_test(bn254_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
