@@ -20,8 +20,9 @@ bool evm_sig_sign(const struct evm_hash *digest, const uint8_t secret[32], uint8
 /* False if the secret is 0 or not below the group order. */
 bool evm_sig_public_key(const uint8_t secret[32], uint8_t public_key[64]);
 
-/* Turns the public key of some secret into that of secret + 1. A tenth of evm_sig_public_key's cost:
- * for rows of deterministic test accounts. False if it is no key, or secret + 1 is the order. */
+/* Turns the public key of some secret into that of secret + 1. A tenth of evm_sig_public_key's
+ * cost: for rows of deterministic test accounts. False if it is no key, or secret + 1 is the order.
+ */
 bool evm_sig_next_public_key(uint8_t public_key[64]);
 
 /* Is 2s above the group order (EIP-2 refuses it)? */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sim/base/nearest.h"
 
@@ -210,4 +211,10 @@ int cli_parse(const struct cli_command *self, int argc, char **argv, void *value
         return cli_complain(self, "one argument too many: '%s'",
                             operands->items[self->max_operands]);
     return -1;
+}
+
+uint32_t cli_processors(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (uint32_t)n : 1;
 }

@@ -83,6 +83,9 @@ void cli_help(const struct cli_command *self);
  * last. */
 int cli_finish(const struct cli_command *self, int status);
 
+/* Processors of the host that are online, at least 1. */
+uint32_t cli_processors(void);
+
 /* The rows of commands.def, in order. */
 #define CLI_COMMAND(symbol) extern const struct cli_command cli_##symbol;
 #include "sim/cli/commands.def"

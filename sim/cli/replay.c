@@ -2,8 +2,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <omp.h>
-
 #include "evm/io/recorded.h"
 #include "evm/parallel/transition.h"
 #include "sim/cli/cli.h"
@@ -236,7 +234,7 @@ static int configure(const struct cli_command *self, const struct settings *set,
     *config = (struct evm_exec_config){
         .executor = evm_executor_find(set->executor),
         .driver = strcmp(set->driver, "virtual") ? EVM_DRIVER_THREADS : EVM_DRIVER_VIRTUAL,
-        .cores = set->cores ? (uint32_t)set->cores : (uint32_t)omp_get_num_procs(),
+        .cores = set->cores ? (uint32_t)set->cores : cli_processors(),
         .seed = set->seed,
         .profile = set->profile ? evm_profile_find(set->profile) : evm_profile_at(0)};
     if (!config->executor)

@@ -255,8 +255,7 @@ static void host_name(char *out, size_t size)
         snprintf(out, size, "unknown");
         return;
     }
-    snprintf(out, size, "%s %s, %ld processors", u.sysname, u.machine,
-             sysconf(_SC_NPROCESSORS_ONLN));
+    snprintf(out, size, "%s %s, %u processors", u.sysname, u.machine, cli_processors());
 }
 
 /* ---- the run ---- */
@@ -386,8 +385,7 @@ static int run(const struct cli_command *self, int argc, char **argv)
 {
     struct options o = {.seed = NO_SEED};
     struct cli_operands operands;
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    o.threads = processors > 0 ? (uint64_t)processors : 1;
+    o.threads = cli_processors();
     int status = cli_parse(self, argc, argv, &o, &operands);
     if (status >= 0)
         return status;

@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <omp.h>
-
 #include "evm/io/statetest.h"
 #include "sim/cli/cli.h"
 #include "sim/cli/files.h"
@@ -120,7 +118,7 @@ static int run_files(const struct cli_command *self, const struct settings *set,
     struct result *results = calloc(files->count ? files->count : 1, sizeof *results);
     if (!results)
         return cli_complain(self, "out of memory");
-    int jobs = set->jobs ? (int)set->jobs : omp_get_num_procs();
+    int jobs = set->jobs ? (int)set->jobs : (int)cli_processors();
     size_t printed = 0;
 #pragma omp parallel for schedule(dynamic) num_threads(jobs)
     for (size_t i = 0; i < files->count; i++) {
