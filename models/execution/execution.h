@@ -31,7 +31,8 @@ FIELD_ENUM_DECLARE(execution_root, EXECUTION_ROOT);
 #define EXECUTION_HARDWARE_FIELDS(F, S)                                                            \
     F(S, COUNT, nodes, "1", "1", "100k", "How many of the layer's nodes, counted from the last.")  \
     F(S, COUNT, cores, "0", "0", "1024", "Cores of each; 0 is as many as the rest have.")          \
-    F(S, STRING, profile, "", NULL, NULL, "Their cost profile; empty is the one of the rest.")
+    F(S, STRING, profile, "", NULL, NULL, "Their cost profile; empty is the one of the rest.")     \
+    F(S, REAL, slowdown, "1", "0.001", "1000000", "Everything takes this many times as long.")
 FIELD_DECLARE(execution_hardware, EXECUTION_HARDWARE_FIELDS);
 
 /* What every executor's section has. */
@@ -39,6 +40,7 @@ FIELD_DECLARE(execution_hardware, EXECUTION_HARDWARE_FIELDS);
     F(S, COUNT, cores, "8", "1", "1024", "Simulated cores that execute blocks, a node.")           \
     F(S, STRING, profile, "validator-2025", NULL, NULL,                                            \
       "Cost profile: what an operation takes on one core.")                                        \
+    F(S, REAL, slowdown, "1", "0.001", "1000000", "Everything takes this many times as long.")     \
     F(S, ENUM(execution_coupling), coupling, "execute-before-vote", NULL, NULL,                    \
       "Order of execution against consensus.")                                                     \
     F(S, COUNT, root_delay, "3", "1", "256",                                                       \

@@ -131,6 +131,7 @@ struct layer {
     struct consensus_env *consensus_envs;
     struct mempool_env *mempool_envs;
     struct hardware_class *classes;
+    struct evm_profile *profiles; /* theirs, slowed down */
     uint32_t class_count;
     struct execution_service *service;
     struct block *genesis;

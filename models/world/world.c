@@ -40,10 +40,18 @@ static size_t stride_of(size_t size)
     return (size + 15) & ~(size_t)15;
 }
 
-static const struct evm_profile *profile_of(const struct execution_hardware *h,
-                                            const struct execution_cfg *rest)
+/* A copy of the profile on a machine that takes `by` times as long. */
+static void scale_profile(struct evm_profile *out, const struct evm_profile *profile, double by)
 {
-    return evm_profile_find(h && h->profile[0] ? h->profile : rest->profile);
+    *out = *profile;
+    for (int i = 0; i < EVM_COST_CLASS_COUNT; i++)
+        out->op[i] *= by;
+    double *const rest[] = {&out->tx_base,       &out->read_account, &out->read_slot,
+                            &out->read_versions, &out->write,        &out->validate_entry,
+                            &out->sched_step,    &out->commit_tx,    &out->contended_line,
+                            &out->signature,     &out->hash_dirty};
+    for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++)
+        *rest[i] *= by;
 }
 
 /* Class 0 is the layer's own hardware; others are those of the `hardware` list. Nodes of the list
@@ -56,14 +64,17 @@ static enum err_code create_classes(struct world *w, struct layer *l, struct err
     node_id left = l->count;
     l->class_count = (uint32_t)list->count + 1;
     l->classes = mem_zalloc(l->class_count, sizeof *l->classes);
-    if (!l->classes)
+    l->profiles = mem_zalloc(l->class_count, sizeof *l->profiles);
+    if (!l->classes || !l->profiles)
         return err_set(err, ERR_MEMORY, "no memory for hardware classes");
     CHECK(executor, "no executor is called %s", l->execution->model.name);
     for (uint32_t c = 0; c < l->class_count; c++) {
         const struct execution_hardware *h = c ? &items[c - 1] : NULL;
         uint64_t cores = h && h->cores ? h->cores : l->execution_cfg->cores;
-        l->classes[c] =
-            (struct hardware_class){executor, (uint32_t)cores, profile_of(h, l->execution_cfg)};
+        const char *profile = h && h->profile[0] ? h->profile : l->execution_cfg->profile;
+        scale_profile(&l->profiles[c], evm_profile_find(profile),
+                      l->execution_cfg->slowdown * (h ? h->slowdown : 1));
+        l->classes[c] = (struct hardware_class){executor, (uint32_t)cores, &l->profiles[c]};
         for (uint64_t i = 0; h && i < h->nodes && left > 0; i++)
             w->nodes[l->first + --left].class = (uint8_t)c;
     }
@@ -139,10 +150,6 @@ static enum err_code create_layer(struct world *w, layer_id id, struct err *err)
     struct err inner = {0};
     l->id = id;
     l->cfg = cfg;
-    if (cfg->name[0])
-        snprintf(l->name, sizeof l->name, "%s", cfg->name);
-    else
-        snprintf(l->name, sizeof l->name, "layer-%u", id);
     l->first = w->layer_first[id];
     l->count = (node_id)cfg->nodes;
     l->consensus = (const struct consensus_ops *)cfg->consensus.model;
@@ -256,8 +263,13 @@ static enum err_code create_frame(struct world *w, struct err *err)
     w->layers = mem_zalloc(w->layer_count, sizeof *w->layers);
     if (!w->layer_first || !w->layers)
         return err_set(err, ERR_MEMORY, "no memory for %u layers", w->layer_count);
-    for (layer_id i = 0; i < w->layer_count; i++)
+    for (layer_id i = 0; i < w->layer_count; i++) {
         w->layer_first[i + 1] = w->layer_first[i] + (node_id)layers[i].nodes;
+        if (layers[i].name[0])
+            snprintf(w->layers[i].name, sizeof w->layers[i].name, "%s", layers[i].name);
+        else
+            snprintf(w->layers[i].name, sizeof w->layers[i].name, "layer-%u", i);
+    }
     w->node_count = w->layer_first[w->layer_count];
     w->nodes = mem_zalloc(w->node_count, sizeof *w->nodes);
     w->sample_busy = mem_zalloc(w->node_count, sizeof *w->sample_busy);
@@ -373,6 +385,7 @@ static void destroy_layer(struct world *w, struct layer *l)
         l->fees->fini(l->fees_state);
     mem_free(l->fees_state);
     mem_free(l->classes);
+    mem_free(l->profiles);
     mem_free((void *)(uintptr_t)l->validators.nodes);
     mem_free((void *)(uintptr_t)l->validators.weights);
     mem_free((void *)(uintptr_t)l->validators.upto);

@@ -135,9 +135,10 @@ static void print_summary(const struct world_summary *s, const char *name, doubl
     printf("  %-24s %llu stale blocks, %llu further rounds, %llu crashes\n", "trouble",
            (unsigned long long)s->stale_blocks, (unsigned long long)s->failed_rounds,
            (unsigned long long)s->crashes);
-    printf("  %-24s %llu executions, %llu aborted; speed-up %.2f of at most %.2f\n", "execution",
-           (unsigned long long)s->executions, (unsigned long long)s->aborts, s->speed_up,
-           s->speed_up_bound);
+    printf("  %-24s %llu executions, %llu aborted; speed-up %.2f, by the longest chain of "
+           "conflicts alone %.2f\n",
+           "execution", (unsigned long long)s->executions, (unsigned long long)s->aborts,
+           s->speed_up, s->speed_up_bound);
     printf("  %-24s cores %.2f %%, busiest uplink %.2f %%\n", "utilisation",
            s->core_utilisation * 100, s->link_utilisation * 100);
     printf("  %-24s %llu messages, %.1f MB, %llu events\n", "traffic",

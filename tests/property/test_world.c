@@ -1,0 +1,375 @@
+/* Whole runs over seeds, protocols, couplings and faults: what must hold in each of them. */
+#include "tests/property/world_fixture.h"
+
+/* Quick blocks, few accounts (so that transactions conflict), two kinds of load. */
+static const char tendermint[] = "duration: 4s\n"
+                                 "drain: 4s\n"
+                                 "network: {latency: {kind: constant, delay: 30ms}}\n"
+                                 "layers:\n"
+                                 "  - name: main\n"
+                                 "    nodes: 7\n"
+                                 "    consensus: {kind: tendermint, block_interval: 250ms,\n"
+                                 "      propose_timeout: 600ms, prevote_timeout: 200ms,\n"
+                                 "      precommit_timeout: 200ms, resend: 2s}\n"
+                                 "    execution: {kind: block-stm, cores: 4}\n"
+                                 "workload:\n"
+                                 "  - {kind: erc20, rate: 60/s, accounts: 20}\n"
+                                 "  - {kind: transfer, rate: 40/s, accounts: 30}\n";
+
+static const char poa[] = "duration: 6s\n"
+                          "drain: 4s\n"
+                          "network: {latency: {kind: constant, delay: 40ms}}\n"
+                          "layers:\n"
+                          "  - name: main\n"
+                          "    nodes: 5\n"
+                          "    consensus: {kind: poa, block_interval: 300ms, wiggle: 20ms}\n"
+                          "    execution: {kind: serial, cores: 1}\n"
+                          "workload:\n"
+                          "  - {kind: transfer, rate: 60/s, accounts: 25}\n";
+
+static const char crash_two[] = "faults=[{kind: crash, at: 1s, nodes: 2, recover_after: 1500ms}]";
+static const char crash_three[] = "faults=[{kind: crash, at: 1s, nodes: 3, recover_after: 2s}]";
+static const char after_order[] = "layers.main.execution.coupling=execute-after-order";
+
+/* ---- sums ---- */
+
+struct sum {
+    struct evm_u256 total;
+    bool overflow;
+};
+
+static void add_account(void *self, const struct evm_addr *addr, const struct evm_account *acc)
+{
+    struct sum *s = self;
+    (void)addr;
+    s->overflow |= evm_u256_add(&s->total, &s->total, &acc->balance);
+}
+
+static void no_slot(void *self, const struct evm_addr *addr, const struct evm_u256 *key,
+                    const struct evm_u256 *value)
+{
+    (void)self, (void)addr, (void)key, (void)value;
+}
+
+static struct evm_u256 balances(const struct block *b)
+{
+    struct sum s = {0};
+    const struct execution_result *r = execution_wait(b->execution);
+    assert_non_null(r->state);
+    assert_int_equal(evm_state_each(r->state, add_account, no_slot, &s), EVM_OK);
+    assert_false(s.overflow);
+    return s.total;
+}
+
+/* ---- what must hold ---- */
+
+static void value_is_conserved(const struct layer *l, const struct evm_u256 *before)
+{
+    struct block *top = fixture_block(l, l->settled - 1);
+    struct evm_u256 sum = balances(top);
+    for (uint64_t h = 1; h < l->settled; h++)
+        evm_u256_add(&sum, &sum, &execution_wait(fixture_block(l, h)->execution)->burnt);
+    if (!evm_u256_eq(&sum, before))
+        fail_msg("genesis held %.0f wei, now %.0f wei with what was burnt", wei_double(before),
+                 wei_double(&sum));
+}
+
+static int by_sender(const void *a, const void *b)
+{
+    const struct evm_tx *x = *(const struct evm_tx *const *)a,
+                        *y = *(const struct evm_tx *const *)b;
+    int order = memcmp(x->sender.b, y->sender.b, sizeof x->sender.b);
+    return order ? order : (x->nonce > y->nonce) - (x->nonce < y->nonce);
+}
+
+/* Over the committed chain, each sender's nonces are 0, 1, 2, ... in the order of blocks. */
+static void nonces_are_contiguous(const struct layer *l)
+{
+    size_t count = 0, n = 0;
+    for (uint64_t h = 1; h < l->settled; h++)
+        count += fixture_block(l, h)->tx_count;
+    assert_true(count > 0);
+    const struct evm_tx **all = calloc(count, sizeof *all);
+    for (uint64_t h = 1; h < l->settled; h++)
+        for (uint32_t i = 0; i < fixture_block(l, h)->tx_count; i++)
+            all[n++] = &fixture_block(l, h)->txs[i]->evm;
+    qsort(all, n, sizeof *all, by_sender);
+    for (size_t i = 0; i < n; i++) {
+        bool same = i > 0 && evm_addr_eq(&all[i]->sender, &all[i - 1]->sender);
+        if (all[i]->nonce != (same ? all[i - 1]->nonce + 1 : 0))
+            fail_msg("nonce %llu of a sender comes after %llu", (unsigned long long)all[i]->nonce,
+                     same ? (unsigned long long)all[i - 1]->nonce : 0);
+    }
+    free(all);
+}
+
+static void chain_is_sound(const struct world *w, const struct layer *l)
+{
+    assert_int_equal(w->violations, 0);
+    for (uint64_t h = 1; h < l->committed.len; h++) {
+        struct block *b = fixture_block(l, h), *parent = fixture_block(l, h - 1);
+        assert_ptr_equal(b->parent, parent);
+        assert_memory_equal(&b->parent_hash, &parent->hash, sizeof b->parent_hash);
+        assert_true(b->created >= parent->created);
+        assert_true(b->env.timestamp >= parent->env.timestamp);
+        assert_true(b->track->committed >= b->created);
+        assert_true(b->header_gas_used <= b->fees.gas_limit);
+        for (uint32_t i = 0; i < b->tx_count; i++) {
+            const struct tx *tx = b->txs[i];
+            assert_true(tx->emitted <= tx->pooled && tx->pooled <= b->created);
+            if (h < l->settled)
+                assert_true(tx->phase == TX_COMMITTED && tx->committed >= b->created);
+        }
+    }
+    for (node_id i = l->first; i < l->first + l->count; i++) {
+        struct block *final = w->nodes[i].final;
+        assert_ptr_equal(final, fixture_block(l, final->height));
+    }
+}
+
+/* Another world of the same genesis executes the chain serially: same roots, gas, receipts. */
+static void serial_execution_agrees(const char *text, const char *const *sets, size_t count,
+                                    const struct layer *l)
+{
+    const char *more[8];
+    for (size_t i = 0; i < count; i++)
+        more[i] = sets[i];
+    more[count] = "layers.main.execution.kind=serial";
+    struct fixture other = fixture_make(text, more, count + 1, 1, NULL);
+    struct layer *serial = &other.world->layers[0];
+    assert_memory_equal(&serial->genesis->state_root, &l->genesis->state_root, 32);
+    struct execution *before = execution_ref(serial->genesis->execution);
+    for (uint64_t h = 1; h < l->settled; h++) {
+        struct block *b = fixture_block(l, h);
+        uint64_t numbers[256];
+        struct evm_hash hashes[256];
+        size_t known = 0;
+        for (struct block *p = b->parent; p && known < 256; p = p->parent, known++) {
+            numbers[known] = p->height;
+            hashes[known] = p->hash;
+        }
+        struct evm_block_hashes ancestors = {numbers, hashes, known};
+        struct execution *e = execution_start(serial->service, before, &b->env, b->txs, b->tx_count,
+                                              &ancestors, EVM_INVALID_IS_SKIPPED, false);
+        assert_non_null(e);
+        const struct execution_result *r = execution_wait(e), *was = execution_wait(b->execution);
+        assert_true(r->valid);
+        assert_memory_equal(&r->state_root, &was->state_root, 32);
+        assert_memory_equal(&r->receipts_root, &was->receipts_root, 32);
+        assert_int_equal(r->gas_used, was->gas_used);
+        execution_unref(before);
+        before = e;
+    }
+    execution_unref(before);
+    fixture_free(&other);
+}
+
+/* Headers carry the roots of the block that the coupling says. */
+static void headers_carry_roots(const struct layer *l)
+{
+    uint64_t delay = l->after_order ? l->execution_cfg->root_delay : 0;
+    for (uint64_t h = 1; h < l->settled; h++) {
+        struct block *b = fixture_block(l, h);
+        struct block *root = fixture_block(l, h > delay ? h - delay : 0);
+        assert_int_equal(b->root_height, root->height);
+        assert_memory_equal(&b->state_root, &execution_wait(root->execution)->state_root, 32);
+    }
+}
+
+struct seen {
+    uint64_t committed, offered, height, stale, rounds, digest_head;
+    sim_time stall;
+    char digest[RECORD_DIGEST_SIZE];
+};
+
+static struct seen check_run(const char *text, const char *const *sets, size_t count,
+                             uint32_t threads, bool serial)
+{
+    struct fixture f = fixture_make(text, sets, count, threads, NULL);
+    struct layer *l = &f.world->layers[0];
+    struct evm_u256 before = balances(l->genesis);
+    fixture_run(&f);
+    chain_is_sound(f.world, l);
+    value_is_conserved(l, &before);
+    nonces_are_contiguous(l);
+    headers_carry_roots(l);
+    if (serial)
+        serial_execution_agrees(text, sets, count, l);
+    struct seen seen = {.committed = l->committed_txs,
+                        .offered = l->offered,
+                        .height = l->committed.len - 1,
+                        .stale = l->stale,
+                        .rounds = l->rounds,
+                        .stall = l->longest_stall};
+    memcpy(seen.digest, f.world->digest, sizeof seen.digest);
+    fixture_free(&f);
+    return seen;
+}
+
+/* ---- the tests ---- */
+
+static void test_seeds(void **state)
+{
+    (void)state;
+    for (int seed = 1; seed <= 6; seed++) {
+        char set[32];
+        snprintf(set, sizeof set, "seed=%d", seed);
+        const char *sets[] = {set, crash_two, after_order};
+        print_message("seed %d\n", seed);
+        struct seen plain = check_run(tendermint, sets, 1, 1, seed == 1);
+        assert_int_equal(plain.committed, plain.offered);
+        assert_int_equal(plain.rounds, 0);
+        struct seen crashed = check_run(tendermint, sets, 2, 1, false);
+        assert_int_equal(crashed.committed, crashed.offered);
+        struct seen ordered = check_run(tendermint, sets, 3, 1, seed == 2);
+        assert_int_equal(ordered.committed, ordered.offered);
+        struct seen authority = check_run(poa, sets, 2, 1, seed == 3);
+        assert_int_equal(authority.committed, authority.offered);
+    }
+}
+
+static void test_determinism(void **state)
+{
+    (void)state;
+    const char *sets[] = {crash_two, "seed=99"};
+    struct seen first = check_run(tendermint, sets, 2, 1, false);
+    for (uint32_t threads = 1; threads <= 3; threads++) {
+        struct seen again = check_run(tendermint, sets, 2, threads, false);
+        assert_string_equal(again.digest, first.digest);
+    }
+    struct fixture f = fixture_make(tendermint, sets, 2, 2, "/tmp/weft_test_world.h5");
+    fixture_run(&f);
+    assert_string_equal(f.world->digest, first.digest);
+    fixture_free(&f);
+    remove("/tmp/weft_test_world.h5");
+    struct seen other = check_run(tendermint, sets, 1, 1, false);
+    assert_string_not_equal(other.digest, first.digest);
+}
+
+/* Seven validators of equal weight: two may be down, with three down nothing is decided. */
+static void test_tendermint_threshold(void **state)
+{
+    (void)state;
+    const char *live[] = {"faults=[{kind: crash, at: 1s, nodes: 2}]"};
+    struct seen two = check_run(tendermint, live, 1, 1, false);
+    assert_true(two.height >= 8);
+    assert_true(two.rounds > 0);
+    const char *dead[] = {"faults=[{kind: crash, at: 1s, nodes: 3}]"};
+    struct seen three = check_run(tendermint, dead, 1, 1, false);
+    assert_true(three.height >= 2 && three.height <= 4);
+    const char *back[] = {crash_three};
+    struct seen again = check_run(tendermint, back, 1, 1, false);
+    assert_true(again.stall >= 2 * SIM_SEC);
+    assert_true(again.height > three.height + 3);
+    assert_int_equal(again.committed, again.offered);
+}
+
+/* Signers out of turn step in at once: forks at nearly every height, none of them final. */
+static void test_poa_forks(void **state)
+{
+    (void)state;
+    const char *sets[] = {"layers.main.consensus.wiggle=1ms", crash_two};
+    struct seen forks = check_run(poa, sets, 1, 2, true);
+    assert_true(forks.stale > forks.height / 2);
+    assert_int_equal(forks.committed, forks.offered);
+    struct seen crashed = check_run(poa, sets, 2, 2, false);
+    assert_true(crashed.stale > 0);
+}
+
+/* A node whose cores are far too slow lags in execution, not in ordering; the others do not wait.
+ */
+static void test_slow_node_lags(void **state)
+{
+    (void)state;
+    const char *sets[] = {after_order, "layers.main.execution.root_delay=2",
+                          "layers.main.execution.hardware=[{nodes: 1, cores: 1, slowdown: 300}]",
+                          "workload[1].rate=400/s"};
+    struct fixture f = fixture_make(tendermint, sets, 4, 2, NULL);
+    fixture_run(&f);
+    const struct node *slow = &f.world->nodes[6], *fast = &f.world->nodes[1];
+    print_message(
+        "slow %llu of %llu final, fast %llu of %llu\n", (unsigned long long)slow->executed->height,
+        (unsigned long long)slow->final->height, (unsigned long long)fast->executed->height,
+        (unsigned long long)fast->final->height);
+    assert_int_equal(f.world->violations, 0);
+    assert_true(fast->executed->height > 10);
+    assert_true(fast->executed->height + 1 >= fast->final->height);
+    assert_true(slow->executed->height + 5 < fast->executed->height);
+    assert_true(slow->execution_time > fast->execution_time);
+    fixture_free(&f);
+}
+
+/* Runs cut short at any moment give everything back (seen by the address sanitizer) and no digest.
+ */
+static void test_early_end(void **state)
+{
+    (void)state;
+    volatile sig_atomic_t stop = 1;
+    struct fixture f = fixture_make(tendermint, NULL, 0, 2, NULL);
+    f.world->options.stop = &stop;
+    fixture_run(&f);
+    assert_true(f.world->stopped);
+    assert_int_equal(f.world->digest[0], 0);
+    fixture_free(&f);
+    f = fixture_make(poa, NULL, 0, 2, NULL);
+    fixture_free(&f);
+}
+
+static void test_weights(void **state)
+{
+    (void)state;
+    node_id nodes[] = {3, 4, 8, 9};
+    uint64_t weights[] = {1, 10, 5, 3}, upto[] = {1, 11, 16, 19};
+    struct validators v = {nodes, weights, upto, 4, 19, false};
+    for (uint64_t start = 0; start < 40; start += 7) {
+        uint32_t turns[4] = {0};
+        for (uint64_t i = 0; i < v.total; i++)
+            turns[validators_turn(&v, start + i)]++;
+        for (int i = 0; i < 4; i++)
+            assert_int_equal(turns[i], weights[i]);
+    }
+    assert_int_equal(validators_index(&v, 8), 2);
+    assert_int_equal(validators_index(&v, 5), VALIDATOR_NONE);
+    assert_false(validators_quorum(&v, 12)); /* 36 of 38 */
+    assert_true(validators_quorum(&v, 13));
+    assert_false(validators_third(&v, 6));
+    assert_true(validators_third(&v, 7));
+    const char *sets[] = {"layers.main.weights=uniform(1, 9)", crash_two};
+    struct seen seen = check_run(tendermint, sets, 1, 1, false);
+    assert_int_equal(seen.committed, seen.offered);
+}
+
+static void test_two_layers(void **state)
+{
+    (void)state;
+    const char *sets[] = {
+        "layers=[{name: a, nodes: 4, consensus: {kind: tendermint, block_interval: 300ms}}, "
+        "{name: b, nodes: 3, validators: 2, consensus: {kind: poa, block_interval: 500ms}}]",
+        "workload=[{kind: transfer, rate: 40/s, accounts: 20, layer: b}, "
+        "{kind: erc20, rate: 30/s, accounts: 20, layer: a}]"};
+    struct fixture f = fixture_make(tendermint, sets, 2, 2, NULL);
+    fixture_run(&f);
+    for (layer_id i = 0; i < 2; i++) {
+        const struct layer *l = &f.world->layers[i];
+        chain_is_sound(f.world, l);
+        nonces_are_contiguous(l);
+        assert_true(l->offered > 50);
+        assert_int_equal(l->committed_txs, l->offered);
+    }
+    fixture_free(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_seeds),
+        cmocka_unit_test(test_determinism),
+        cmocka_unit_test(test_tendermint_threshold),
+        cmocka_unit_test(test_poa_forks),
+        cmocka_unit_test(test_slow_node_lags),
+        cmocka_unit_test(test_early_end),
+        cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_two_layers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
