@@ -392,7 +392,7 @@ static bool fill_default(struct scenario *s, const struct field *row, const stru
     if (!source)
         return false;
     if (wanted_kind(row) == SC_SCALAR && row->type != FIELD_MODEL) {
-        node = sc_node_new(&s->load, SC_SCALAR, (struct sc_place){source, 1, 1});
+        node = sc_node_new(&s->load, SC_SCALAR, sc_start(source));
         if (node)
             node->text = row->def;
     } else {

@@ -266,7 +266,7 @@ enum err_code scenario_parse(struct scenario **out, const struct scenario_spec *
     if (size > SC_MAX_BYTES) {
         struct sc_source *source = sc_source_add(&s->load, name, "", text, true);
         if (source)
-            sc_problem(&s->load, (struct sc_place){source, 1, 1}, NULL, "is larger than 8 MiB");
+            sc_problem(&s->load, sc_start(source), NULL, "is larger than 8 MiB");
         return finish(out, s, problems);
     }
     return parse(out, s, copy, size, sets, set_count, problems);
@@ -287,7 +287,7 @@ enum err_code scenario_load(struct scenario **out, const struct scenario_spec *s
         return parse(out, s, text, size, sets, set_count, problems);
     struct sc_source *source = sc_source_add(&s->load, path, "", NULL, false);
     if (source && why) {
-        sc_problem(&s->load, (struct sc_place){source, 1, 1}, NULL, "%s", why);
+        sc_problem(&s->load, sc_start(source), NULL, "%s", why);
         s->load.io_failed = true;
     }
     return finish(out, s, problems);

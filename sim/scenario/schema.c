@@ -101,11 +101,12 @@ static void type_schema(struct sc_text *t, const struct field *row)
         count_bounds(t, row, "Items");
         break;
     case FIELD_MODEL:
+        sc_text_add(t, "\"anyOf\": [{\"$ref\": \"#/$defs/%s models\"}", row->registry);
         if (row->def && strcmp(row->def, "none") == 0)
-            sc_text_add(t, "\"anyOf\": [{\"const\": \"none\"}, {\"$ref\": \"#/$defs/%s models\"}]",
-                        row->registry);
-        else
-            sc_text_add(t, "\"$ref\": \"#/$defs/%s models\"", row->registry);
+            sc_text_add(t, ", {\"const\": \"none\"}");
+        else if (row->def && !strpbrk(row->def, "{ ")) /* settings of the default model */
+            sc_text_add(t, ", {\"$ref\": \"#/$defs/%s %s\"}", row->registry, row->def);
+        sc_text_add(t, "]");
         break;
     case FIELD_MODELS:
         sc_text_add(t, "\"type\": \"array\", \"items\": {\"$ref\": \"#/$defs/%s models\"}",
@@ -162,10 +163,6 @@ static void table_schema(struct sc_text *t, const struct field_table *table, con
         return;
     }
     sc_text_add(t, ",\n%*s\"required\": [", indent, "");
-    if (kind) {
-        sc_text_add(t, "\"kind\"");
-        comma = ", ";
-    }
     for (size_t i = 0; i < table->count; i++)
         if (!table->rows[i].def) {
             sc_text_add(t, "%s\"%s\"", comma, table->rows[i].name);
@@ -194,14 +191,18 @@ static void registry_schema(struct sc_text *t, const struct field_registry *r)
             comma = ", ";
         }
     sc_text_add(t, "]}");
+    for (size_t i = 0; i < r->count; i++)
+        sc_text_add(t, ",\n        {\"required\": [\"kind\"], \"$ref\": \"#/$defs/%s %s\"}",
+                    r->kind, r->entries[i]->name);
+    sc_text_add(t, "\n      ]\n    }");
     for (size_t i = 0; i < r->count; i++) {
-        sc_text_add(t, ",\n        {\n          \"description\": ");
+        sc_text_add(t, ",\n    \"%s %s\": {\n      \"description\": ", r->kind,
+                    r->entries[i]->name);
         sc_text_json(t, r->entries[i]->doc);
         sc_text_add(t, ",\n");
-        table_schema(t, r->entries[i]->table, r->entries[i]->name, false, 10);
-        sc_text_add(t, "        }");
+        table_schema(t, r->entries[i]->table, r->entries[i]->name, false, 6);
+        sc_text_add(t, "    }");
     }
-    sc_text_add(t, "\n      ]\n    }");
 }
 
 enum err_code scenario_schema(const struct scenario_spec *spec, char **text, struct err *err)

@@ -32,6 +32,11 @@ struct sc_place {
     int line, column; /* from 1 */
 };
 
+static inline struct sc_place sc_start(const struct sc_source *source)
+{
+    return (struct sc_place){source, 1, 1};
+}
+
 enum sc_kind { SC_SCALAR, SC_MAP, SC_LIST };
 
 struct sc_node {

@@ -192,8 +192,8 @@ static bool syntax_problem(struct builder *b)
     struct sc_place at = place(b, &p->problem_mark);
     const char *problem = p->problem ? p->problem : "unreadable";
     if (p->error == YAML_READER_ERROR) /* has an offset, no mark */
-        sc_problem(b->load, (struct sc_place){b->source, 1, 1}, NULL,
-                   "not valid YAML: %s at byte %zu", problem, p->problem_offset);
+        sc_problem(b->load, sc_start(b->source), NULL, "not valid YAML: %s at byte %zu", problem,
+                   p->problem_offset);
     else if (p->context)
         sc_problem(b->load, at, NULL, "not valid YAML: %s, %s that starts at line %zu", problem,
                    p->context, p->context_mark.line + 1);
@@ -229,6 +229,6 @@ struct sc_node *sc_yaml_read(struct sc_load *l, const struct sc_source *source, 
     bool ok = read_all(&b);
     yaml_parser_delete(&b.parser);
     if (ok && !b.root)
-        sc_problem(l, (struct sc_place){source, 1, 1}, NULL, "nothing in it");
+        sc_problem(l, sc_start(source), NULL, "nothing in it");
     return ok ? b.root : NULL;
 }

@@ -78,5 +78,13 @@ for path, value in (("duration", 30), ("duration", "30 parsecs"), ("sede", 1), (
     if validator.is_valid(bad):
         sys.exit(f"the schema takes {path}: {value}")
 PYTHON
-$python "$dir/validate.py" "$dir/schema.json" "$dir"/*.full.yaml >"$dir/err" 2>&1
+cat >"$dir/short.yaml" <<'YAML'
+name: short forms
+network: {link: {up: 20Mbit/s, jitter: "lognormal(0ms, 5%)"}}
+layers: [{name: main, nodes: 4, consensus: poa, fees: {kind: fixed, base_fee: 3gwei}}]
+workload: [transfer, {kind: erc20, rate: 5/s, recipients: zipf(1.2)}]
+YAML
+"$WEFT" check "$dir/short.yaml" >"$dir/out" 2>"$dir/err"
+check short_forms [ $? -eq 0 ]
+$python "$dir/validate.py" "$dir/schema.json" "$dir"/*.full.yaml "$dir/short.yaml" >"$dir/err" 2>&1
 check schema [ $? -eq 0 ]

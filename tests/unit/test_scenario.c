@@ -115,7 +115,8 @@ static void refused_with(const char *text, const char *set, const char *expected
     struct scenario_problems problems = {0};
     enum err_code code =
         scenario_parse(&s, &spec, "x.yaml", text, strlen(text), &set, set ? 1 : 0, &problems);
-    assert_non_null(problems.text);
+    if (!problems.text)
+        fail_msg("was read: %s (set %s)", text, set ? set : "nothing");
     assert_string_equal(problems.text, expected);
     assert_int_not_equal(code, ERR_OK);
     assert_null(s);
@@ -224,6 +225,19 @@ static void test_everything(void **state)
     scenario_destroy(s);
 }
 
+/* Settings without a kind are those of the default model. */
+static void test_default_kind(void **state)
+{
+    (void)state;
+    struct scenario *s =
+        read_with("layers: [{name: main, nodes: 8, consensus: {timeout: 7s}}]\n", NULL, 0);
+    const struct toy *t = scenario_root(s);
+    const struct toy_layer *layer = t->layers.items;
+    assert_ptr_equal(layer->consensus.model, &bft);
+    assert_int_equal(((const struct toy_bft *)layer->consensus.cfg)->timeout, 7 * SIM_SEC);
+    scenario_destroy(s);
+}
+
 static void test_resolved_reads_back(void **state)
 {
     (void)state;
@@ -259,8 +273,10 @@ static void test_one_problem(void **state)
         {"layers: [{name: a, nodes: 2, consensus: {kind: bft, block_intervall: 1s}}]\n", NULL,
          "x.yaml:1:53: layers[0].consensus.block_intervall: is no setting here; valid: kind, "
          "block_interval, timeout; did you mean block_interval?\n"},
-        {"layers: [{name: a, nodes: 2, consensus: {timeout: 1s}}]\n", NULL,
-         "x.yaml:1:41: layers[0].consensus: has no `kind`; valid: bft, solo\n"},
+        {"layers: [{name: a, nodes: 2, backup: {timeout: 1s}}]\n", NULL,
+         "x.yaml:1:38: layers[0].backup: has no `kind`; valid: bft, solo\n"},
+        {LAYERS "workload: [{rate: 1/s}]\n", NULL,
+         "x.yaml:2:12: workload[0]: has no `kind`; valid: transfer, token\n"},
         {"layers: [{name: a, nodes: 2, consensus: [bft]}]\n", NULL,
          "x.yaml:1:41: layers[0].consensus: must be a consensus model, as in `bft` or {kind: bft}; "
          "valid: bft, solo\n"},
@@ -725,6 +741,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_everything),
+        cmocka_unit_test(test_default_kind),
         cmocka_unit_test(test_resolved_reads_back),
         cmocka_unit_test(test_one_problem),
         cmocka_unit_test(test_all_problems_at_once),
