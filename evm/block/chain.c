@@ -6,7 +6,8 @@
 
 static const struct evm_fork_at mainnet_forks[] = {
     {EVM_FRONTIER, false, 0},
-    {EVM_HOMESTEAD, false, 1150000},
+    {EVM_HOMESTEAD, false, 1150000}, /* the irregular change of block 1,920,000 (EIP-779) is not
+                                        made */
     {EVM_TANGERINE_WHISTLE, false, 2463000},
     {EVM_SPURIOUS_DRAGON, false, 2675000},
     {EVM_BYZANTIUM, false, 4370000},
@@ -66,8 +67,6 @@ static const struct evm_chain_config chains[] = {
      .fork_count = COUNT(mainnet_forks),
      .blobs = mainnet_blobs,
      .blob_count = COUNT(mainnet_blobs),
-     .has_dao_fork = true,
-     .dao_fork = 1920000,
      .deposit_contract = DEPOSIT_CONTRACT},
     ONE_FORK_ROW("frontier", FRONTIER),
     ONE_FORK_ROW("homestead", HOMESTEAD),

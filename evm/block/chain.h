@@ -28,8 +28,6 @@ struct evm_chain_config {
     size_t fork_count;
     const struct evm_blob_schedule *blobs; /* ascending; empty: the fork's own */
     size_t blob_count;
-    bool has_dao_fork; /* EIP-779: the irregular change of one block */
-    uint64_t dao_fork;
     struct evm_addr deposit_contract; /* EIP-6110 */
 };
 

@@ -2,7 +2,7 @@
  * protocol, and the calls that the system makes.
  *
  * All of them read and write an unsealed version of the state that is the caller's alone; they are
- * barriers before and after the transactions. Sources: Yellow Paper 11.3; EIP-779, 2935, 4788,
+ * barriers before and after the transactions. Sources: Yellow Paper 11.3; EIP-2935, 4788,
  * 4895, 7002, 7251. */
 #ifndef EVM_BLOCK_SYSTEM_H
 #define EVM_BLOCK_SYSTEM_H
