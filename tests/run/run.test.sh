@@ -1,0 +1,87 @@
+#!/bin/bash
+# weft run from outside: statuses, files, interruption, one line for each mistake.
+set -u
+weft=${WEFT:-build/release/weft}
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+ok() { echo "ok $1"; }
+not() { echo "not ok $1"; }
+judge() { if [ "$1" -eq 0 ]; then ok "$2"; else not "$2"; fi; }
+
+cat >"$dir/small.yaml" <<'YAML'
+name: small
+duration: 2s
+drain: 2s
+network: {latency: {kind: constant, delay: 20ms}, topology: full-mesh}
+layers:
+  - {name: main, nodes: 4, consensus: {kind: tendermint, block_interval: 250ms}}
+workload:
+  - {kind: transfer, rate: 40/s, accounts: 20}
+YAML
+
+# status SAYS WANTED ARGS...: exit status and a text on stderr, which is one line
+status() {
+    local name=$1 wanted=$2 text=$3
+    shift 3
+    "$weft" "$@" >"$dir/out" 2>"$dir/err"
+    local got=$?
+    if [ $got -ne "$wanted" ]; then
+        echo "    status $got instead of $wanted: $(cat "$dir/err")"
+        not "$name"
+    elif [ -n "$text" ] && ! { grep -qF -- "$text" "$dir/err" && [ "$(wc -l <"$dir/err")" -eq 1 ]; }; then
+        echo "    said: $(cat "$dir/err")"
+        not "$name"
+    else
+        ok "$name"
+    fi
+}
+
+status "a run ends with status 0" 0 "" run "$dir/small.yaml" -o "$dir/a.h5" --quiet
+test ! -s "$dir/out" && test ! -s "$dir/err"
+judge $? "--quiet says nothing"
+"$weft" digest "$dir/a.h5" >"$dir/a.digest"
+judge $? "the file's digest holds"
+
+"$weft" run "$dir/small.yaml" -o "$dir/b.h5" --threads 3 --json >"$dir/b.json" 2>/dev/null
+"$weft" digest "$dir/b.h5" | cmp -s - "$dir/a.digest"
+judge $? "any number of threads gives the same digest"
+grep -q "\"digest\": \"$(cat "$dir/a.digest")\"" "$dir/b.json" && grep -q '"completed": true' "$dir/b.json"
+judge $? "--json holds the digest"
+"$weft" run "$dir/small.yaml" -o "$dir/c.h5" --report "$dir/c.html" --quiet 2>"$dir/err"
+"$weft" digest "$dir/c.h5" | cmp -s - "$dir/a.digest" && test -s "$dir/c.html"
+judge $? "the report changes nothing"
+"$weft" run "$dir/small.yaml" -o "$dir/d.h5" --seed 2 --quiet
+! "$weft" digest "$dir/d.h5" | cmp -s - "$dir/a.digest"
+judge $? "another seed gives another run"
+
+status "no such file" 2 "none.yaml" run "$dir/none.yaml" -o "$dir/x.h5"
+status "unknown model" 2 "tendermint" run "$dir/small.yaml" -o "$dir/x.h5" --set layers.main.consensus=tendrmint
+status "missing unit" 2 "duration" run "$dir/small.yaml" -o "$dir/x.h5" --set duration=5
+status "negative rate" 2 "rate" run "$dir/small.yaml" -o "$dir/x.h5" --set 'workload[0].rate=-4/s'
+status "unknown layer" 2 "no layer is called" run "$dir/small.yaml" -o "$dir/x.h5" --set 'workload[0].layer=other'
+status "unknown profile" 2 "no cost profile" run "$dir/small.yaml" -o "$dir/x.h5" --set layers.main.execution.profile=toaster
+status "output folder missing" 2 "$dir/no/x.h5" run "$dir/small.yaml" -o "$dir/no/x.h5"
+status "expected trouble that does not come" 1 "" run "$dir/small.yaml" -o "$dir/x.h5" --quiet --set expect.unsafe=true
+# Signers half a world apart take turns every 30 ms and call a block final after one more.
+status "broken safety" 3 "" run "$dir/small.yaml" -o "$dir/y.h5" --quiet --set layers.main.nodes=5 \
+    --set 'layers.main.consensus={kind: poa, block_interval: 30ms, wiggle: 1ms, confirmations: 1}' \
+    --set 'network.latency={kind: regions, nodes: {us-east-1: 50%, ap-southeast-1: 50%}}'
+status "broken safety that is expected" 0 "" run "$dir/small.yaml" -o "$dir/y.h5" --quiet \
+    --set layers.main.nodes=5 --set expect.unsafe=true \
+    --set 'layers.main.consensus={kind: poa, block_interval: 30ms, wiggle: 1ms, confirmations: 1}' \
+    --set 'network.latency={kind: regions, nodes: {us-east-1: 50%, ap-southeast-1: 50%}}'
+rm -f "$dir/x.h5"
+
+# A long run, interrupted: closed, readable, marked as incomplete.
+"$weft" run "$dir/small.yaml" -o "$dir/i.h5" --set duration=1000s >"$dir/out" 2>&1 &
+pid=$!
+sleep 1
+kill -INT $pid
+wait $pid
+test $? -eq 1 && grep -q incomplete "$dir/out" && test -s "$dir/i.h5"
+judge $? "an interrupted run is closed and says so"
+"$weft" digest "$dir/i.h5" >/dev/null 2>"$dir/err"
+test $? -eq 2
+judge $? "an interrupted run has no digest"
+leftovers=$(find "$dir" -name '.*weft*' | wc -l)
+judge "$leftovers" "no hidden file is left behind"
