@@ -73,12 +73,14 @@
     P##ba, P##be, P##bi, P##bo, P##bu, P##ga, P##ge, P##gi, P##go, P##gu, P##ka, P##ke, P##ki,     \
         P##ko, P##ku, P##ma, P##me, P##mi, P##mo, P##mu, P##sa, P##se, P##si, P##so, P##su
 
-/* clang-format off: it never agrees with itself about this one */
+/* The formatter never agrees with itself about this one. */
+/* clang-format off */
 #define EACH_LANE(F)                                                                               \
-    F(0, ba)                                                                                       \
-    F(1, be) F(2, bi) F(3, bo) F(4, bu) F(5, ga) F(6, ge) F(7, gi) F(8, go) F(9, gu) F(10, ka)     \
-        F(11, ke) F(12, ki) F(13, ko) F(14, ku) F(15, ma) F(16, me) F(17, mi) F(18, mo) F(19, mu)  \
-            F(20, sa) F(21, se) F(22, si) F(23, so) F(24, su)
+    F(0, ba)  F(1, be)  F(2, bi)  F(3, bo)  F(4, bu)                                               \
+    F(5, ga)  F(6, ge)  F(7, gi)  F(8, go)  F(9, gu)                                               \
+    F(10, ka) F(11, ke) F(12, ki) F(13, ko) F(14, ku)                                              \
+    F(15, ma) F(16, me) F(17, mi) F(18, mo) F(19, mu)                                              \
+    F(20, sa) F(21, se) F(22, si) F(23, so) F(24, su)
 /* clang-format on */
 
 static const uint64_t round_constants[24] = {
