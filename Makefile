@@ -80,7 +80,7 @@ $(B)/tests/%: $(B)/tests/%.o $(ARCHIVES)
 # The assembler embeds these, which the compiler's dependency files do not show.
 $(B)/models/workload/artifacts.o: $(wildcard scenarios/contracts/build/*.bin)
 
-.PHONY: docs gen gen-check help all deps deps-lint run test unit sanitize conformance lint format contracts clean
+.PHONY: docs gen gen-check bench install help all deps deps-lint run test unit sanitize conformance lint format contracts clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
@@ -134,6 +134,12 @@ gen: docs ## make every generated file anew
 gen-check: all ## fail if a generated file is not what the tables say now
 	@$(B)/weft format | diff -u docs/results-format.md -
 	@$(B)/weft schema --markdown | diff -u docs/scenario-reference.md -
+
+bench: all ## measure: engine, interpreter, executors, gossip
+	@for b in engine evm parallel network; do echo "== weft bench $$b"; $(B)/weft bench $$b || exit; done
+
+install: all ## copy the program to $$(PREFIX)/bin (PREFIX=/usr/local)
+	install -D -m 755 $(B)/weft $(DESTDIR)$(PREFIX)/bin/weft
 
 clean: ## remove what was built
 	rm -rf build
