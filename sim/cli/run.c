@@ -413,6 +413,9 @@ const struct cli_command cli_run = {
         "measured part: offered and achieved load, latency, fees, blocks, parallel execution and\n"
         "what limited the run. The same scenario and seed give the same results, whatever the\n"
         "number of threads.\n\n"
+        "--set changes one setting of the file, as in layers.main.nodes=16 or\n"
+        "'workload[0].rate=50/s'. With .kind=NAME (layers.main.fees.kind=fixed) the settings that\n"
+        "the model NAME has too are kept and those of the old model alone are dropped.\n\n"
         "Ctrl-C ends the run early: the results file holds what happened so far and is marked as\n"
         "incomplete (status 1). Broken safety, where the scenario does not expect it, is status 3.",
     .options = options,

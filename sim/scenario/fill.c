@@ -19,7 +19,7 @@ struct section {
     const struct sc_node *map; /* NULL: nothing given */
     struct sc_place at;
     const struct sc_frame *frame;
-    bool is_model; /* `kind` is no row of the table */
+    const struct field_registry *models; /* of a model: `kind` is no row of the table */
     int depth;
 };
 
@@ -100,7 +100,7 @@ static const char *valid_rows(struct scenario *s, const char *word, const struct
     size_t n = 0;
     if (!names)
         return "";
-    if (in->is_model)
+    if (in->models)
         names[n++] = "kind";
     for (size_t i = 0; i < in->table->count; i++)
         names[n++] = in->table->rows[i].name;
@@ -234,7 +234,7 @@ static bool fill_list(const struct sc_spot *at, int depth, struct field_list *ou
     size_t i = 0;
     for (const struct sc_node *n = at->node->first; n && items; n = n->next, i++) {
         struct sc_frame f = {at->frame, NULL, i};
-        struct section in = {t, n, n->at, &f, false, depth + 1};
+        struct section in = {t, n, n->at, &f, NULL, depth + 1};
         ok &= fill_section(at->s, &in, items + i * t->size);
     }
     *out = (struct field_list){items, at->node->count};
@@ -264,7 +264,7 @@ static bool fill_choice(const struct sc_spot *at, int depth, struct field_choice
     if (!m)
         return sc_complain(&spot, "`%.60s` is no %s model; %s", name, r->kind,
                            valid_models(at->s, name, r));
-    struct section in = {m->table, node->kind == SC_MAP ? node : NULL, node->at, at->frame, true,
+    struct section in = {m->table, node->kind == SC_MAP ? node : NULL, node->at, at->frame, r,
                          depth + 1};
     void *cfg = sc_alloc(&at->s->load, m->table->size);
     *out = (struct field_choice){m, cfg};
@@ -315,7 +315,7 @@ static bool wrong_kind(const struct sc_spot *at, enum sc_kind wanted)
     if (at->row->type == FIELD_WEIGHTS)
         return sc_complain(at, "is %s; write shares, as in {a: 40%%, b: 60%%}", is);
     if (wanted == SC_MAP) {
-        struct section in = {at->row->table, NULL, n->at, at->frame, false, 0};
+        struct section in = {at->row->table, NULL, n->at, at->frame, NULL, 0};
         return sc_complain(at, "is %s; write a map of settings; %s", is,
                            valid_rows(at->s, "", &in));
     }
@@ -350,7 +350,7 @@ static bool fill_row(struct scenario *s, const struct field *row, const struct s
     case FIELD_MODELS: return fill_choices(&at, depth, to);
     case FIELD_WEIGHTS: return sc_fill_weights(&at, to);
     case FIELD_STRUCT: {
-        struct section in = {row->table, node, node->at, frame, false, depth + 1};
+        struct section in = {row->table, node, node->at, frame, NULL, depth + 1};
         return fill_section(s, &in, to);
     }
     default: return fill_scalar(&at, cfg);
@@ -381,7 +381,7 @@ static bool fill_default(struct scenario *s, const struct field *row, const stru
         return false;
     }
     if (row->type == FIELD_STRUCT && !*row->def) {
-        struct section sub = {row->table, NULL, in->at, frame, false, in->depth + 1};
+        struct section sub = {row->table, NULL, in->at, frame, NULL, in->depth + 1};
         return fill_section(s, &sub, (char *)cfg + row->offset);
     }
     if (row->type == FIELD_MODEL && strcmp(row->def, "none") == 0)
@@ -402,14 +402,28 @@ static bool fill_default(struct scenario *s, const struct field *row, const stru
     return node && fill_row(s, row, node, frame, in->depth, cfg);
 }
 
+static bool has_row(const struct field_table *t, const char *name)
+{
+    for (size_t i = 0; i < t->count; i++)
+        if (strcmp(t->rows[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static bool has_setting(const struct field_registry *models, const char *name)
+{
+    for (size_t i = 0; i < models->count; i++)
+        if (has_row(models->entries[i]->table, name))
+            return true;
+    return false;
+}
+
 static void unknown_keys(struct scenario *s, const struct section *in)
 {
     static const char *const later[] = {"sweep", "replications", "chains"};
     for (const struct sc_node *n = in->map->first; n; n = n->next) {
-        bool known = in->is_model && strcmp(n->key, "kind") == 0;
-        for (size_t i = 0; i < in->table->count && !known; i++)
-            known = strcmp(in->table->rows[i].name, n->key) == 0;
-        if (known)
+        if (has_row(in->table, n->key) || (in->models && strcmp(n->key, "kind") == 0) ||
+            (n->other_kind && in->models && has_setting(in->models, n->key)))
             continue;
         struct sc_frame f = {in->frame, n->key, 0};
         bool is_later = false;
@@ -454,7 +468,7 @@ static bool fill_section(struct scenario *s, const struct section *in, void *cfg
 void sc_fill(struct scenario *s)
 {
     struct sc_frame root = {NULL, NULL, 0};
-    struct section in = {s->spec.root, s->tree, s->tree->at, &root, false, 0};
+    struct section in = {s->spec.root, s->tree, s->tree->at, &root, NULL, 0};
     s->cfg = sc_alloc(&s->load, s->spec.root->size);
     if (s->cfg)
         fill_section(s, &in, s->cfg);

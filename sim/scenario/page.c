@@ -113,15 +113,19 @@ enum err_code scenario_markdown(const struct scenario_spec *spec, char **text, s
     if (!c)
         return err_set(err, ERR_MEMORY, "out of memory");
     sc_catalog_make(c, spec);
-    sc_text_add(&t,
-                "# Scenario reference\n\n<!-- Made by `make gen` from the field tables; do not "
-                "edit. -->\n\n%s\n\n`extends: other.yaml` lays a file over another: maps merge key "
-                "by key, lists and values replace, a map with another\n`kind` replaces. `--set "
-                "path=value` comes last, with paths like `layers[0].consensus.kind` or, where the "
-                "items of a list\nhave a name, `layers.main.fees.kind`. Within braces a comma "
-                "between parentheses does not end a value; other YAML\nreaders need such values in "
-                "quotes.\n\n",
-                spec->root->doc);
+    sc_text_add(
+        &t,
+        "# Scenario reference\n\n<!-- Made by `make gen` from the field tables; do not "
+        "edit. -->\n\n%s\n\n`extends: other.yaml` lays a file over another: maps merge key "
+        "by key, lists and values replace.\n`--set path=value` comes last, with paths like "
+        "`layers[0].consensus.kind` or, where the items of a list have a\nname, "
+        "`layers.main.fees.kind`. Either may name another `kind` of model: of the settings "
+        "that files gave to the old\none, those that the new one has too (by name) stay and "
+        "the others are dropped; a bare name (`fees: fixed`)\nreplaces the whole. A setting "
+        "given by `--set` that the chosen model lacks is an error.\n\nWithin braces a comma "
+        "between parentheses does not end a value; other YAML readers need such values in\n"
+        "quotes.\n\n",
+        spec->root->doc);
     units_page(&t);
     sc_text_add(&t, "## Top level\n\n");
     table_page(&t, spec->root);

@@ -7,8 +7,12 @@
  *     const struct world_cfg *cfg = scenario_root(s);
  *
  * The file, the files it `extends`, then each `--set path=value` in turn are laid over one another
- * (maps merge key by key, lists and values replace; a map that names another `kind` replaces).
- * Then every problem is found and reported at once, and nothing is made when there is one. */
+ * (maps merge key by key, lists and values replace). Where a layer names another `kind` of model
+ * (`layers.main.fees.kind=fixed`, or `fees: {kind: fixed}` over an eip1559), the settings that
+ * files gave to the old one are kept as far as the model finally chosen has a setting of the same
+ * name, and dropped otherwise; a bare name (`fees: fixed`) replaces all of them. Settings given by
+ * --set are never dropped: one that the chosen model lacks is a problem. Then every problem is
+ * found and reported at once, and nothing is made when there is one. */
 #ifndef SIM_SCENARIO_SCENARIO_H
 #define SIM_SCENARIO_SCENARIO_H
 

@@ -158,24 +158,31 @@ static struct sc_node *long_form(struct sc_load *l, struct sc_node *scalar)
     return map;
 }
 
-static bool replaces(const struct sc_node *base, const struct sc_node *over)
+/* Whether kind, of a model's map or NULL, is another than the one that the map has. */
+static bool other_kind(const struct sc_node *map, const struct sc_node *kind)
 {
-    if (base->kind == SC_LIST || over->kind != SC_MAP)
-        return true;
-    const struct sc_node *new_kind = sc_node_get(over, "kind");
-    const struct sc_node *old_kind = base->kind == SC_MAP ? sc_node_get(base, "kind") : base;
-    if (!new_kind)
+    const struct sc_node *old = sc_node_get(map, "kind");
+    if (!kind || kind->kind != SC_SCALAR)
         return false;
-    return !old_kind || new_kind->kind != SC_SCALAR || old_kind->kind != SC_SCALAR ||
-           strcmp(new_kind->text, old_kind->text) != 0;
+    return !old || old->kind != SC_SCALAR || strcmp(old->text, kind->text) != 0;
+}
+
+/* The map's model is about to be another. What a --set gave stays as it is: it was asked for in
+ * the same breath, and to drop it without a word would be wrong. */
+static void mark_other_kind(struct sc_node *map)
+{
+    for (struct sc_node *n = map->first; n; n = n->next)
+        n->other_kind = n->at.source->is_file;
 }
 
 struct sc_node *sc_merge(struct sc_load *l, struct sc_node *base, struct sc_node *over)
 {
-    if (replaces(base, over))
+    if (base->kind == SC_LIST || over->kind != SC_MAP)
         return over;
     if (base->kind == SC_SCALAR && !(base = long_form(l, base)))
         return over;
+    if (other_kind(base, sc_node_get(over, "kind")))
+        mark_other_kind(base);
     for (struct sc_node *n = over->first, *next; n; n = next) {
         next = n->next;
         struct sc_node *old = sc_node_get(base, n->key);
@@ -186,6 +193,7 @@ struct sc_node *sc_merge(struct sc_load *l, struct sc_node *base, struct sc_node
         struct sc_node *merged = sc_merge(l, old, n);
         merged->key = n->key;
         merged->key_at = n->key_at;
+        merged->other_kind = false;
         replace_child(base, old, merged);
     }
     return base;
@@ -305,10 +313,13 @@ void sc_set(struct sc_load *l, struct sc_node *root, const char *path, struct sc
             return;
         }
         if (!*rest) {
+            if (strcmp(s.name, "kind") == 0 && other_kind(in, value))
+                mark_other_kind(in);
             if (next) {
                 struct sc_node *now = sc_merge(l, next, value);
                 now->key = next->key;
                 now->key_at = value->at;
+                now->other_kind = false;
                 if (now != next)
                     list_replace(in, next, now);
             } else
@@ -326,6 +337,7 @@ void sc_set(struct sc_load *l, struct sc_node *root, const char *path, struct sc
             list_replace(in, next, map);
             next = map;
         }
+        next->other_kind = false;
         in = next;
     }
 }

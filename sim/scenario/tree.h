@@ -46,6 +46,7 @@ struct sc_node {
     struct sc_place at;
     const char *key; /* in a map */
     struct sc_place key_at;
+    bool other_kind; /* a file gave it to a model that a later layer replaced by another */
     struct sc_node *first, *last, *next;
     size_t count;
 };
@@ -97,8 +98,9 @@ struct sc_node *sc_node_get(const struct sc_node *map, const char *key); /* NULL
 struct sc_node *sc_yaml_read(struct sc_load *l, const struct sc_source *source, const char *text,
                              size_t size);
 
-/* Lays over onto base: maps merge, all else replaces, a map with another `kind` replaces. Both are
- * used up. Returns the result. */
+/* Lays over onto base: maps merge, all else replaces. Where over names another `kind`, what files
+ * gave to the old one is kept and marked other_kind: only the tables can tell what the new one has
+ * too. Both are used up. Returns the result. */
 struct sc_node *sc_merge(struct sc_load *l, struct sc_node *base, struct sc_node *over);
 
 /* Puts value at path ("layers[0].fees.kind"), making maps on the way. A problem is reported at

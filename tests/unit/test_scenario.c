@@ -33,6 +33,10 @@ FIELD_ENUM_DECLARE(toy_coupling, TOY_COUPLING);
     F(S, DURATION, block_interval, "1s", "1ms", "1h", "Time between blocks.")                      \
     F(S, DURATION, timeout, "3s", "1ms", "1h", "Wait for a proposal.")
 FIELD_DECLARE(toy_bft, TOY_BFT_FIELDS);
+#define TOY_POW_FIELDS(F, S)                                                                       \
+    F(S, DURATION, block_interval, "1s", "1ms", "1h", "Time between blocks.")                      \
+    F(S, COUNT, difficulty, "5", "1", NULL, "How hard it is.")
+FIELD_DECLARE(toy_pow, TOY_POW_FIELDS);
 FIELD_DECLARE_EMPTY(toy_solo);
 
 #define TOY_LAYER_FIELDS(F, S)                                                                     \
@@ -62,6 +66,7 @@ FIELD_DECLARE(toy_load, TOY_LOAD_FIELDS);
     F(S, PATH, data, "", NULL, NULL, "A file.")                                                    \
     F(S, STRINGS, tags, "[]", NULL, "3", "Words.")                                                 \
     F(S, STRUCT(toy_link), network, "", NULL, NULL, "Links.")                                      \
+    F(S, MODEL(consensus), backup, "none", NULL, NULL, "For all.")                                 \
     F(S, LIST(toy_layer), layers, NULL, "1", "4", "Layers.")                                       \
     F(S, MODELS(workload), workload, "", "0", "8", "Load.")
 FIELD_DECLARE(toy, TOY_FIELDS);
@@ -76,6 +81,7 @@ static void check_link(const void *cfg, struct field_report *r)
 FIELD_DEFINE(toy_link, TOY_LINK_FIELDS, "One node's access link.", check_link);
 FIELD_ENUM_DEFINE(toy_coupling, TOY_COUPLING);
 FIELD_DEFINE(toy_bft, TOY_BFT_FIELDS, "Settings of bft.", NULL);
+FIELD_DEFINE(toy_pow, TOY_POW_FIELDS, "Settings of pow.", NULL);
 FIELD_DEFINE_EMPTY(toy_solo, "Settings of solo.");
 FIELD_DEFINE(toy_layer, TOY_LAYER_FIELDS, "One layer.", NULL);
 FIELD_DEFINE(toy_load, TOY_LOAD_FIELDS, "Settings of a load.", NULL);
@@ -83,12 +89,13 @@ FIELD_DEFINE(toy, TOY_FIELDS, "A toy world.", NULL);
 
 static const struct field_model bft = {"bft", "Votes in rounds.", &toy_bft_table};
 static const struct field_model solo = {"solo", "One node decides.", &toy_solo_table};
+static const struct field_model pow_model = {"pow", "Work decides.", &toy_pow_table};
 static const struct field_model transfer = {"transfer", "Plain payments.", &toy_load_table};
 static const struct field_model token = {"token", "Token payments.", &toy_load_table};
-static const struct field_model *const consensus_entries[] = {&bft, &solo};
+static const struct field_model *const consensus_entries[] = {&bft, &solo, &pow_model};
 static const struct field_model *const load_entries[] = {&transfer, &token};
 static const struct field_registry consensus_models = {"consensus", "How layers agree.",
-                                                       consensus_entries, 2};
+                                                       consensus_entries, 3};
 static const struct field_registry load_models = {"workload", "Who sends what.", load_entries, 2};
 static const struct field_registry *const registries[] = {&consensus_models, &load_models};
 static const struct scenario_spec spec = {&toy_table, registries, 2};
@@ -266,20 +273,21 @@ static void test_one_problem(void **state)
     } cases[] = {
         {LAYERS "sede: 7\n", NULL,
          "x.yaml:2:1: sede: is no setting here; valid: name, offset, factor, quiet, seed, "
-         "duration, buffer, data, tags, network, layers, workload; did you mean seed?\n"},
+         "duration, buffer, data, tags, network, backup, layers, workload; did you mean seed?\n"},
         {"layers: [{name: a, nodes: 2, consensus: btf}]\n", NULL,
-         "x.yaml:1:41: layers[0].consensus: `btf` is no consensus model; valid: bft, solo; did you "
+         "x.yaml:1:41: layers[0].consensus: `btf` is no consensus model; valid: bft, solo, pow; "
+         "did you "
          "mean bft?\n"},
         {"layers: [{name: a, nodes: 2, consensus: {kind: bft, block_intervall: 1s}}]\n", NULL,
          "x.yaml:1:53: layers[0].consensus.block_intervall: is no setting here; valid: kind, "
          "block_interval, timeout; did you mean block_interval?\n"},
         {"layers: [{name: a, nodes: 2, backup: {timeout: 1s}}]\n", NULL,
-         "x.yaml:1:38: layers[0].backup: has no `kind`; valid: bft, solo\n"},
+         "x.yaml:1:38: layers[0].backup: has no `kind`; valid: bft, solo, pow\n"},
         {LAYERS "workload: [{rate: 1/s}]\n", NULL,
          "x.yaml:2:12: workload[0]: has no `kind`; valid: transfer, token\n"},
         {"layers: [{name: a, nodes: 2, consensus: [bft]}]\n", NULL,
          "x.yaml:1:41: layers[0].consensus: must be a consensus model, as in `bft` or {kind: bft}; "
-         "valid: bft, solo\n"},
+         "valid: bft, solo, pow\n"},
         {LAYERS "duration: 30\n", NULL,
          "x.yaml:2:11: duration: `30` has no unit; write one of ns, us, ms, s, min, h, d, as in "
          "250ms\n"},
@@ -409,11 +417,11 @@ static void test_all_problems_at_once(void **state)
         "x.yaml:2:11: duration: `5` has no unit; write one of ns, us, ms, s, min, h, d, as "
         "in 250ms\n"
         "x.yaml:4:22: layers[0].nodes: `0` is out of range; valid: 1 to 100k\n"
-        "x.yaml:4:36: layers[0].consensus: `bftt` is no consensus model; valid: bft, solo; "
+        "x.yaml:4:36: layers[0].consensus: `bftt` is no consensus model; valid: bft, solo, pow; "
         "did you mean bft?\n"
         "x.yaml:5:5: layers[1].name: is missing; write a text\n"
         "x.yaml:6:1: nonsense: is no setting here; valid: name, offset, factor, quiet, "
-        "seed, duration, buffer, data, tags, network, layers, workload\n"
+        "seed, duration, buffer, data, tags, network, backup, layers, workload\n"
         "x.yaml:7:1: seed: is given twice; first at line 1\n"
         "--set network.loss=100%: network.loss: `100%` is out of range; valid: 0% to 99%\n");
 }
@@ -486,17 +494,142 @@ static void test_extends_and_set(void **state)
     assert_int_equal(b->timeout, 9 * SIM_SEC);
     assert_int_equal(t->workload.count, 1);
     scenario_destroy(s);
+}
 
-    const char *other_kind[] = {"layers[0].consensus.kind=solo"};
-    s = load("top.yaml", other_kind, 1, &problems);
-    assert_null(s); /* timeout of bft stays: one setting was changed, not the model replaced */
-    assert_non_null(strstr(problems.text, "base.yaml:5:56: layers[0].consensus.timeout: is no "
-                                          "setting here; valid: kind\n"));
-    scenario_problems_fini(&problems);
-    const char *whole[] = {"layers[0].consensus={kind: solo}"};
-    s = load("top.yaml", whole, 1, &problems);
-    assert_non_null(s);
+/* The one layer's consensus as `KIND block_interval timeout`, or `refused: PROBLEMS`. */
+static const char *consensus_of(const char *file, const char *const *sets, size_t count)
+{
+    static char text[1024];
+    struct scenario_problems problems = {0};
+    struct scenario *s = load(file, sets, count, &problems);
+    if (!s) {
+        snprintf(text, sizeof text, "refused: %s", problems.text);
+        scenario_problems_fini(&problems);
+        return text;
+    }
+    const struct toy *t = scenario_root(s);
+    const struct field_choice *c = &((const struct toy_layer *)t->layers.items)->consensus;
+    const struct toy_bft *b = c->cfg;
+    const struct toy_pow *p = c->cfg;
+    if (c->model == &bft)
+        snprintf(text, sizeof text, "bft %lld %lld", (long long)(b->block_interval / SIM_MS),
+                 (long long)(b->timeout / SIM_MS));
+    else if (c->model == &pow_model)
+        snprintf(text, sizeof text, "pow %lld %lld", (long long)(p->block_interval / SIM_MS),
+                 (long long)p->difficulty);
+    else
+        snprintf(text, sizeof text, "%s", c->model->name);
     scenario_destroy(s);
+    return text;
+}
+
+static void test_another_kind(void **state)
+{
+    (void)state;
+    put("bft.yaml", "layers:\n"
+                    "  - name: main\n"
+                    "    nodes: 4\n"
+                    "    consensus: {kind: bft, block_interval: 7s, timeout: 9s}\n");
+    put("nokind.yaml", "layers: [{name: m, nodes: 4, consensus: {block_interval: 7s, "
+                       "timeout: 9s}}]\n");
+    put("short.yaml", "layers: [{name: m, nodes: 4, consensus: bft}]\n");
+    put("typo.yaml", "layers: [{name: m, nodes: 4, consensus: {kind: bft, timeuot: 9s}}]\n");
+    put("list.yaml", "extends: bft.yaml\n"
+                     "layers: [{name: m, nodes: 4, consensus: {kind: pow}}]\n");
+    static const struct {
+        const char *file, *sets[3], *expected;
+    } cases[] = {
+        {"bft.yaml", {"layers[0].consensus.kind=bft"}, "bft 7000 9000"},
+        {"bft.yaml", {"layers[0].consensus.kind=pow"}, "pow 7000 5"},
+        {"bft.yaml", {"layers.main.consensus.kind=solo"}, "solo"},
+        {"bft.yaml", {"layers[0].consensus={kind: pow}"}, "pow 7000 5"},
+        {"bft.yaml", {"layers[0].consensus={kind: pow, difficulty: 8}"}, "pow 7000 8"},
+        {"bft.yaml", {"layers[0].consensus={kind: pow, block_interval: 2s}"}, "pow 2000 5"},
+        {"bft.yaml",
+         {"layers[0].consensus.block_interval=3s", "layers[0].consensus.kind=pow"},
+         "pow 3000 5"},
+        {"bft.yaml",
+         {"layers[0].consensus.kind=pow", "layers[0].consensus.difficulty=6"},
+         "pow 7000 6"},
+        /* A bare name is the whole setting. */
+        {"bft.yaml", {"layers[0].consensus=pow"}, "pow 1000 5"},
+        {"bft.yaml", {"layers[0].consensus=solo"}, "solo"},
+        /* Only the kind that stands in the end counts. */
+        {"bft.yaml",
+         {"layers[0].consensus.kind=solo", "layers[0].consensus.kind=bft"},
+         "bft 7000 9000"},
+        {"bft.yaml",
+         {"layers[0].consensus.kind=pow", "layers[0].consensus={kind: bft}"},
+         "bft 7000 9000"},
+        /* Settings without a kind are those of the default model. */
+        {"nokind.yaml", {NULL}, "bft 7000 9000"},
+        {"nokind.yaml", {"layers[0].consensus.kind=pow"}, "pow 7000 5"},
+        {"nokind.yaml", {"layers[0].consensus={kind: solo}"}, "solo"},
+        {"short.yaml", {"layers[0].consensus.kind=pow"}, "pow 1000 5"},
+        {"list.yaml", {NULL}, "pow 1000 5"}, /* a list replaces as a whole */
+        /* Nothing that a --set gave is dropped. */
+        {"bft.yaml",
+         {"layers[0].consensus.kind=pow", "layers[0].consensus.timeout=1s"},
+         "refused: --set layers[0].consensus.timeout=1s: layers[0].consensus.timeout: is no "
+         "setting "
+         "here; valid: kind, block_interval, difficulty\n"},
+        {"bft.yaml",
+         {"layers[0].consensus.timeout=1s", "layers[0].consensus.kind=pow"},
+         "refused: --set layers[0].consensus.timeout=1s: layers[0].consensus.timeout: is no "
+         "setting "
+         "here; valid: kind, block_interval, difficulty\n"},
+        /* What is wrong with the file is said all the same. */
+        {"bft.yaml",
+         {"layers[0].consensus.kind=pwo"},
+         "refused: --set layers[0].consensus.kind=pwo: layers[0].consensus: `pwo` is no consensus "
+         "model; valid: bft, solo, pow; did you mean pow?\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        size_t count = 0;
+        while (count < 3 && cases[i].sets[count])
+            count++;
+        const char *got = consensus_of(cases[i].file, cases[i].sets, count);
+        if (strcmp(got, cases[i].expected) != 0)
+            fail_msg("%s, %s: %s, expected %s", cases[i].file,
+                     cases[i].sets[0] ? cases[i].sets[0] : "as it is", got, cases[i].expected);
+    }
+    const char *solo_kind = "layers[0].consensus.kind=solo";
+    assert_non_null(strstr(consensus_of("typo.yaml", &solo_kind, 1),
+                           "typo.yaml:1:53: layers[0].consensus.timeuot: is no setting here"));
+}
+
+/* The same through `extends`: maps may lie in maps, a list replaces. */
+static void test_another_kind_extends(void **state)
+{
+    (void)state;
+    put("one.yaml", LAYERS "backup: {kind: bft, block_interval: 7s, timeout: 9s}\n");
+    put("two.yaml", "extends: one.yaml\nbackup: {kind: pow, difficulty: 3}\n");
+    put("three.yaml", "extends: two.yaml\nbackup: {kind: solo}\n");
+    put("four.yaml", "extends: two.yaml\nbackup: {timeout: 2s}\n");
+    static const struct {
+        const char *file, *set, *expected;
+    } cases[] = {
+        {"two.yaml", NULL, "\nbackup:\n  kind: pow\n  block_interval: 7s\n  difficulty: 3\n"},
+        {"three.yaml", NULL, "\nbackup:\n  kind: solo\n"},
+        {"three.yaml", "backup.kind=bft",
+         "\nbackup:\n  kind: bft\n  block_interval: 7s\n  timeout: 9s\n"},
+        {"four.yaml", NULL, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct scenario_problems problems = {0};
+        struct scenario *s = load(cases[i].file, &cases[i].set, cases[i].set ? 1 : 0, &problems);
+        if (!s && cases[i].expected)
+            fail_msg("%s", problems.text);
+        if (s && !strstr(scenario_resolved(s), cases[i].expected ? cases[i].expected : "?"))
+            fail_msg("%s: %s", cases[i].file, scenario_resolved(s));
+        if (!s) {
+            assert_non_null(strstr(problems.text, "four.yaml:2:10: backup.timeout: is no setting "
+                                                  "here; valid: kind, block_interval, difficulty"));
+            assert_int_equal(problems.count, 1);
+        }
+        scenario_problems_fini(&problems);
+        scenario_destroy(s);
+    }
 }
 
 static void test_extends_loop_and_origin(void **state)
@@ -609,7 +742,12 @@ static void test_descriptions(void **state)
                               "                             Time between blocks.\n"
                               "      timeout                duration, default 3s (1ms to 1h)\n"
                               "                             Wait for a proposal.\n"
-                              "  solo\n      One node decides.\n");
+                              "  solo\n      One node decides.\n"
+                              "  pow\n      Work decides.\n"
+                              "      block_interval         duration, default 1s (1ms to 1h)\n"
+                              "                             Time between blocks.\n"
+                              "      difficulty             count, default 5 (1 or more)\n"
+                              "                             How hard it is.\n");
     mem_free(text);
     assert_int_equal(scenario_models(&spec, "concensus", &text, &err), ERR_INPUT);
     assert_string_equal(err.text, "no models of kind 'concensus'; valid: consensus, workload; did "
@@ -747,6 +885,8 @@ int main(void)
         cmocka_unit_test(test_all_problems_at_once),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_extends_and_set),
+        cmocka_unit_test(test_another_kind),
+        cmocka_unit_test(test_another_kind_extends),
         cmocka_unit_test(test_extends_loop_and_origin),
         cmocka_unit_test(test_paths_and_samples),
         cmocka_unit_test(test_each),
