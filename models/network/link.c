@@ -2,6 +2,8 @@
 #include "models/network/network.h"
 #include "sim/base/mem.h"
 
+#include <math.h>
+
 /* ---- access: asymmetric rates, FIFO queues at both ends, jitter, loss with retransmission ---- */
 
 #define LINK_ACCESS_FIELDS(F, S)                                                                   \
@@ -28,6 +30,7 @@ struct access_state {
     const struct link_access *cfg;
     struct access_node *nodes;
     struct sim_stream *streams; /* by sender; NULL when nothing is drawn */
+    double log_kept;            /* logarithm of the share of packets that get through */
 };
 
 static enum err_code access_init(void *state, const void *cfg, const struct link_env *env,
@@ -35,6 +38,7 @@ static enum err_code access_init(void *state, const void *cfg, const struct link
 {
     struct access_state *s = state;
     s->cfg = cfg;
+    s->log_kept = log1p(-s->cfg->loss);
     s->nodes = mem_zalloc(env->node_count, sizeof *s->nodes);
     const struct sim_dist *jitter = &s->cfg->jitter;
     bool varies = jitter->kind != SIM_DIST_CONSTANT || jitter->param[0].value > 0;
@@ -57,16 +61,29 @@ static sim_time transmission(uint64_t size, uint64_t rate)
     return (sim_time)((bits + rate - 1) / rate);
 }
 
+/* How many of count packets are lost: a draw for each lost one, of how many get through first. */
+static uint64_t lost_of(uint64_t count, double log_kept, struct sim_stream *rng)
+{
+    uint64_t lost = 0;
+    for (uint64_t at = 0;; at++, lost++) {
+        double through = floor(log(sim_stream_positive(rng)) / log_kept);
+        if (through >= (double)(count - at))
+            return lost;
+        at += (uint64_t)through;
+        if (at + 1 == count)
+            return lost + 1;
+    }
+}
+
 /* Rounds of retransmission: each sends the packets that the one before lost. */
-static bool retransmit(const struct link_access *cfg, struct sim_stream *rng, uint32_t size,
+static bool retransmit(const struct access_state *s, struct sim_stream *rng, uint32_t size,
                        sim_time latency, sim_time *delay, uint64_t *resent)
 {
+    const struct link_access *cfg = s->cfg;
     uint64_t missing = (size + cfg->packet - 1) / cfg->packet;
     sim_time wait = 2 * latency > cfg->retransmit ? 2 * latency : cfg->retransmit;
     for (uint64_t round = 0; round < cfg->attempts; round++) {
-        uint64_t lost = 0;
-        for (uint64_t i = 0; i < missing; i++)
-            lost += sim_stream_double(rng) < cfg->loss;
+        uint64_t lost = missing ? lost_of(missing, s->log_kept, rng) : 0;
         if (!lost)
             return true;
         missing = lost;
@@ -88,7 +105,7 @@ static void access_send(void *state, node_id from, node_id to, uint32_t size, si
     if (s->streams) {
         wire = (sim_time)sim_dist_around(&s->cfg->jitter, (double)latency, &s->streams[from]);
         if (s->cfg->loss > 0)
-            out->lost = !retransmit(s->cfg, &s->streams[from], size, wire, &delay, &bytes);
+            out->lost = !retransmit(s, &s->streams[from], size, wire, &delay, &bytes);
     }
     sim_time takes = transmission(bytes, s->cfg->up);
     sim_time start = up->up_free > now ? up->up_free : now;

@@ -120,10 +120,10 @@ static bool heap_rate(const struct load *l, double *best)
     uint64_t order = 0;
     sim_stream_init(&s, 2, 0, sim_purpose("bench.start"));
     for (size_t i = 0; i < l->pending; i++) {
-        struct sim_event ev = {.time = first_time(l, &s), .order = order + 1};
-        order++;
+        struct sim_event ev = {.time = first_time(l, &s), .order = i + 1};
         heap_push(&h, &ev);
     }
+    order = l->pending;
     heap_hold(l, &h, &order, l->ops);
     double begin = seconds();
     heap_hold(l, &h, &order, l->ops);
