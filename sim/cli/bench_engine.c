@@ -64,7 +64,7 @@ static sim_time first_time(const struct load *l, struct sim_stream *s)
 static double seconds(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -238,11 +238,10 @@ const struct cli_command cli_bench_engine = {
     .details =
         "The hold model: a fixed number of pending events; each that fires schedules one more, an\n"
         "increment later. The plain heap is a 4-ary implicit heap in a bare loop; the engine runs\n"
-        "through its real dispatch, with timers, sources and checks. Both on one core, the best "
-        "of\n"
-        "three alternating runs. Increments have a mean of 100 ms; `bimodal` draws nine short "
-        "ones\n"
-        "for each one 91 times as long; in `tied` all pending events share one instant.",
+        "through its real dispatch, with timers, sources and checks. CPU time of one core, the "
+        "best\n"
+        "of three alternating runs. Increments have a mean of 100 ms; `bimodal` draws nine short\n"
+        "ones for each one 91 times as long; in `tied` all pending events share one instant.",
     .options = option_rows,
     .option_count = sizeof option_rows / sizeof option_rows[0],
     .min_operands = 0,
