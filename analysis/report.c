@@ -71,7 +71,17 @@ static void put_about(struct json *j, const struct run *run)
     json_close(j, '}');
 }
 
-static void put_summary(struct json *j, const struct summary *s)
+/* What the run itself said of what limited it. */
+static const char *verdict(const struct run *run)
+{
+    const char *said = h5in_text(run->in, "verdict");
+    if (*said)
+        return said;
+    return run->completed ? "The file does not say what limited this run."
+                          : "This run did not end, so what would have limited it is not known.";
+}
+
+static void put_summary(struct json *j, const struct run *run, const struct summary *s)
 {
     const struct {
         const char *key;
@@ -110,7 +120,7 @@ static void put_summary(struct json *j, const struct summary *s)
     json_open(j, "summary", '{');
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         json_number(j, numbers[i].key, numbers[i].value);
-    json_text(j, "verdict", s->verdict);
+    json_text(j, "verdict", verdict(run));
     json_close(j, '}');
 }
 
@@ -172,7 +182,7 @@ static enum err_code put_data(FILE *out, const struct run *run, struct err *err)
         return code;
     json_open(&j, NULL, '{');
     put_about(&j, run);
-    put_summary(&j, &s);
+    put_summary(&j, run, &s);
     put_layers(&j, &run->layers);
     put_nodes(&j, run);
     report_marks(&j, run);

@@ -3,7 +3,6 @@
 #include <gsl/gsl_sort.h>
 #include <gsl/gsl_statistics_double.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -222,84 +221,6 @@ static enum err_code transactions(struct summary *s, const struct run *run, stru
     return ERR_OK;
 }
 
-/* The limit that most of is in use. */
-static const char *tightest(const struct summary_pressure *p, double *share)
-{
-    const struct {
-        const char *name;
-        double share;
-    } limits[] = {{"block space", p->blocks},
-                  {"the time to execute a block", p->execution},
-                  {"the upload link of the busiest node", p->uplink},
-                  {"the download link of the busiest node", p->downlink}};
-    const char *name = NULL;
-    *share = -1;
-    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
-        if (limits[i].share > *share) {
-            *share = limits[i].share;
-            name = limits[i].name;
-        }
-    return name;
-}
-
-/* What is not final yet may simply be on its way: a block or two of it always is. */
-static bool keeps_up(const struct summary *s, double tightest_share)
-{
-    double behind = (1 - s->achieved / s->offered) * s->measured; /* seconds of load */
-    return s->achieved >= 0.97 * s->offered ||
-           (tightest_share < 0.9 && behind <= 2 * s->block_interval);
-}
-
-static void verdict(struct summary *s, const struct run *run)
-{
-    char rates[120], why[240];
-    double share;
-    const char *name = tightest(&s->pressure, &share);
-    size_t size = sizeof s->verdict;
-    if (!(s->measured > 0) || !(s->offered > 0)) {
-        snprintf(s->verdict, size, "Nothing was measured: %s.",
-                 s->measured > 0 ? "no transactions were offered"
-                                 : "the run ended before its measured part");
-        return;
-    }
-    snprintf(rates, sizeof rates, "%.0f transactions a second were offered and %.0f", s->offered,
-             s->achieved);
-    if (keeps_up(s, share)) {
-        snprintf(
-            s->verdict, size,
-            "The network keeps up: %s became final. Closest to its limit is %s, %.0f %% in use.",
-            rates, name ? name : "nothing", name ? 100 * share : 0);
-        return;
-    }
-    if (s->pressure.blocks >= 0.9)
-        snprintf(why, sizeof why, "Block space limits this run: its blocks are %.0f %% full.",
-                 100 * s->pressure.blocks);
-    else if (s->pressure.execution >= 0.8)
-        snprintf(why, sizeof why,
-                 "Execution limits this run: executing a block takes %.0f %% of the time between "
-                 "blocks.",
-                 100 * s->pressure.execution);
-    else if (fmax(s->pressure.uplink, s->pressure.downlink) >= 0.8)
-        snprintf(why, sizeof why, "Bandwidth limits this run: %s is %.0f %% in use.", name,
-                 100 * share);
-    else if (s->block_interval > 1.25 * s->asked_interval)
-        snprintf(why, sizeof why,
-                 "Consensus limits this run: blocks came every %.2g s instead of every %.2g s%s.",
-                 s->block_interval, s->asked_interval,
-                 run->faults.count ? ", with nodes failing on the way" : "");
-    else if (run->faults.count)
-        snprintf(why, sizeof why,
-                 "Failures cost this run throughput; no resource was used up (the fullest, %s, "
-                 "%.0f %%).",
-                 name ? name : "none", name ? 100 * share : 0);
-    else
-        snprintf(why, sizeof why,
-                 "No resource was used up (the fullest, %s, %.0f %%): transactions waited for "
-                 "their turn.",
-                 name ? name : "none", name ? 100 * share : 0);
-    snprintf(s->verdict, size, "%s %s became final.", why, rates);
-}
-
 enum err_code summary_make(struct summary *s, const struct run *run, struct err *err)
 {
     memset(s, 0, sizeof *s);
@@ -309,7 +230,5 @@ enum err_code summary_make(struct summary *s, const struct run *run, struct err 
     enum err_code code = blocks(s, run, err);
     if (code == ERR_OK)
         code = transactions(s, run, err);
-    if (code == ERR_OK)
-        verdict(s, run);
     return code;
 }

@@ -24,7 +24,6 @@ struct summary {
     double abort_share, speed_up, executions, aborts;
     double blocks, stale_blocks, view_changes, block_interval, asked_interval;
     struct summary_pressure pressure;
-    char verdict[400]; /* what limits the run, one or two plain sentences */
 };
 
 /* ERR_MEMORY. */

@@ -52,7 +52,7 @@
   $("verdict").textContent = s.verdict;
   if (!about.completed) {
     $("unfinished").hidden = false;
-    $("unfinished").textContent = `This run did not end: the page shows what had been written after ${duration(about.end_time)} of simulated time.`;
+    $("unfinished").textContent = `The page shows what had been written after ${duration(about.end_time)} of simulated time.`;
   }
 
   /* ---- cards ---- */

@@ -406,6 +406,15 @@ static void open_transactions(struct world *w)
         rows_transaction(w, tx, RECORD_TX_STATUS_PENDING, 0, NULL);
 }
 
+/* What limited the run, for everybody who reads the file: the report page says the same. */
+static enum err_code verdict(struct world *w, struct err *err)
+{
+    struct world_summary summary;
+    world_summarise(w, &summary);
+    enum err_code code = record_set_text(w->record, "limit", world_limit_name(summary.limit), err);
+    return code == ERR_OK ? record_set_text(w->record, "verdict", summary.limit_text, err) : code;
+}
+
 enum err_code rows_finish(struct world *w, struct err *err)
 {
     char end[32];
@@ -418,7 +427,8 @@ enum err_code rows_finish(struct world *w, struct err *err)
     open_transactions(w);
     snapshots(w);
     strftime(end, sizeof end, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    if (w->stopped)
-        return record_flush(w->record, err);
+    enum err_code code = verdict(w, err);
+    if (code != ERR_OK || w->stopped)
+        return code == ERR_OK ? record_flush(w->record, err) : code;
     return record_finish(w->record, w->digest, sim_now(w->sim), end, err);
 }

@@ -81,6 +81,23 @@ static double execution_share(const struct world *w, const struct world_summary 
     return most;
 }
 
+const char *world_limit_name(enum world_limit limit)
+{
+    static const char *const names[] = {
+        [WORLD_LIMIT_UNSAFE] = "safety",
+        [WORLD_LIMIT_STOPPED] = "stopped",
+        [WORLD_LIMIT_HALTED] = "halted",
+        [WORLD_LIMIT_LOAD] = "load",
+        [WORLD_LIMIT_GAS] = "gas",
+        [WORLD_LIMIT_CONFLICTS] = "conflicts",
+        [WORLD_LIMIT_EXECUTION] = "execution",
+        [WORLD_LIMIT_NETWORK] = "network",
+        [WORLD_LIMIT_CONSENSUS] = "consensus",
+        [WORLD_LIMIT_POOL] = "pool",
+    };
+    return names[limit];
+}
+
 static void say(struct world_summary *s, enum world_limit limit, const char *text)
 {
     s->limit = limit;
@@ -142,6 +159,9 @@ static void explain(const struct world *w, struct world_summary *s)
         say(s, WORLD_LIMIT_UNSAFE,
             "Safety broke: nodes committed different blocks at one height, or took a commit back. "
             "The events table tells where; other figures mean little.");
+    } else if (w->stopped) {
+        say(s, WORLD_LIMIT_STOPPED,
+            "The run was stopped before its end, so what would have limited it is not known.");
     } else if (s->blocks == 0 || (stall > sim_now(w->sim) / 4 && stall > 10 * SIM_SEC)) {
         snprintf(
             s->limit_text, sizeof s->limit_text,

@@ -51,6 +51,7 @@ struct world_percentiles {
 /* What limited a run, in the order in which they are looked for. */
 enum world_limit {
     WORLD_LIMIT_UNSAFE,    /* two blocks at one height */
+    WORLD_LIMIT_STOPPED,   /* not known: the run was stopped early */
     WORLD_LIMIT_HALTED,    /* consensus made no progress for long */
     WORLD_LIMIT_LOAD,      /* nothing: all that was offered was committed */
     WORLD_LIMIT_GAS,       /* blocks are full */
@@ -60,6 +61,9 @@ enum world_limit {
     WORLD_LIMIT_CONSENSUS, /* rounds take long */
     WORLD_LIMIT_POOL,      /* pools refuse transactions */
 };
+
+/* "safety", "gas": as in --json and in the attribute `limit` of the results file. */
+const char *world_limit_name(enum world_limit limit);
 
 /* Figures of the measured part (after warm-up, drain apart), over all layers. */
 struct world_summary {
@@ -81,7 +85,7 @@ struct world_summary {
     double link_utilisation; /* of the busiest node's uplink */
     uint64_t safety_violations, crashes, messages, bytes, events;
     enum world_limit limit;
-    char limit_text[400]; /* in plain words, with what to try */
+    char limit_text[400]; /* in plain words, with what to try; the file's attribute `verdict` */
 };
 void world_summarise(const struct world *w, struct world_summary *out);
 

@@ -171,9 +171,6 @@ static void add_percentiles(struct cli_text *t, const char *name, const struct w
 static int print_json(const struct cli_command *self, const struct world_summary *s,
                       const char *name, const char *out, double wall)
 {
-    static const char *const limits[] = {"safety",      "halted",    "load",
-                                         "block-space", "conflicts", "execution",
-                                         "network",     "consensus", "pools"};
     const struct line lines[] = {
         {"simulated_s", (double)s->end / 1e9},
         {"wall_s", wall},
@@ -219,7 +216,7 @@ static int print_json(const struct cli_command *self, const struct world_summary
     add_percentiles(&t, "fee_gwei", &s->fee_gwei);
     add_percentiles(&t, "tip_gwei", &s->tip_gwei);
     cli_text_add(&t, "\"limit\": ");
-    cli_text_json(&t, limits[s->limit]);
+    cli_text_json(&t, world_limit_name(s->limit));
     cli_text_add(&t, ", \"limit_text\": ");
     cli_text_json(&t, s->limit_text);
     cli_text_add(&t, "}\n");

@@ -284,6 +284,8 @@ static enum err_code set_info(struct record *r, const struct record_info *info, 
         {"record_transactions", info->transactions},
         {"end", ""},
         {"digest", ""},
+        {"limit", ""},
+        {"verdict", ""},
     };
     const struct {
         const char *name;

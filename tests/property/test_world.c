@@ -1,6 +1,8 @@
 /* Whole runs over seeds, protocols, couplings and faults: what must hold in each of them. */
 #include "tests/property/world_fixture.h"
 
+#include <stdlib.h>
+
 /* Quick blocks, few accounts (so that transactions conflict), two kinds of load. */
 static const char tendermint[] = "duration: 4s\n"
                                  "drain: 4s\n"

@@ -11,6 +11,7 @@ with open(sys.argv[1]) as page, h5py.File(sys.argv[2]) as f:
     blocks, txs, layers = f["blocks"][()], f["transactions"][()], f["layers"][()]
     phase, offered, time = f["series/phase"][()], f["series/offered"][()], f["series/time"][()] / 1e9
     utilisation, schedule = f["series/utilisation"][()], f["schedule"][()]
+    verdict = f.attrs["verdict"]
 
 s, failed = data["summary"], 0
 measure = 1
@@ -39,6 +40,10 @@ near("stale_blocks", s["stale_blocks"], (blocks["status"] == 1).sum())
 near("committed", s["committed_txs"], layers["txs_committed"].sum())
 near("achieved", s["achieved"], done.size / s["measured"], 0.05)  # another estimate of the same
 near("cores", s["use_cores"], utilisation[phase == measure].mean())
+
+same = verdict and s["verdict"] == verdict
+failed |= not same
+print("ok verdict_is_the_run's" if same else f"not ok verdict_is_the_run's: page {s['verdict']!r}, file {verdict!r}")
 
 all_layers = data["series"]["groups"][0]
 assert all_layers["layer"] == -1

@@ -28,6 +28,7 @@ for run in run long none cut; do
     "$WEFT" report "$dir/$run.h5" >"$dir/out" 2>"$dir/err"
     check "page_of_$run" [ $? -eq 0 -a "$(cat "$dir/out")" = "$dir/$run.html" -a -s "$dir/$run.html" ]
 done
+check cut_run_has_no_verdict grep -q '"verdict":"This run did not end' "$dir/cut.html"
 check no_temporary_left [ -z "$(find "$dir" -name '*.tmp-*')" ]
 check small_enough [ "$(stat -c %s "$dir/long.html")" -lt 3000000 ]
 # Nothing to fetch: no element with a source, no import; web addresses only in the library's licence comment.

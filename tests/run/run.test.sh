@@ -48,6 +48,9 @@ judge $? "any number of threads gives the same digest"
 grep -q "\"digest\": \"$(cat "$dir/a.digest")\"" "$dir/b.json" && grep -q '"completed": true' "$dir/b.json"
 judge $? "--json holds the digest"
 "$weft" run "$dir/small.yaml" -o "$dir/c.h5" --report "$dir/c.html" --quiet 2>"$dir/err"
+limit=$(sed -n 's/.*"limit_text": "\([^"]*\)".*/\1/p' "$dir/b.json")
+test -n "$limit" && grep -qF "\"verdict\":\"$limit\"" "$dir/c.html"
+judge $? "the page's verdict is the summary's"
 "$weft" digest "$dir/c.h5" | cmp -s - "$dir/a.digest" && test -s "$dir/c.html"
 judge $? "the report changes nothing"
 "$weft" run "$dir/small.yaml" -o "$dir/d.h5" --seed 2 --quiet
@@ -78,7 +81,8 @@ pid=$!
 sleep 1
 kill -INT $pid
 wait $pid
-test $? -eq 1 && grep -q incomplete "$dir/out" && test -s "$dir/i.h5"
+test $? -eq 1 && grep -q incomplete "$dir/out" && test -s "$dir/i.h5" &&
+    grep -q '^What limited it: The run was stopped before its end' "$dir/out"
 judge $? "an interrupted run is closed and says so"
 "$weft" digest "$dir/i.h5" >/dev/null 2>"$dir/err"
 test $? -eq 2

@@ -372,6 +372,9 @@ int main(int argc, char **argv)
     check(&s, record_create(&s.r, &s.err));
     check(&s, record_start(s.r, argv[1], &info, &policy, &s.err));
     run(&s);
+    check(&s, record_set_text(s.r, "limit", "load", &s.err));
+    check(&s,
+          record_set_text(s.r, "verdict", "The offered load, says this <invented> run.", &s.err));
     check(&s, record_finish(s.r, digest, (sim_time)(s.seconds + 4) * SIM_SEC,
                             "2026-01-01T00:00:09Z", &s.err));
     record_destroy(s.r);
