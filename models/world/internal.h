@@ -317,7 +317,10 @@ bool trouble_filter(struct world *w, node_id from, node_id to, const struct mess
                     sim_time *delay, struct message **replace);
 
 /* ---- rows.c: the results file ---- */
-enum err_code rows_start(struct world *w, struct err *err);
+/* Makes the results file, still without rows: before the work of setting up, so that a run that is
+ * killed leaves a file that says so. After create_frame. */
+enum err_code rows_open(struct world *w, struct err *err);
+void rows_start(struct world *w); /* the first rows of nodes and layers */
 void rows_on_sample(struct sim *sim, void *self, const struct sim_event *ev);
 void rows_transaction(struct world *w, struct tx *tx, unsigned status, uint32_t executions,
                       const struct block *b);

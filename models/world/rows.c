@@ -362,8 +362,11 @@ void rows_on_sample(struct sim *sim, void *self, const struct sim_event *ev)
 
 /* ---- begin and end ---- */
 
-enum err_code rows_start(struct world *w, struct err *err)
+enum err_code rows_open(struct world *w, struct err *err)
 {
+    const struct world_layer *first = w->cfg->layers.items;
+    const struct execution_ops *executor = (const struct execution_ops *)first->execution.model;
+    const struct execution_cfg *execution = executor->common(first->execution.cfg);
     char transactions[32];
     if (w->cfg->record.transactions == WORLD_RECORD_SAMPLED)
         snprintf(transactions, sizeof transactions, "sampled 1/%llu",
@@ -375,7 +378,7 @@ enum err_code rows_start(struct world *w, struct err *err)
         .scenario = scenario_source(w->scenario),
         .scenario_resolved = scenario_resolved(w->scenario),
         .program_version = w->options.program_version,
-        .cost_profile = w->layers[0].classes[0].profile->name,
+        .cost_profile = evm_profile_find(execution->profile)->name,
         .host = w->options.host,
         .start = w->options.start,
         .transactions = transactions,
@@ -391,13 +394,15 @@ enum err_code rows_start(struct world *w, struct err *err)
         code = record_start(w->record, w->options.out, &info, NULL, err);
     if (code == ERR_OK)
         code = record_set_text(w->record, "state_root",
-                               execution_root_names.names[w->layers[0].execution_cfg->state_root],
-                               err);
+                               execution_root_names.names[execution->state_root], err);
     if (code == ERR_OK)
         code = record_set_text(w->record, "execution_driver", "virtual", err);
-    if (code == ERR_OK)
-        snapshots(w);
     return code;
+}
+
+void rows_start(struct world *w)
+{
+    snapshots(w);
 }
 
 static void open_transactions(struct world *w)

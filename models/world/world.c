@@ -310,6 +310,8 @@ enum err_code world_create(struct world **out, const struct scenario *scenario,
     sim_stream_init(&w->entry_random, w->cfg->seed, 0, sim_purpose("world.entry"));
     enum err_code code = create_frame(w, err);
     if (code == ERR_OK)
+        code = rows_open(w, err);
+    if (code == ERR_OK)
         code = sources_create(w, err);
     for (layer_id i = 0; i < w->layer_count && code == ERR_OK; i++)
         code = create_layer(w, i, err);
@@ -322,6 +324,8 @@ enum err_code world_create(struct world **out, const struct scenario *scenario,
     if (code == ERR_OK)
         code = trouble_create(w, err);
     if (code != ERR_OK) {
+        if (w->record)
+            record_discard(w->record);
         world_destroy(w);
         return code;
     }
@@ -346,11 +350,9 @@ enum err_code world_run(struct world *w, struct err *err)
 {
     CHECK(!w->started, "a world runs once");
     w->started = true;
-    enum err_code code = rows_start(w, err);
-    if (code != ERR_OK)
-        return code;
+    rows_start(w);
     start_models(w);
-    code = sim_run(w->sim, w->end);
+    enum err_code code = sim_run(w->sim, w->end);
     if (w->failed != ERR_OK)
         return err_set(err, w->failed, "%s", w->failure.text);
     if (code != ERR_OK)

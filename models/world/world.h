@@ -33,8 +33,9 @@ struct world_options {
     void *progress_self;
 };
 
-/* Builds nodes, genesis and models; nothing has happened yet. The scenario is borrowed for the
- * world's life. ERR_INPUT with place and text for what only now can be found out. */
+/* Builds nodes, genesis and models; nothing has happened yet, but the results file is there. The
+ * scenario is borrowed for the world's life. ERR_INPUT with place and text for what only now can be
+ * found out; then what stood at options.out before stands there again. */
 enum err_code world_create(struct world **out, const struct scenario *scenario,
                            const struct world_options *options, struct err *err);
 

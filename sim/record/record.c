@@ -519,6 +519,12 @@ enum err_code record_start(struct record *r, const char *path, const struct reco
     return fail(r, err, code, local.text);
 }
 
+void record_discard(struct record *r)
+{
+    if (r->path && r->flushes == 0)
+        rec_store_discard(r);
+}
+
 /* Rows that both files hold need not stay in memory. */
 static void forget(struct record *r)
 {
@@ -567,6 +573,7 @@ enum err_code record_flush(struct record *r, struct err *err)
         rec_store_close(r);
         return fail(r, err, code, local.text);
     }
+    rec_store_commit(r);
     r->current = 1 - r->current;
     forget(r);
     r->buffered = 0;

@@ -163,11 +163,16 @@ enum err_code record_add_table(struct record *r, uint32_t *id, const struct reco
 enum err_code record_add_series(struct record *r, uint32_t *id, const struct record_series *series,
                                 struct err *err);
 
-/* Creates the file with its attributes and no rows, replacing what was at path. path NULL: nothing
- * is written, only the digest is computed. policy NULL: the default one. ERR_IO says in one line
- * why the path cannot be written; then nothing is left there. */
+/* Creates the file with its attributes and no rows, replacing what was at path; until the first
+ * flush that is kept under the hidden name .NAME.weft-d. path NULL: nothing is written, only the
+ * digest is computed. policy NULL: the default one. ERR_IO says in one line why the path cannot be
+ * written; then what was there stands there still. */
 enum err_code record_start(struct record *r, const char *path, const struct record_info *info,
                            const struct record_policy *policy, struct err *err);
+
+/* For a run that cannot begin: before the first flush, puts back what was at path before, or
+ * nothing; later it changes nothing. Only record_destroy may follow. */
+void record_discard(struct record *r);
 
 /* A further attribute of the root, before or after record_start; written with the next flush. The
  * same name again replaces the value. Not part of the digest. */

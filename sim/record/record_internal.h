@@ -55,6 +55,8 @@ struct record {
     uint64_t version;
     struct record_policy policy;
     char *path, *staging; /* path NULL: no file */
+    char *before;         /* hidden name of what stood at path; NULL: there was nothing, or it can
+                             no longer be put back */
     struct rec_file files[2];
     unsigned current; /* the file that stands at path */
     bool started, finished, sampling;
@@ -82,7 +84,7 @@ const struct record_labels *rec_phases(void);
 
 /* ---- store.c: which file stands where ---- */
 
-/* Fills r->path and the hidden names, removes what dead runs left. */
+/* Fills r->path and the hidden names, removes what dead runs left, keeps what stands there. */
 enum err_code rec_store_open(struct record *r, const char *path, struct err *err);
 /* Writes bytes as file f, replacing it. */
 enum err_code rec_store_write(struct record *r, struct rec_file *f, const void *bytes, size_t size,
@@ -92,6 +94,10 @@ enum err_code rec_store_write(struct record *r, struct rec_file *f, const void *
 enum err_code rec_store_prepare(struct record *r, struct rec_file *f, size_t room, struct err *err);
 /* Puts file f at r->path, at once and whole. */
 enum err_code rec_store_publish(struct record *r, struct rec_file *f, struct err *err);
+/* From now on what stood at r->path is given up. */
+void rec_store_commit(struct record *r);
+/* Puts it back, or removes the file if there was none. Only before rec_store_commit. */
+void rec_store_discard(struct record *r);
 /* Removes the hidden names. */
 void rec_store_close(struct record *r);
 

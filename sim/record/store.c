@@ -52,7 +52,7 @@ static void remove_stale(const char *path)
             continue;
         char *end;
         long pid = strtol(rest + 6, &end, 10);
-        if (pid <= 0 || end[0] != '-' || !strchr("abc", end[1]) || end[2] != 0)
+        if (pid <= 0 || end[0] != '-' || !strchr("abcd", end[1]) || end[2] != 0)
             continue;
         if (pid == (long)getpid() || (kill((pid_t)pid, 0) != 0 && errno == ESRCH))
             unlinkat(dirfd(dir), e->d_name, 0);
@@ -80,6 +80,12 @@ enum err_code rec_store_open(struct record *r, const char *path, struct err *err
     if (path[0] == 0 || path[strlen(path) - 1] == '/')
         return err_set(err, ERR_IO, "cannot write results to '%s': it names no file", path);
     remove_stale(r->path);
+    /* Where there are no hard links, it is lost as soon as the new one is there. */
+    char *before = hidden_name(r->path, 'd');
+    if (before && link(r->path, before) == 0)
+        r->before = before;
+    else
+        free(before);
     return ERR_OK;
 }
 
@@ -206,8 +212,28 @@ enum err_code rec_store_publish(struct record *r, struct rec_file *f, struct err
     return ERR_OK;
 }
 
+void rec_store_commit(struct record *r)
+{
+    if (r->before)
+        unlink(r->before);
+    free(r->before);
+    r->before = NULL;
+}
+
+void rec_store_discard(struct record *r)
+{
+    struct stat st;
+    if (r->published_inode == 0 || stat(r->path, &st) != 0 ||
+        (uint64_t)st.st_ino != r->published_inode)
+        return; /* not ours */
+    if (!r->before || rename(r->before, r->path) != 0)
+        unlink(r->path);
+    rec_store_commit(r);
+}
+
 void rec_store_close(struct record *r)
 {
+    rec_store_commit(r);
     for (size_t i = 0; i < 2; i++) {
         if (r->files[i].exists)
             unlink(r->files[i].path);

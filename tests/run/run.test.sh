@@ -89,3 +89,12 @@ test $? -eq 2
 judge $? "an interrupted run has no digest"
 leftovers=$(find "$dir" -name '.*weft*' | wc -l)
 judge "$leftovers" "no hidden file is left behind"
+
+# What was there survives a run that cannot begin: this one's fault is found when the world is set up.
+cp "$dir/a.h5" "$dir/keep.h5"
+status "an impossible fault" 2 "faults[0]" run "$dir/small.yaml" -o "$dir/keep.h5" --set 'faults=[{kind: crash, at: 1s, nodes: 99}]'
+cmp -s "$dir/a.h5" "$dir/keep.h5"
+judge $? "a run that cannot begin keeps the old results"
+status "an impossible fault, no results yet" 2 "faults[0]" run "$dir/small.yaml" -o "$dir/new.h5" --set 'faults=[{kind: crash, at: 1s, nodes: 99}]'
+test ! -e "$dir/new.h5" && test -z "$(find "$dir" -name '.*weft*')"
+judge $? "a run that cannot begin leaves nothing"

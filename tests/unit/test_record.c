@@ -154,6 +154,39 @@ static void unfinished_run_says_so(void **state)
     assert_non_null(strstr(err.text, "did not end"));
 }
 
+/* A run that cannot begin leaves what was there: the results of the run before, or nothing. */
+static void discarded_run_was_never_there(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct record *r;
+    char digest[RECORD_DIGEST_SIZE], read[RECORD_DIGEST_SIZE];
+    write_run(path_of("old.h5"), &(struct plan){0, 0, 9, 0, ""}, digest);
+    assert_int_equal(record_create(&r, &err), ERR_OK);
+    assert_int_equal(record_start(r, path_of("old.h5"), &info, NULL, &err), ERR_OK);
+    assert_int_equal(record_digest_file(path_of("old.h5"), read, &err), ERR_INPUT);
+    record_discard(r);
+    record_destroy(r);
+    assert_int_equal(record_digest_file(path_of("old.h5"), read, &err), ERR_OK);
+    assert_string_equal(read, digest);
+
+    assert_int_equal(record_create(&r, &err), ERR_OK);
+    assert_int_equal(record_start(r, path_of("new.h5"), &info, NULL, &err), ERR_OK);
+    assert_int_equal(access(path_of("new.h5"), F_OK), 0);
+    record_discard(r);
+    record_destroy(r);
+    assert_int_equal(access(path_of("new.h5"), F_OK), -1);
+
+    /* Once rows were written it is a run, and stays. */
+    assert_int_equal(record_create(&r, &err), ERR_OK);
+    assert_int_equal(record_start(r, path_of("old.h5"), &info, NULL, &err), ERR_OK);
+    assert_int_equal(record_flush(r, &err), ERR_OK);
+    record_discard(r);
+    record_destroy(r);
+    assert_int_equal(record_digest_file(path_of("old.h5"), read, &err), ERR_INPUT);
+    assert_non_null(strstr(err.text, "did not end"));
+}
+
 static void bad_definitions_are_refused(void **state)
 {
     (void)state;
@@ -240,7 +273,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    static const char *const names[] = {"run.h5", "empty.h5", "cut.h5"};
+    static const char *const names[] = {"run.h5", "empty.h5", "cut.h5", "old.h5"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         unlink(path_of(names[i]));
     return rmdir(folder); /* fails if a hidden file was left behind */
@@ -253,6 +286,7 @@ int main(void)
         cmocka_unit_test(digest_sees_one_changed_value),
         cmocka_unit_test(empty_run_is_whole),
         cmocka_unit_test(unfinished_run_says_so),
+        cmocka_unit_test(discarded_run_was_never_there),
         cmocka_unit_test(bad_definitions_are_refused),
         cmocka_unit_test(errors_stick),
         cmocka_unit_test(standard_tables_are_sound),
