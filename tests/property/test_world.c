@@ -317,6 +317,36 @@ static void test_early_end(void **state)
     fixture_free(&f);
 }
 
+/* Every allocation that fails, in set-up or in the run, is an error and nothing worse. */
+static void test_out_of_memory(void **state)
+{
+    (void)state;
+    if (!mem_fail_supported())
+        skip();
+    const char *sets[] = {"duration=600ms", "drain=500ms", crash_two};
+    for (long n = 0; n < 4000; n = n * 5 / 4 + 1) {
+        struct scenario *scenario = NULL;
+        struct scenario_problems problems = {0};
+        struct world *w = NULL;
+        struct err err = {0};
+        assert_int_equal(scenario_parse(&scenario, &world_spec, "test.yaml", tendermint,
+                                        strlen(tendermint), sets, 3, &problems),
+                         ERR_OK);
+        struct world_options options = {.threads = 1, .program_version = "test"};
+        mem_fail_after(n);
+        enum err_code code = world_create(&w, scenario, &options, &err);
+        if (code == ERR_OK)
+            code = world_run(w, &err);
+        mem_fail_never();
+        if (code != ERR_OK) {
+            assert_int_equal(code, ERR_MEMORY);
+            assert_true(err.text[0]);
+        }
+        world_destroy(w);
+        scenario_destroy(scenario);
+    }
+}
+
 static void test_weights(void **state)
 {
     (void)state;
@@ -370,6 +400,7 @@ int main(void)
         cmocka_unit_test(test_poa_forks),
         cmocka_unit_test(test_slow_node_lags),
         cmocka_unit_test(test_early_end),
+        cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_weights),
         cmocka_unit_test(test_two_layers),
     };
