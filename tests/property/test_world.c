@@ -289,10 +289,6 @@ static void test_slow_node_lags(void **state)
     struct fixture f = fixture_make(tendermint, sets, 4, 2, NULL);
     fixture_run(&f);
     const struct node *slow = &f.world->nodes[6], *fast = &f.world->nodes[1];
-    print_message(
-        "slow %llu of %llu final, fast %llu of %llu\n", (unsigned long long)slow->executed->height,
-        (unsigned long long)slow->final->height, (unsigned long long)fast->executed->height,
-        (unsigned long long)fast->final->height);
     assert_int_equal(f.world->violations, 0);
     assert_true(fast->executed->height > 10);
     assert_true(fast->executed->height + 1 >= fast->final->height);
