@@ -440,11 +440,9 @@ static void settle_txs(struct world *w, struct layer *l, struct block *b,
         if (!open)
             continue;
         tally_tx(w, tx, tip, fee);
-        rows_transaction(w, tx,
-                         !got           ? RECORD_TX_STATUS_INVALID
-                         : got->success ? RECORD_TX_STATUS_SUCCEEDED
-                                        : RECORD_TX_STATUS_REVERTED,
-                         r->stats ? r->stats[i].incarnations : 1, b);
+        tx->row_due = true;
+        tx->skipped = !got;
+        tx->executions = r->stats ? r->stats[i].incarnations : 1;
         sources_observe(w, tx);
         chain_close_tx(w, tx);
     }

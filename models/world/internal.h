@@ -322,8 +322,8 @@ bool trouble_filter(struct world *w, node_id from, node_id to, const struct mess
 enum err_code rows_open(struct world *w, struct err *err);
 void rows_start(struct world *w); /* the first rows of nodes and layers */
 void rows_on_sample(struct sim *sim, void *self, const struct sim_event *ev);
-void rows_transaction(struct world *w, struct tx *tx, unsigned status, uint32_t executions,
-                      const struct block *b);
+/* b: the block that committed it, or NULL. */
+void rows_transaction(struct world *w, struct tx *tx, unsigned status, const struct block *b);
 void rows_blocks(struct world *w, struct layer *l, bool last);
 void rows_schedule(struct world *w, const struct block *b, const struct execution_result *r);
 void rows_event(struct world *w, unsigned level, const char *kind, int64_t node, int64_t layer,

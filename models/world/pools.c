@@ -146,7 +146,7 @@ void pools_settle_fallen(struct world *w, bool last)
             l->dropped++;
             if (tx->emitted >= w->cfg->warm_up)
                 w->tally.dropped++;
-            rows_transaction(w, tx, status_of((enum pool_verdict)tx->verdict), 0, NULL);
+            rows_transaction(w, tx, status_of((enum pool_verdict)tx->verdict), NULL);
             sources_observe(w, tx);
             chain_close_tx(w, tx);
         }

@@ -42,8 +42,7 @@ static bool recorded(const struct world *w, const struct tx *tx)
     return w->cfg->record.transactions == WORLD_RECORD_SAMPLED && head % w->cfg->record.one_in == 0;
 }
 
-void rows_transaction(struct world *w, struct tx *tx, unsigned status, uint32_t executions,
-                      const struct block *b)
+void rows_transaction(struct world *w, struct tx *tx, unsigned status, const struct block *b)
 {
     if (!recorded(w, tx))
         return;
@@ -62,7 +61,7 @@ void rows_transaction(struct world *w, struct tx *tx, unsigned status, uint32_t 
         .height = b ? (int64_t)tx->height : -1,
         .position = tx->position,
         .gas_used = tx->gas_used,
-        .executions = executions,
+        .executions = b ? tx->executions : 0,
     };
     memcpy(row.hash, tx->evm.hash.b, sizeof row.hash);
     TEXT(row.kind, sources_name(w, tx->workload));
@@ -121,6 +120,22 @@ static void block_row(struct world *w, const struct layer *l, const struct block
     record_append(w->record, RECORD_T_blocks, &row, NULL);
 }
 
+/* Those of a block stand behind its row, so that a file that was cut names no block it lacks. */
+static void transaction_rows(struct world *w, const struct block *b)
+{
+    for (uint32_t i = 0; i < b->tx_count; i++) {
+        struct tx *tx = b->txs[i];
+        if (!tx->row_due || tx->height != b->height || tx->layer != b->layer)
+            continue;
+        tx->row_due = false;
+        rows_transaction(w, tx,
+                         tx->skipped  ? RECORD_TX_STATUS_INVALID
+                         : tx->failed ? RECORD_TX_STATUS_REVERTED
+                                      : RECORD_TX_STATUS_SUCCEEDED,
+                         b);
+    }
+}
+
 /* Whether nothing more will be learnt of the block, or has been waited for long enough. */
 static bool row_ready(const struct world *w, const struct layer *l, const struct block *b)
 {
@@ -142,6 +157,8 @@ void rows_blocks(struct world *w, struct layer *l, bool last)
         struct block_track *t = b->track;
         if (!t->written && (last || row_ready(w, l, b))) {
             block_row(w, l, b);
+            if (t->status == RECORD_BLOCK_STATUS_CANONICAL)
+                transaction_rows(w, b);
             t->written = true;
         }
         /* A lost block stays until it cannot be executed any more, so that its state is found. */
@@ -408,7 +425,7 @@ void rows_start(struct world *w)
 static void open_transactions(struct world *w)
 {
     for (struct tx *tx = w->open_txs; tx; tx = tx->next)
-        rows_transaction(w, tx, RECORD_TX_STATUS_PENDING, 0, NULL);
+        rows_transaction(w, tx, RECORD_TX_STATUS_PENDING, NULL);
 }
 
 /* What limited the run, for everybody who reads the file: the report page says the same. */

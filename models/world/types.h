@@ -54,6 +54,9 @@ struct tx {
     struct tx *next, *previous; /* the world's list of transactions whose fate is open */
     uint8_t verdict;            /* enum pool_verdict: why the last pool let it go */
     bool lost;                  /* the last pool that held it crashed */
+    bool row_due;               /* its row is written with its block's */
+    bool skipped;               /* committed, but never could be executed */
+    uint32_t executions;        /* by the node that proposed it, repeats included */
     struct evm_tx evm;
 };
 
