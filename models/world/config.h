@@ -33,7 +33,9 @@ FIELD_ENUM_DECLARE(world_recorded, WORLD_RECORDED);
     F(S, DURATION, interval, "100ms", "1ms", "1h", "Time between samples of the series.")          \
     F(S, ENUM(world_recorded), transactions, "all", NULL, NULL, "Which transactions get a row.")   \
     F(S, COUNT, one_in, "16", "1", "1M", "transactions: sampled keeps one in this many.")          \
-    F(S, COUNT, schedules, "4", "0", "1000", "Blocks whose schedule of cores is kept, a layer.")
+    F(S, COUNT, schedules, "4", "0", "1000", "Blocks whose schedule of cores is kept, a layer.")   \
+    F(S, DURATION, flush, "2s", "10ms", "1h",                                                      \
+      "Host time between two writes to the file: a killed run loses about as much.")
 FIELD_DECLARE(world_record, WORLD_RECORD_FIELDS);
 
 #define WORLD_EXPECT_FIELDS(F, S)                                                                  \

@@ -406,9 +406,10 @@ enum err_code rows_open(struct world *w, struct err *err)
         .layers = w->layer_count,
         .nodes = w->node_count,
     };
+    struct record_policy policy = {.host_ms = (uint32_t)(w->cfg->record.flush / SIM_MS)};
     enum err_code code = record_create(&w->record, err);
     if (code == ERR_OK)
-        code = record_start(w->record, w->options.out, &info, NULL, err);
+        code = record_start(w->record, w->options.out, &info, &policy, err);
     if (code == ERR_OK)
         code = record_set_text(w->record, "state_root",
                                execution_root_names.names[execution->state_root], err);
