@@ -51,7 +51,8 @@ enum evm_driver { EVM_DRIVER_THREADS, EVM_DRIVER_VIRTUAL };
 struct evm_executor_ops; /* evm/parallel/scheduler.h; evm_executor_find gives one by name */
 
 /* Memory that stays between blocks: transaction runs, multi-version memory, tables. Any number of
- * evm_execute calls may use one pool at once; each takes a set of its own and gives it back. */
+ * evm_execute calls may use one pool at once; each takes a set of its own and gives it back. A pool
+ * remembers contract codes: the code stores of its blocks must live as long as the pool does. */
 struct evm_exec_pool;
 struct evm_exec_pool *evm_exec_pool_create(void);       /* NULL when memory is out */
 void evm_exec_pool_destroy(struct evm_exec_pool *pool); /* nobody may be using it; accepts NULL */
