@@ -48,7 +48,11 @@ enum err_code h5in_open(struct h5in **out, const char *path, struct err *err)
     FILE *plain = fopen(path, "rb");
     if (!plain)
         return err_set(err, ERR_IO, "cannot read '%s': %s", path, strerror(errno));
+    bool unreadable = fgetc(plain) == EOF && ferror(plain);
+    int why = errno;
     fclose(plain);
+    if (unreadable) /* a folder opens, too */
+        return err_set(err, ERR_IO, "cannot read '%s': %s", path, strerror(why));
     if (H5Fis_hdf5(path) <= 0)
         return err_set(err, ERR_IO, "'%s' is not an HDF5 file", path);
     struct h5in *in = calloc(1, sizeof *in);

@@ -245,6 +245,17 @@ static enum err_code complain(struct err *err, const char *page)
     return err_set(err, ERR_IO, "cannot write the report to '%s': %s", page, strerror(errno));
 }
 
+/* Whether a file is there that is no page: results or a scenario given as -o by mistake, say. */
+static bool is_foreign(const char *page)
+{
+    char head[2];
+    FILE *f = fopen(page, "rb");
+    size_t n = f ? fread(head, 1, sizeof head, f) : 0;
+    if (f)
+        fclose(f);
+    return n > 0 && (n < sizeof head || memcmp(head, "<!", sizeof head) != 0);
+}
+
 /* To a temporary name first: a page that is there is whole. */
 static enum err_code write_file(const char *page, const struct parts *parts, struct err *err)
 {
@@ -260,6 +271,11 @@ static enum err_code write_file(const char *page, const struct parts *parts, str
             err_set(err, ERR_IO, "cannot write the report to '%s': it is not a regular file", page);
         free(temporary);
         return code;
+    }
+    if (is_foreign(page)) {
+        free(temporary);
+        return err_set(err, ERR_IO,
+                       "cannot write the report to '%s': a file is there that is no page", page);
     }
     FILE *out = fopen(temporary, "wb");
     if (!out) {

@@ -5,6 +5,7 @@
 #include <zlib.h>
 
 #define CHUNK ((size_t)1 << 18)
+#define LIMIT ((size_t)1 << 29)
 
 enum evm_status evm_file_read(const char *path, struct evm_buf *out, struct evm_err *err)
 {
@@ -25,6 +26,10 @@ enum evm_status evm_file_read(const char *path, struct evm_buf *out, struct evm_
         out->size -= CHUNK - (got > 0 ? (size_t)got : 0);
         if (got <= 0)
             break;
+        if (out->size > LIMIT) {
+            gzclose_r(file);
+            return evm_fail(err, EVM_ERR_INPUT, "%s: larger than %zu MiB", path, LIMIT >> 20);
+        }
     }
     int code;
     const char *text = gzerror(file, &code);

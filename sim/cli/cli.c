@@ -95,7 +95,8 @@ static int unknown_option(const struct cli_command *self, const char *arg)
                         self->name);
 }
 
-static bool parse_u64(const char *text, uint64_t *out)
+/* A number too large for 64 bits reads as the largest, *huge. */
+static bool parse_u64(const char *text, uint64_t *out, bool *huge)
 {
     if (text[0] < '0' || text[0] > '9')
         return false;
@@ -103,8 +104,9 @@ static bool parse_u64(const char *text, uint64_t *out)
     errno = 0;
     int base = text[0] == '0' && (text[1] == 'x' || text[1] == 'X') ? 16 : 10;
     unsigned long long v = strtoull(text, &end, base);
-    if (errno || *end)
+    if ((errno && errno != ERANGE) || *end)
         return false;
+    *huge = errno == ERANGE;
     *out = v;
     return true;
 }
@@ -134,12 +136,12 @@ static int set_option(const struct cli_command *self, const struct cli_option *o
     case CLI_CHOICE: return set_choice(self, o, text, at);
     case CLI_U64: {
         uint64_t v, max = o->max ? o->max : UINT64_MAX;
-        if (!parse_u64(text, &v))
+        bool huge;
+        if (!parse_u64(text, &v, &huge))
             return cli_complain(self, "--%s: '%s' is not a whole number", o->name, text);
-        if (v < o->min || v > max)
-            return cli_complain(self, "--%s: %llu is out of range; valid is %llu to %llu", o->name,
-                                (unsigned long long)v, (unsigned long long)o->min,
-                                (unsigned long long)max);
+        if (huge || v < o->min || v > max)
+            return cli_complain(self, "--%s: %s is out of range; valid is %llu to %llu", o->name,
+                                text, (unsigned long long)o->min, (unsigned long long)max);
         *(uint64_t *)at = v;
         return -1;
     }

@@ -22,7 +22,8 @@ static int help(void)
            "A discrete-event simulator for parallel-EVM networks.\n\ncommands:\n");
     for (size_t i = 0; commands[i]; i++)
         printf("  %-16s %s\n", commands[i]->name, commands[i]->summary);
-    printf("\n'weft COMMAND --help' says more; 'weft --version' prints the version.\n\n"
+    printf("\n'weft COMMAND --help' or 'weft help COMMAND' says more; 'weft --version' prints the "
+           "version.\n\n"
            "exit status: 0 done, 1 a check failed, 2 bad input or environment, "
            "3 safety violated\n");
     return cli_finish(&program, CLI_DONE);
@@ -84,6 +85,20 @@ static int unknown(const char *word)
     return CLI_BAD_INPUT;
 }
 
+/* "help run", "--help bench engine": the page of that command. */
+static int help_of(int argc, char **argv)
+{
+    static char flag[] = "--help";
+    for (size_t i = 0; commands[i]; i++)
+        if (match(commands[i]->name, argc, argv)) {
+            cli_help(commands[i]);
+            return cli_finish(&program, CLI_DONE);
+        }
+    char *asked[] = {argv[0], flag};
+    int status = family(2, asked);
+    return status >= 0 ? status : unknown(argv[0]);
+}
+
 int main(int argc, char **argv)
 {
     signal(SIGXFSZ,
@@ -93,7 +108,7 @@ int main(int argc, char **argv)
         return CLI_BAD_INPUT;
     }
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
-        return help();
+        return argc > 2 ? help_of(argc - 2, argv + 2) : help();
     if (!strcmp(argv[1], "--version")) {
         printf("weft " WEFT_VERSION "\n");
         return cli_finish(&program, CLI_DONE);

@@ -304,7 +304,8 @@ const struct cli_command cli_replay = {
                "driver and\n"
                "number of cores: a line a block. Before Byzantium receipts hold state roots, which "
                "cannot be\n"
-               "computed from a part of the world; there gas and bloom are compared.",
+               "computed from a part of the world; there gas and bloom are compared.\n"
+               "Status 1 if a block differs from its header.",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .min_operands = 1,

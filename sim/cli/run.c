@@ -360,22 +360,22 @@ static int conclude(struct job *j)
     j->world = NULL;
     int status = verdict(j, &s);
     struct err err = {0};
-    if (o->report && report_write(j->out, o->report, NULL, &err) != ERR_OK)
-        return cli_complain(j->self, "%s", err.text);
+    bool page = o->report && report_write(j->out, o->report, NULL, &err) == ERR_OK;
     if (o->json) {
         int printed = print_json(j->self, &s, j->name, j->out, wall);
-        return printed == CLI_DONE ? status : printed;
+        status = printed == CLI_DONE ? status : printed;
+    } else if (!o->quiet) {
+        print_summary(&s, j->name, wall);
+        printf("\nResults: %s%s\n", j->out, s.stopped ? " (incomplete)" : "");
+        if (!s.stopped)
+            printf("Digest:  %s\n", s.digest);
+        if (page)
+            printf("Report:  %s\n", o->report);
+        else
+            printf("Look at it: weft report %s\n", j->out);
     }
-    if (o->quiet)
-        return status;
-    print_summary(&s, j->name, wall);
-    printf("\nResults: %s%s\n", j->out, s.stopped ? " (incomplete)" : "");
-    if (!s.stopped)
-        printf("Digest:  %s\n", s.digest);
-    if (o->report)
-        printf("Report:  %s\n", o->report);
-    else
-        printf("Look at it: weft report %s\n", j->out);
+    if (o->report && !page)
+        return cli_complain(j->self, "%s", err.text);
     return status;
 }
 

@@ -167,7 +167,7 @@ const struct cli_command cli_statetest = {
         "file, test, fork and its index, and the reason: root mismatch, logs mismatch, exception\n"
         "expected, malformed. The last line counts: N passed, N failed, N skipped (a case of a "
         "fork\n"
-        "that this program does not know is skipped).",
+        "that this program does not know is skipped). Status 1 if a case failed.",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .min_operands = 1,

@@ -393,7 +393,11 @@ enum err_code record_digest_file(const char *path, char digest[RECORD_DIGEST_SIZ
     FILE *plain = fopen(path, "rb");
     if (!plain)
         return err_set(err, ERR_IO, "cannot read '%s': %s", path, strerror(errno));
+    bool unreadable = fgetc(plain) == EOF && ferror(plain);
+    int why = errno;
     fclose(plain);
+    if (unreadable) /* a folder opens, too */
+        return err_set(err, ERR_IO, "cannot read '%s': %s", path, strerror(why));
     if (H5Fis_hdf5(path) <= 0)
         return err_set(err, ERR_IO, "'%s' is not an HDF5 file", path);
     hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);

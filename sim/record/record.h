@@ -166,7 +166,7 @@ enum err_code record_add_series(struct record *r, uint32_t *id, const struct rec
 /* Creates the file with its attributes and no rows, replacing what was at path; until the first
  * flush that is kept under the hidden name .NAME.weft-d. path NULL: nothing is written, only the
  * digest is computed. policy NULL: the default one. ERR_IO says in one line why the path cannot be
- * written; then what was there stands there still. */
+ * written (a file that is no HDF5 file is not replaced); then what was there stands there still. */
 enum err_code record_start(struct record *r, const char *path, const struct record_info *info,
                            const struct record_policy *policy, struct err *err);
 

@@ -62,6 +62,18 @@ static void remove_stale(const char *path)
     free(folder);
 }
 
+/* Whether a file is there that no run has written: a scenario given as -o by mistake, say. */
+static bool is_foreign(const char *path)
+{
+    static const char signature[8] = "\x89HDF\r\n\x1a\n";
+    char head[sizeof signature];
+    FILE *f = fopen(path, "rb");
+    size_t n = f ? fread(head, 1, sizeof head, f) : 0;
+    if (f)
+        fclose(f);
+    return n > 0 && (n < sizeof head || memcmp(head, signature, sizeof head) != 0);
+}
+
 enum err_code rec_store_open(struct record *r, const char *path, struct err *err)
 {
     struct stat st;
@@ -77,6 +89,9 @@ enum err_code rec_store_open(struct record *r, const char *path, struct err *err
         return err_set(err, ERR_MEMORY, "no memory left to record results");
     if (stat(r->path, &st) == 0 && !S_ISREG(st.st_mode))
         return err_set(err, ERR_IO, "cannot write results to '%s': it is not a regular file", path);
+    if (is_foreign(r->path))
+        return err_set(err, ERR_IO,
+                       "cannot write results to '%s': a file is there that holds no results", path);
     if (path[0] == 0 || path[strlen(path) - 1] == '/')
         return err_set(err, ERR_IO, "cannot write results to '%s': it names no file", path);
     remove_stale(r->path);

@@ -29,6 +29,10 @@ expect() {
 expect "version" 0 "" --version
 grep -qE '^weft [0-9]+\.[0-9]+\.[0-9]+$' "$work/out" || { echo "not ok version text"; bad=1; }
 expect "help" 0 "" --help
+expect "help of a command" 0 "" help bench engine
+"$weft" bench engine --help | cmp -s - "$work/out" || { echo "not ok help of a command is its page"; bad=1; }
+expect "help of a family" 0 "" help bench
+expect "help first" 0 "" --help replay
 for word in $("$weft" --help | sed -nE '/^commands:/,/^$/s/^  ([a-z]+).*/\1/p' | sort -u); do
     expect "help of $word" 0 "" "$word" --help
     grep -q . "$work/out" || { echo "not ok help of $word is empty"; bad=1; }

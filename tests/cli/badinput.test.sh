@@ -1,0 +1,177 @@
+#!/bin/bash
+# Bad input, over all subcommands: one clear line on stderr, status 2, and no file left behind that looks whole.
+set -u
+root=$(cd "$(dirname "$0")/../.." && pwd)
+weft=$(realpath "${WEFT:-build/release/weft}")
+dir=$(mktemp -d)
+mounted=
+trap '[ -n "$mounted" ] && umount "$dir/small"; cd /; rm -rf "$dir"' EXIT
+mkdir "$dir/work"
+cd "$dir/work" || exit 2
+bad=0
+
+judge() { # NAME STATUS PATTERN: of what stands in ../err
+    if [ "$2" -eq 2 ] && [ "$(wc -l <../err)" -eq 1 ] && grep -qE -- "$3" ../err && ! grep -qE 'ERROR|runtime|0x[0-9a-f]{8}' ../err; then
+        echo "ok $1"
+    else
+        echo "not ok $1: status $2, said: $(head -c 600 ../err)"
+        bad=1
+    fi
+}
+refused() { # NAME PATTERN ARGUMENTS...
+    local name=$1 pattern=$2
+    shift 2
+    timeout 60 "$weft" "$@" >../out 2>../err
+    judge "$name" $? "$pattern"
+}
+yes_if() { if [ "$1" -eq 0 ]; then echo "ok $2"; else echo "not ok $2"; bad=1; fi; }
+
+cat >good.yaml <<'YAML'
+name: good
+duration: 1s
+drain: 1s
+network: {latency: {kind: constant, delay: 20ms}, topology: full-mesh}
+layers: [{name: main, nodes: 4, consensus: {kind: tendermint, block_interval: 250ms}}]
+workload: [{kind: transfer, rate: 40/s, accounts: 20}]
+YAML
+"$weft" run good.yaml -o good.h5 --quiet || { echo "not ok a good run"; exit 1; }
+recorded=$root/scenarios/recorded
+mkdir folder cut
+for i in 1 2 3; do cp "$recorded/$i.json.gz" cut; done
+head -c 3000 "$recorded/2.json.gz" >cut/2.json.gz
+head -c 40000 good.h5 >cut.h5
+: >empty
+head -c 5000 /dev/urandom >noise
+sed -E 's/rate: 40/rate: -40/' good.yaml >negative.yaml
+sed -E 's/delay: 20ms/delay: 20/' good.yaml >nounit.yaml
+sed -E 's/tendermint/tendermind/' good.yaml >unknown.yaml
+sed -E 's/layers: \[/layers: [[/' good.yaml >broken.yaml
+sed -E "s|^workload.*|workload: [{kind: recorded, source: cut, rate: 5/s}]|" good.yaml >recorded.yaml
+find . | sort >../before
+digest=$("$weft" digest good.h5)
+
+# Scenarios.
+for command in check run; do
+    refused "$command broken YAML" '^broken.yaml:[0-9]+:[0-9]+: not valid YAML' $command broken.yaml
+    refused "$command unknown model" '^unknown.yaml:5:.*`tendermind` is no consensus model; valid: .*did you mean tendermint\?' $command unknown.yaml
+    refused "$command missing unit" '^nounit.yaml:4:.*`20` has no unit' $command nounit.yaml
+    refused "$command negative rate" '^negative.yaml:6:.*`-40/s` is negative' $command negative.yaml
+    refused "$command empty file" '^empty:1:1: nothing in it' $command empty
+    refused "$command folder" '^folder: Is a directory' $command folder
+    refused "$command no file" '^none.yaml: No such file' $command none.yaml
+    refused "$command noise" '^noise:.*not valid YAML' $command noise
+    refused "$command endless file" '^/dev/zero: is larger' $command /dev/zero
+    refused "$command results for a scenario" '^good.h5:.*not valid YAML' $command good.h5
+    refused "$command --set without a value" 'must be path=value' $command good.yaml --set seed
+    refused "$command --set of nothing known" 'sede: is no setting here.*did you mean seed' $command good.yaml --set sede=1
+    refused "$command no operand" 'needs FILE' $command
+    refused "$command two operands" 'one argument too many' $command good.yaml good.yaml
+done
+refused "run 2000 cores" '`2000` is out of range; valid: 1 to 1024' run good.yaml --set layers.main.execution.cores=2000
+refused "run recorded workload cut short" 'recorded.yaml:6:.*cut/2.json.gz: the compressed data end too early' run recorded.yaml
+refused "run --threads 0" 'threads: 0 is out of range; valid is 1 to' run good.yaml --threads 0
+refused "run --seed x" "seed: 'x' is not a whole number" run good.yaml --seed x
+refused "run --seed too large" 'seed: 99999999999999999999 is out of range' run good.yaml --seed 99999999999999999999
+refused "run unknown option" "unknown option '--thread'; did you mean --threads" run good.yaml --thread 2
+rmdir results 2>/dev/null
+
+# Where results and pages cannot go.
+refused "results in a missing folder" "no/run.h5': No such file" run good.yaml -o no/run.h5
+refused "results over a folder" "'folder': it is not a regular file" run good.yaml -o folder
+refused "results over a device" "'/dev/full': it is not a regular file" run good.yaml -o /dev/full
+refused "results over the scenario" "'good.yaml': a file is there that holds no results" run good.yaml -o good.yaml
+refused "page in a missing folder" "no/x.html': No such file" report good.h5 -o no/x.html
+refused "page over a folder" "'folder': it is not a regular file" report good.h5 -o folder
+refused "page over its results" "'good.h5': a file is there that is no page" report good.h5 -o good.h5
+refused "run's page in a missing folder" "no/x.html': No such file" run good.yaml -o good.h5 --report no/x.html
+[ -s ../out ] && [ "$("$weft" digest good.h5)" = "$digest" ]
+yes_if $? "the run itself is told and kept"
+refused "no charting library" 'libjs-dygraphs' report good.h5 --library folder
+
+# What are no results.
+for command in digest report; do
+    refused "$command of noise" "'noise' is not an HDF5 file" $command noise
+    refused "$command of an empty file" "'empty' is not an HDF5 file" $command empty
+    refused "$command of a scenario" "'good.yaml' is not an HDF5 file" $command good.yaml
+    refused "$command of a folder" "cannot read 'folder': Is a directory" $command folder
+    refused "$command of no file" "cannot read 'none.h5': No such file" $command none.h5
+    refused "$command of a cut file" "'cut.h5' is damaged or cut short" $command cut.h5
+    refused "$command unknown option" "unknown option '--frob'" $command good.h5 --frob
+done
+
+# Blocks and state tests.
+for command in replay statetest; do
+    refused "$command empty file" '^weft [a-z]+: empty:1:' $command empty
+    refused "$command noise" '^weft [a-z]+: noise:1:' $command noise
+    refused "$command no file" 'none.json: No such file' $command none.json
+    refused "$command folder with nothing in it" 'no .* found there' $command folder
+    refused "$command results" '^weft [a-z]+: good.h5:1:' $command good.h5
+    refused "$command no operand" 'needs ' $command
+done
+refused "replay cut short" 'cut/2.json.gz: the compressed data end too early' replay cut
+refused "replay 2000 cores" 'cores: 2000 is out of range; valid is 1 to 1024' replay cut/1.json.gz --cores 2000
+refused "replay 0 cores" 'cores: 0 is out of range' replay cut/1.json.gz --cores 0
+refused "replay unknown executor" "executor: 'magic' is not valid; valid are: " replay cut/1.json.gz --executor magic
+refused "statetest unknown fork" "fork" statetest empty --fork Atlantis
+
+# The rest.
+refused "schema takes nothing" 'one argument too many' schema x
+refused "format takes nothing" 'one argument too many' format x
+refused "models of no kind" "no models of kind 'fee'; valid: " models fee
+refused "bench of nothing" "unknown 'evn'.*did you mean 'evm'" bench evn
+for what in engine network parallel evm; do
+    refused "bench $what unknown option" "unknown option '--frob'" bench $what --frob
+done
+refused "help on nothing known" "unknown command 'rum'; did you mean 'run'" help rum
+
+# A full standard output.
+for command in "models" "schema" "format" "check good.yaml" "digest good.h5" "run good.yaml --json -o good.h5" "help" "help run"; do
+    timeout 60 "$weft" $command >/dev/full 2>../err
+    judge "full output: ${command%% *}" $? 'cannot write to the standard output: No space left'
+done
+
+# Files that may not be read, folders that may not be written to: as another user, where we are root.
+user=()
+[ "$(id -u)" -eq 0 ] && user=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+cp good.yaml ../secret.yaml
+cp good.h5 ../secret.h5
+cp "$recorded/1.json.gz" ../secret.json.gz
+cp "$weft" ../weft 2>/dev/null
+chmod 0 ../secret.*
+chmod 755 .. . && chmod 755 ../weft
+if "${user[@]}" ../weft --version >/dev/null 2>&1; then
+    for command in "run ../secret.yaml -o /dev/null" "check ../secret.yaml" "digest ../secret.h5" "report ../secret.h5" "replay ../secret.json.gz" \
+        "run good.yaml -o closed.h5" "report good.h5 -o closed.html"; do
+        "${user[@]}" timeout 60 ../weft $command >../out 2>../err
+        judge "not permitted: ${command%% -*}" $? 'Permission denied'
+    done
+else
+    echo "skip not permitted: cannot become another user"
+fi
+
+# A disk without room, as a limit on files and as a small file system.
+(ulimit -f 60; timeout 60 "$weft" run good.yaml -o full.h5 >../out 2>../err)
+judge "file size limit, run" $? 'full.h5.: file size limit reached'
+(ulimit -f 10; timeout 60 "$weft" report good.h5 -o full.html >../out 2>../err)
+judge "file size limit, report" $? 'full.html.: File too large'
+mkdir ../small
+if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=300k tmpfs ../small 2>/dev/null; then
+    mounted=1
+    refused "disk full, run" 'small/run.h5.: No space left' run good.yaml -o ../small/run.h5 --set duration=60s --set record.flush=10ms
+    [ ! -e ../small/run.h5 ] || ! "$weft" digest ../small/run.h5 >/dev/null 2>&1
+    yes_if $? "disk full, run: nothing looks whole"
+    rm -f ../small/*
+    head -c 250000 /dev/zero >../small/filling
+    refused "disk full, report" 'small/x.html.: No space left' report good.h5 -o ../small/x.html
+    [ "$(ls -A ../small)" = filling ]
+    yes_if $? "disk full leaves nothing hidden"
+else
+    echo "skip disk full: cannot mount a small file system here"
+fi
+
+# After all of that the folder holds what it held, and the good files are good.
+find . | sort | diff ../before - >../err
+yes_if $? "nothing is left behind: $(tr '\n' ' ' <../err)"
+[ "$("$weft" digest good.h5)" = "$digest" ] && "$weft" check good.yaml >/dev/null
+yes_if $? "what was good is good"
+exit $bad
