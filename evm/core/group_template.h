@@ -16,18 +16,18 @@ struct GP(point) {
     GF_ELEMENT x, y, z;
 };
 
-static inline bool GP(is_infinity)(const struct GP(point) * p)
+LIMB_SMALL bool GP(is_infinity)(const struct GP(point) * p)
 {
     return GF(is_zero)(&p->z);
 }
 
-static inline void GP(set_infinity)(struct GP(point) * p)
+LIMB_SMALL void GP(set_infinity)(struct GP(point) * p)
 {
     memset(p, 0, sizeof *p);
 }
 
-static inline void GP(from_affine)(struct GP(point) * out, const struct GP(affine) * a,
-                                   const GF_ELEMENT *one)
+LIMB_SMALL void GP(from_affine)(struct GP(point) * out, const struct GP(affine) * a,
+                                const GF_ELEMENT *one)
 {
     if (a->infinity) {
         GP(set_infinity)(out);
@@ -38,7 +38,7 @@ static inline void GP(from_affine)(struct GP(point) * out, const struct GP(affin
     out->z = *one;
 }
 
-static inline void GP(to_affine)(struct GP(affine) * out, const struct GP(point) * p)
+LIMB_LARGE void GP(to_affine)(struct GP(affine) * out, const struct GP(point) * p)
 {
     GF_ELEMENT i, ii;
     out->infinity = GP(is_infinity)(p);
@@ -49,7 +49,7 @@ static inline void GP(to_affine)(struct GP(affine) * out, const struct GP(point)
     GF(mul)(&out->y, &p->y, &ii);
 }
 
-static inline bool GP(on_curve)(const struct GP(affine) * p, const GF_ELEMENT *b)
+LIMB_LARGE bool GP(on_curve)(const struct GP(affine) * p, const GF_ELEMENT *b)
 {
     GF_ELEMENT left, right;
     if (p->infinity)
@@ -61,14 +61,14 @@ static inline bool GP(on_curve)(const struct GP(affine) * p, const GF_ELEMENT *b
     return GF(eq)(&left, &right);
 }
 
-static inline void GP(neg)(struct GP(point) * out, const struct GP(point) * p)
+LIMB_LARGE void GP(neg)(struct GP(point) * out, const struct GP(point) * p)
 {
     *out = *p;
     GF(neg)(&out->y, &p->y);
 }
 
 /* Same point? */
-static inline bool GP(eq)(const struct GP(point) * p, const struct GP(point) * q)
+LIMB_LARGE bool GP(eq)(const struct GP(point) * p, const struct GP(point) * q)
 {
     GF_ELEMENT zp, zq, a, b;
     if (GP(is_infinity)(p) || GP(is_infinity)(q))
@@ -86,7 +86,7 @@ static inline bool GP(eq)(const struct GP(point) * p, const struct GP(point) * q
     return GF(eq)(&a, &b);
 }
 
-static inline void GP(dbl)(struct GP(point) * out, const struct GP(point) * p)
+LIMB_LARGE void GP(dbl)(struct GP(point) * out, const struct GP(point) * p)
 {
     GF_ELEMENT a, b, c, d, e, f;
     GF(sqr)(&a, &p->x);
@@ -114,8 +114,8 @@ static inline void GP(dbl)(struct GP(point) * out, const struct GP(point) * p)
 
 /* The common end of both additions, from h = u2 - u1, r = 2 (s2 - s1), u1 and s1. out->z must hold
  * (z1 + z2)^2 - z1^2 - z2^2 already. */
-static inline void GP(add_tail)(struct GP(point) * out, const GF_ELEMENT *h, const GF_ELEMENT *r,
-                                const GF_ELEMENT *u1, const GF_ELEMENT *s1)
+LIMB_LARGE void GP(add_tail)(struct GP(point) * out, const GF_ELEMENT *h, const GF_ELEMENT *r,
+                             const GF_ELEMENT *u1, const GF_ELEMENT *s1)
 {
     GF_ELEMENT i, j, v, t, s = *s1;
     GF(dbl)(&i, h);
@@ -134,8 +134,8 @@ static inline void GP(add_tail)(struct GP(point) * out, const GF_ELEMENT *h, con
     GF(mul)(&out->z, &out->z, h);
 }
 
-static inline void GP(add)(struct GP(point) * out, const struct GP(point) * p,
-                           const struct GP(point) * q)
+LIMB_LARGE void GP(add)(struct GP(point) * out, const struct GP(point) * p,
+                        const struct GP(point) * q)
 {
     GF_ELEMENT zp, zq, u1, u2, s1, s2, z;
     if (GP(is_infinity)(p)) {
@@ -172,8 +172,8 @@ static inline void GP(add)(struct GP(point) * out, const struct GP(point) * p,
 }
 
 /* p + q for an affine q. */
-static inline void GP(add_affine)(struct GP(point) * out, const struct GP(point) * p,
-                                  const struct GP(affine) * q, const GF_ELEMENT *one)
+LIMB_LARGE void GP(add_affine)(struct GP(point) * out, const struct GP(point) * p,
+                               const struct GP(affine) * q, const GF_ELEMENT *one)
 {
     GF_ELEMENT zp, u2, s2, u1 = p->x, s1 = p->y;
     if (q->infinity) {
@@ -203,8 +203,8 @@ static inline void GP(add_affine)(struct GP(point) * out, const struct GP(point)
 }
 
 /* p times the number in `limbs` 64-bit limbs, least significant first. Four bits at a time. */
-static inline void GP(mul)(struct GP(point) * out, const struct GP(point) * p, const uint64_t *e,
-                           size_t limbs)
+LIMB_LARGE void GP(mul)(struct GP(point) * out, const struct GP(point) * p, const uint64_t *e,
+                        size_t limbs)
 {
     struct GP(point) table[16], r;
     GP(set_infinity)(&table[0]);
@@ -229,7 +229,7 @@ static inline void GP(mul)(struct GP(point) * out, const struct GP(point) * p, c
 
 /* Digit `index` of `width` bits (at most 8), counted from the low end, of a 32-byte big-endian
  * number. */
-static inline unsigned GP(digit)(const uint8_t *be, unsigned index, unsigned width)
+LIMB_SMALL unsigned GP(digit)(const uint8_t *be, unsigned index, unsigned width)
 {
     unsigned low = index * width, byte = low / 8;
     unsigned word = be[31 - byte] | (byte < 31 ? (unsigned)be[30 - byte] << 8 : 0);
@@ -240,10 +240,10 @@ static inline unsigned GP(digit)(const uint8_t *be, unsigned index, unsigned wid
  * point (already checked), the number stands at `scalar_at`, big-endian. Buckets (Pippenger), whose
  * width grows with n; points are decoded again for every digit, which needs no heap and costs less
  * than a third of the addition that follows. */
-static inline void GP(sum_of_products)(struct GP(point) * out, const uint8_t *in, size_t stride,
-                                       size_t n, size_t scalar_at,
-                                       void (*load)(struct GP(affine) * p, const uint8_t *in),
-                                       const GF_ELEMENT *one)
+LIMB_LARGE void GP(sum_of_products)(struct GP(point) * out, const uint8_t *in, size_t stride,
+                                    size_t n, size_t scalar_at,
+                                    void (*load)(struct GP(affine) * p, const uint8_t *in),
+                                    const GF_ELEMENT *one)
 {
     const unsigned width = n < 3 ? 2 : n < 8 ? 3 : n < 32 ? 4 : n < 96 ? 5 : n < 300 ? 6 : 7;
     struct GP(point) bucket[127], sum, running;

@@ -9,6 +9,17 @@
 
 #include "evm/core/u256.h"
 
+/* How the templates' functions are made. The large ones stay calls everywhere; in sanitizer and
+ * debug builds all do, without unrolled loops, or one file takes a minute to compile. */
+#define LIMB_LARGE static __attribute__((noinline, unused))
+#ifdef WEFT_DEBUG
+#define LIMB_SMALL static __attribute__((noinline, unused))
+#define LIMB_UNROLL
+#else
+#define LIMB_SMALL  static inline
+#define LIMB_UNROLL _Pragma("GCC unroll 8")
+#endif
+
 /* *out = a + b + carry; returns the carry out, 0 or 1. limb_sub: a - b - borrow likewise. */
 static inline unsigned char limb_add(unsigned char carry, uint64_t a, uint64_t b, uint64_t *out)
 {

@@ -22,8 +22,8 @@ struct TF(line) {
 };
 
 /* f * line(P) */
-static inline void TF(mul_line)(struct TF(fp12) * f, const struct TF(line) * l,
-                                const struct TF(fp) * xp, const struct TF(fp) * yp)
+LIMB_LARGE void TF(mul_line)(struct TF(fp12) * f, const struct TF(line) * l,
+                             const struct TF(fp) * xp, const struct TF(fp) * yp)
 {
     struct TF(fp2) at_y, at_x, sum;
     struct TF(fp6) a, b, e;
@@ -55,7 +55,7 @@ static inline void TF(mul_line)(struct TF(fp12) * f, const struct TF(line) * l,
 }
 
 /* T = 2T and the tangent at the old T: slope 3x^2 / 2y, scaled by 2yz. */
-static inline void TF(step_double)(struct TF(twist_point) * t, struct TF(line) * l)
+LIMB_LARGE void TF(step_double)(struct TF(twist_point) * t, struct TF(line) * l)
 {
     struct TF(fp2) xx, b, c, e, f, g, h, xy;
     TF(fp2_mul)(&xy, &t->x, &t->y);
@@ -95,8 +95,8 @@ static inline void TF(step_double)(struct TF(twist_point) * t, struct TF(line) *
 }
 
 /* T = T + Q and the line through both: slope (y - yq z) / (x - xq z), scaled by the denominator. */
-static inline void TF(step_add)(struct TF(twist_point) * t, struct TF(line) * l,
-                                const struct TF(fp2) * xq, const struct TF(fp2) * yq)
+LIMB_LARGE void TF(step_add)(struct TF(twist_point) * t, struct TF(line) * l,
+                             const struct TF(fp2) * xq, const struct TF(fp2) * yq)
 {
     struct TF(fp2) num, den, c, d, e, f, g, h;
     TF(fp2_mul)(&num, yq, &t->z);
@@ -127,7 +127,7 @@ static inline void TF(step_add)(struct TF(twist_point) * t, struct TF(line) * l,
 }
 
 /* f^((p^6 - 1)(p^2 + 1)), which lies in the cyclotomic subgroup; f is not 0. */
-static inline void TF(easy_exponentiation)(struct TF(fp12) * f)
+LIMB_LARGE void TF(easy_exponentiation)(struct TF(fp12) * f)
 {
     struct TF(fp12) t, s;
     TF(fp12_inv)(&t, f);

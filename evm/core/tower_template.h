@@ -17,7 +17,7 @@
 
 /* ---- Fp -------------------------------------------------------------------------------------- */
 
-static inline bool TF(fp_is_zero)(const struct TF(fp) * a)
+LIMB_SMALL bool TF(fp_is_zero)(const struct TF(fp) * a)
 {
     uint64_t any = 0;
     for (int i = 0; i < TF_LIMBS; i++)
@@ -25,7 +25,7 @@ static inline bool TF(fp_is_zero)(const struct TF(fp) * a)
     return any == 0;
 }
 
-static inline bool TF(fp_eq)(const struct TF(fp) * a, const struct TF(fp) * b)
+LIMB_SMALL bool TF(fp_eq)(const struct TF(fp) * a, const struct TF(fp) * b)
 {
     uint64_t any = 0;
     for (int i = 0; i < TF_LIMBS; i++)
@@ -34,48 +34,48 @@ static inline bool TF(fp_eq)(const struct TF(fp) * a, const struct TF(fp) * b)
 }
 
 /* t - p if that is not negative, else t; t < 2p. */
-static inline void TF(fp_reduce)(struct TF(fp) * out, const uint64_t t[TF_LIMBS])
+LIMB_SMALL void TF(fp_reduce)(struct TF(fp) * out, const uint64_t t[TF_LIMBS])
 {
     uint64_t d[TF_LIMBS];
     unsigned char borrow = 0;
-#pragma GCC unroll 8
+    LIMB_UNROLL
     for (int i = 0; i < TF_LIMBS; i++)
         borrow = limb_sub(borrow, t[i], TF(modulus).w[i], &d[i]);
-#pragma GCC unroll 8
+    LIMB_UNROLL
     for (int i = 0; i < TF_LIMBS; i++)
         out->w[i] = borrow ? t[i] : d[i];
 }
 
-static inline void TF(fp_add)(struct TF(fp) * out, const struct TF(fp) * a, const struct TF(fp) * b)
+LIMB_SMALL void TF(fp_add)(struct TF(fp) * out, const struct TF(fp) * a, const struct TF(fp) * b)
 {
     uint64_t t[TF_LIMBS];
     unsigned char carry = 0;
-#pragma GCC unroll 8
+    LIMB_UNROLL
     for (int i = 0; i < TF_LIMBS; i++)
         carry = limb_add(carry, a->w[i], b->w[i], &t[i]);
     TF(fp_reduce)(out, t);
 }
 
-static inline void TF(fp_sub)(struct TF(fp) * out, const struct TF(fp) * a, const struct TF(fp) * b)
+LIMB_SMALL void TF(fp_sub)(struct TF(fp) * out, const struct TF(fp) * a, const struct TF(fp) * b)
 {
     uint64_t t[TF_LIMBS];
     unsigned char borrow = 0, carry = 0;
-#pragma GCC unroll 8
+    LIMB_UNROLL
     for (int i = 0; i < TF_LIMBS; i++)
         borrow = limb_sub(borrow, a->w[i], b->w[i], &t[i]);
     uint64_t mask = 0 - (uint64_t)borrow;
-#pragma GCC unroll 8
+    LIMB_UNROLL
     for (int i = 0; i < TF_LIMBS; i++)
         carry = limb_add(carry, t[i], TF(modulus).w[i] & mask, &out->w[i]);
 }
 
-static inline void TF(fp_neg)(struct TF(fp) * out, const struct TF(fp) * a)
+LIMB_SMALL void TF(fp_neg)(struct TF(fp) * out, const struct TF(fp) * a)
 {
     static const struct TF(fp) zero;
     TF(fp_sub)(out, &zero, a);
 }
 
-static inline void TF(fp_dbl)(struct TF(fp) * out, const struct TF(fp) * a)
+LIMB_SMALL void TF(fp_dbl)(struct TF(fp) * out, const struct TF(fp) * a)
 {
     TF(fp_add)(out, a, a);
 }
@@ -88,13 +88,13 @@ TF(fp_mul)(struct TF(fp) * out, const struct TF(fp) * a, const struct TF(fp) * b
 {
     static const uint64_t neg_inv = TF_NEG_INV;
     uint64_t t[TF_LIMBS] = {0};
-#pragma GCC unroll 8
+    LIMB_UNROLL
     for (int i = 0; i < TF_LIMBS; i++)
         LIMB_ASM_ROW(TF_LIMBS)(t, a->w, b->w[i], TF(modulus).w, &neg_inv);
     TF(fp_reduce)(out, t);
 }
 #else
-static inline void TF(fp_mul)(struct TF(fp) * out, const struct TF(fp) * a, const struct TF(fp) * b)
+LIMB_LARGE void TF(fp_mul)(struct TF(fp) * out, const struct TF(fp) * a, const struct TF(fp) * b)
 {
     uint64_t t[TF_LIMBS] = {0};
     for (int i = 0; i < TF_LIMBS; i++) {
@@ -112,14 +112,13 @@ static inline void TF(fp_mul)(struct TF(fp) * out, const struct TF(fp) * a, cons
 }
 #endif
 
-static inline void TF(fp_sqr)(struct TF(fp) * out, const struct TF(fp) * a)
+LIMB_SMALL void TF(fp_sqr)(struct TF(fp) * out, const struct TF(fp) * a)
 {
     TF(fp_mul)(out, a, a);
 }
 
 /* a^e; e has TF_LIMBS limbs. Four bits at a time. */
-static inline void TF(fp_pow)(struct TF(fp) * out, const struct TF(fp) * a,
-                              const uint64_t e[TF_LIMBS])
+LIMB_LARGE void TF(fp_pow)(struct TF(fp) * out, const struct TF(fp) * a, const uint64_t e[TF_LIMBS])
 {
     struct TF(fp) power[16], r = TF(one);
     power[0] = TF(one);
@@ -134,7 +133,7 @@ static inline void TF(fp_pow)(struct TF(fp) * out, const struct TF(fp) * a,
 }
 
 /* 1/a by Fermat; 0 for 0. */
-static inline void TF(fp_inv)(struct TF(fp) * out, const struct TF(fp) * a)
+LIMB_LARGE void TF(fp_inv)(struct TF(fp) * out, const struct TF(fp) * a)
 {
     uint64_t e[TF_LIMBS];
     memcpy(e, TF(modulus).w, sizeof e);
@@ -143,7 +142,7 @@ static inline void TF(fp_inv)(struct TF(fp) * out, const struct TF(fp) * a)
 }
 
 /* From TF_LIMBS * 8 big-endian bytes; false if the number is not below p. */
-static inline bool TF(fp_load)(struct TF(fp) * out, const uint8_t *p)
+LIMB_LARGE bool TF(fp_load)(struct TF(fp) * out, const uint8_t *p)
 {
     struct TF(fp) x;
     for (int i = 0; i < TF_LIMBS; i++)
@@ -156,13 +155,13 @@ static inline bool TF(fp_load)(struct TF(fp) * out, const uint8_t *p)
 }
 
 /* Out of Montgomery form: plain limbs, least significant first. */
-static inline void TF(fp_plain)(struct TF(fp) * out, const struct TF(fp) * a)
+LIMB_SMALL void TF(fp_plain)(struct TF(fp) * out, const struct TF(fp) * a)
 {
     const struct TF(fp) unit = {{1}};
     TF(fp_mul)(out, a, &unit);
 }
 
-static inline void TF(fp_store)(uint8_t *p, const struct TF(fp) * a)
+LIMB_LARGE void TF(fp_store)(uint8_t *p, const struct TF(fp) * a)
 {
     struct TF(fp) x;
     TF(fp_plain)(&x, a);
@@ -172,49 +171,49 @@ static inline void TF(fp_store)(uint8_t *p, const struct TF(fp) * a)
 
 /* ---- Fp2 ------------------------------------------------------------------------------------- */
 
-static inline bool TF(fp2_is_zero)(const struct TF(fp2) * a)
+LIMB_SMALL bool TF(fp2_is_zero)(const struct TF(fp2) * a)
 {
     return TF(fp_is_zero)(&a->c0) && TF(fp_is_zero)(&a->c1);
 }
 
-static inline bool TF(fp2_eq)(const struct TF(fp2) * a, const struct TF(fp2) * b)
+LIMB_SMALL bool TF(fp2_eq)(const struct TF(fp2) * a, const struct TF(fp2) * b)
 {
     return TF(fp_eq)(&a->c0, &b->c0) && TF(fp_eq)(&a->c1, &b->c1);
 }
 
-static inline void TF(fp2_add)(struct TF(fp2) * out, const struct TF(fp2) * a,
-                               const struct TF(fp2) * b)
+LIMB_SMALL void TF(fp2_add)(struct TF(fp2) * out, const struct TF(fp2) * a,
+                            const struct TF(fp2) * b)
 {
     TF(fp_add)(&out->c0, &a->c0, &b->c0);
     TF(fp_add)(&out->c1, &a->c1, &b->c1);
 }
 
-static inline void TF(fp2_sub)(struct TF(fp2) * out, const struct TF(fp2) * a,
-                               const struct TF(fp2) * b)
+LIMB_SMALL void TF(fp2_sub)(struct TF(fp2) * out, const struct TF(fp2) * a,
+                            const struct TF(fp2) * b)
 {
     TF(fp_sub)(&out->c0, &a->c0, &b->c0);
     TF(fp_sub)(&out->c1, &a->c1, &b->c1);
 }
 
-static inline void TF(fp2_neg)(struct TF(fp2) * out, const struct TF(fp2) * a)
+LIMB_SMALL void TF(fp2_neg)(struct TF(fp2) * out, const struct TF(fp2) * a)
 {
     TF(fp_neg)(&out->c0, &a->c0);
     TF(fp_neg)(&out->c1, &a->c1);
 }
 
-static inline void TF(fp2_dbl)(struct TF(fp2) * out, const struct TF(fp2) * a)
+LIMB_SMALL void TF(fp2_dbl)(struct TF(fp2) * out, const struct TF(fp2) * a)
 {
     TF(fp2_add)(out, a, a);
 }
 
-static inline void TF(fp2_conj)(struct TF(fp2) * out, const struct TF(fp2) * a)
+LIMB_SMALL void TF(fp2_conj)(struct TF(fp2) * out, const struct TF(fp2) * a)
 {
     out->c0 = a->c0;
     TF(fp_neg)(&out->c1, &a->c1);
 }
 
-static inline void TF(fp2_mul)(struct TF(fp2) * out, const struct TF(fp2) * a,
-                               const struct TF(fp2) * b)
+LIMB_LARGE void TF(fp2_mul)(struct TF(fp2) * out, const struct TF(fp2) * a,
+                            const struct TF(fp2) * b)
 {
     struct TF(fp) t0, t1, sa, sb;
     TF(fp_add)(&sa, &a->c0, &a->c1);
@@ -227,7 +226,7 @@ static inline void TF(fp2_mul)(struct TF(fp2) * out, const struct TF(fp2) * a,
     TF(fp_sub)(&out->c0, &t0, &t1);
 }
 
-static inline void TF(fp2_sqr)(struct TF(fp2) * out, const struct TF(fp2) * a)
+LIMB_LARGE void TF(fp2_sqr)(struct TF(fp2) * out, const struct TF(fp2) * a)
 {
     struct TF(fp) sum, difference, product;
     TF(fp_add)(&sum, &a->c0, &a->c1);
@@ -237,14 +236,14 @@ static inline void TF(fp2_sqr)(struct TF(fp2) * out, const struct TF(fp2) * a)
     TF(fp_dbl)(&out->c1, &product);
 }
 
-static inline void TF(fp2_mul_fp)(struct TF(fp2) * out, const struct TF(fp2) * a,
-                                  const struct TF(fp) * b)
+LIMB_LARGE void TF(fp2_mul_fp)(struct TF(fp2) * out, const struct TF(fp2) * a,
+                               const struct TF(fp) * b)
 {
     TF(fp_mul)(&out->c0, &a->c0, b);
     TF(fp_mul)(&out->c1, &a->c1, b);
 }
 
-static inline void TF(fp2_inv)(struct TF(fp2) * out, const struct TF(fp2) * a)
+LIMB_LARGE void TF(fp2_inv)(struct TF(fp2) * out, const struct TF(fp2) * a)
 {
     struct TF(fp) norm, t;
     TF(fp_sqr)(&norm, &a->c0);
@@ -260,23 +259,23 @@ static inline void TF(mul_xi)(struct TF(fp2) * out, const struct TF(fp2) * a);
 
 /* ---- Fp6 ------------------------------------------------------------------------------------- */
 
-static inline void TF(fp6_add)(struct TF(fp6) * out, const struct TF(fp6) * a,
-                               const struct TF(fp6) * b)
+LIMB_LARGE void TF(fp6_add)(struct TF(fp6) * out, const struct TF(fp6) * a,
+                            const struct TF(fp6) * b)
 {
     TF(fp2_add)(&out->c0, &a->c0, &b->c0);
     TF(fp2_add)(&out->c1, &a->c1, &b->c1);
     TF(fp2_add)(&out->c2, &a->c2, &b->c2);
 }
 
-static inline void TF(fp6_sub)(struct TF(fp6) * out, const struct TF(fp6) * a,
-                               const struct TF(fp6) * b)
+LIMB_LARGE void TF(fp6_sub)(struct TF(fp6) * out, const struct TF(fp6) * a,
+                            const struct TF(fp6) * b)
 {
     TF(fp2_sub)(&out->c0, &a->c0, &b->c0);
     TF(fp2_sub)(&out->c1, &a->c1, &b->c1);
     TF(fp2_sub)(&out->c2, &a->c2, &b->c2);
 }
 
-static inline void TF(fp6_neg)(struct TF(fp6) * out, const struct TF(fp6) * a)
+LIMB_LARGE void TF(fp6_neg)(struct TF(fp6) * out, const struct TF(fp6) * a)
 {
     TF(fp2_neg)(&out->c0, &a->c0);
     TF(fp2_neg)(&out->c1, &a->c1);
@@ -284,7 +283,7 @@ static inline void TF(fp6_neg)(struct TF(fp6) * out, const struct TF(fp6) * a)
 }
 
 /* a * v */
-static inline void TF(fp6_mul_v)(struct TF(fp6) * out, const struct TF(fp6) * a)
+LIMB_LARGE void TF(fp6_mul_v)(struct TF(fp6) * out, const struct TF(fp6) * a)
 {
     struct TF(fp2) top;
     TF(mul_xi)(&top, &a->c2);
@@ -294,10 +293,10 @@ static inline void TF(fp6_mul_v)(struct TF(fp6) * out, const struct TF(fp6) * a)
 }
 
 /* (a + b)(c + d) - ac - bd: the cross term of Karatsuba. */
-static inline void TF(fp2_cross)(struct TF(fp2) * out, const struct TF(fp2) * a,
-                                 const struct TF(fp2) * b, const struct TF(fp2) * c,
-                                 const struct TF(fp2) * d, const struct TF(fp2) * ac,
-                                 const struct TF(fp2) * bd)
+LIMB_LARGE void TF(fp2_cross)(struct TF(fp2) * out, const struct TF(fp2) * a,
+                              const struct TF(fp2) * b, const struct TF(fp2) * c,
+                              const struct TF(fp2) * d, const struct TF(fp2) * ac,
+                              const struct TF(fp2) * bd)
 {
     struct TF(fp2) s, t;
     TF(fp2_add)(&s, a, b);
@@ -307,8 +306,8 @@ static inline void TF(fp2_cross)(struct TF(fp2) * out, const struct TF(fp2) * a,
     TF(fp2_sub)(out, &s, bd);
 }
 
-static inline void TF(fp6_mul)(struct TF(fp6) * out, const struct TF(fp6) * a,
-                               const struct TF(fp6) * b)
+LIMB_LARGE void TF(fp6_mul)(struct TF(fp6) * out, const struct TF(fp6) * a,
+                            const struct TF(fp6) * b)
 {
     struct TF(fp2) v0, v1, v2, t01, t02, t12;
     TF(fp2_mul)(&v0, &a->c0, &b->c0);
@@ -325,8 +324,8 @@ static inline void TF(fp6_mul)(struct TF(fp6) * out, const struct TF(fp6) * a,
 }
 
 /* a * (b0 + b1 v) */
-static inline void TF(fp6_mul_01)(struct TF(fp6) * out, const struct TF(fp6) * a,
-                                  const struct TF(fp2) * b0, const struct TF(fp2) * b1)
+LIMB_LARGE void TF(fp6_mul_01)(struct TF(fp6) * out, const struct TF(fp6) * a,
+                               const struct TF(fp2) * b0, const struct TF(fp2) * b1)
 {
     struct TF(fp2) v0, v1, t0, t1, t2;
     TF(fp2_mul)(&v0, &a->c0, b0);
@@ -340,7 +339,7 @@ static inline void TF(fp6_mul_01)(struct TF(fp6) * out, const struct TF(fp6) * a
     TF(fp2_add)(&out->c2, &v1, &t2);
 }
 
-static inline void TF(fp6_inv)(struct TF(fp6) * out, const struct TF(fp6) * a)
+LIMB_LARGE void TF(fp6_inv)(struct TF(fp6) * out, const struct TF(fp6) * a)
 {
     struct TF(fp2) c0, c1, c2, t, s;
     TF(fp2_sqr)(&c0, &a->c0);
@@ -369,21 +368,21 @@ static inline void TF(fp6_inv)(struct TF(fp6) * out, const struct TF(fp6) * a)
 
 /* ---- Fp12 ------------------------------------------------------------------------------------ */
 
-static inline void TF(fp12_set_one)(struct TF(fp12) * out)
+LIMB_LARGE void TF(fp12_set_one)(struct TF(fp12) * out)
 {
     memset(out, 0, sizeof *out);
     out->c0.c0.c0 = TF(one);
 }
 
-static inline bool TF(fp12_is_one)(const struct TF(fp12) * a)
+LIMB_LARGE bool TF(fp12_is_one)(const struct TF(fp12) * a)
 {
     struct TF(fp12) one;
     TF(fp12_set_one)(&one);
     return memcmp(a, &one, sizeof one) == 0;
 }
 
-static inline void TF(fp12_mul)(struct TF(fp12) * out, const struct TF(fp12) * a,
-                                const struct TF(fp12) * b)
+LIMB_LARGE void TF(fp12_mul)(struct TF(fp12) * out, const struct TF(fp12) * a,
+                             const struct TF(fp12) * b)
 {
     struct TF(fp6) v0, v1, s, t;
     TF(fp6_mul)(&v0, &a->c0, &b->c0);
@@ -397,7 +396,7 @@ static inline void TF(fp12_mul)(struct TF(fp12) * out, const struct TF(fp12) * a
     TF(fp6_add)(&out->c0, &v0, &v1);
 }
 
-static inline void TF(fp12_sqr)(struct TF(fp12) * out, const struct TF(fp12) * a)
+LIMB_LARGE void TF(fp12_sqr)(struct TF(fp12) * out, const struct TF(fp12) * a)
 {
     struct TF(fp6) product, s, t;
     TF(fp6_mul)(&product, &a->c0, &a->c1);
@@ -412,13 +411,13 @@ static inline void TF(fp12_sqr)(struct TF(fp12) * out, const struct TF(fp12) * a
 }
 
 /* The conjugate over Fp6, which is the inverse in the cyclotomic subgroup. */
-static inline void TF(fp12_conj)(struct TF(fp12) * out, const struct TF(fp12) * a)
+LIMB_LARGE void TF(fp12_conj)(struct TF(fp12) * out, const struct TF(fp12) * a)
 {
     out->c0 = a->c0;
     TF(fp6_neg)(&out->c1, &a->c1);
 }
 
-static inline void TF(fp12_inv)(struct TF(fp12) * out, const struct TF(fp12) * a)
+LIMB_LARGE void TF(fp12_inv)(struct TF(fp12) * out, const struct TF(fp12) * a)
 {
     struct TF(fp6) s, t;
     TF(fp6_mul)(&s, &a->c0, &a->c0);
@@ -432,7 +431,7 @@ static inline void TF(fp12_inv)(struct TF(fp12) * out, const struct TF(fp12) * a
 }
 
 /* a^p */
-static inline void TF(fp12_frobenius)(struct TF(fp12) * out, const struct TF(fp12) * a)
+LIMB_LARGE void TF(fp12_frobenius)(struct TF(fp12) * out, const struct TF(fp12) * a)
 {
     const struct TF(fp2) *g = TF(frobenius);
     TF(fp2_conj)(&out->c0.c0, &a->c0.c0);
@@ -449,8 +448,8 @@ static inline void TF(fp12_frobenius)(struct TF(fp12) * out, const struct TF(fp1
 }
 
 /* (a + b s)^2 for s^2 = xi. */
-static inline void TF(fp4_sqr)(struct TF(fp2) * c0, struct TF(fp2) * c1, const struct TF(fp2) * a,
-                               const struct TF(fp2) * b)
+LIMB_LARGE void TF(fp4_sqr)(struct TF(fp2) * c0, struct TF(fp2) * c1, const struct TF(fp2) * a,
+                            const struct TF(fp2) * b)
 {
     struct TF(fp2) aa, bb, s;
     TF(fp2_sqr)(&aa, a);
@@ -464,8 +463,8 @@ static inline void TF(fp4_sqr)(struct TF(fp2) * c0, struct TF(fp2) * c1, const s
 }
 
 /* 3t - 2z, and 3t + 2z. */
-static inline void TF(fp2_3t_2z)(struct TF(fp2) * out, const struct TF(fp2) * t,
-                                 const struct TF(fp2) * z, bool plus)
+LIMB_LARGE void TF(fp2_3t_2z)(struct TF(fp2) * out, const struct TF(fp2) * t,
+                              const struct TF(fp2) * z, bool plus)
 {
     struct TF(fp2) s;
     if (plus)
@@ -477,7 +476,7 @@ static inline void TF(fp2_3t_2z)(struct TF(fp2) * out, const struct TF(fp2) * t,
 }
 
 /* a^2 for a in the cyclotomic subgroup (after the easy part of the final exponentiation). */
-static inline void TF(fp12_cyclotomic_sqr)(struct TF(fp12) * out, const struct TF(fp12) * a)
+LIMB_LARGE void TF(fp12_cyclotomic_sqr)(struct TF(fp12) * out, const struct TF(fp12) * a)
 {
     struct TF(fp2) t0, t1, t2, t3, t4, t5;
     TF(fp4_sqr)(&t0, &t1, &a->c0.c0, &a->c1.c1);
@@ -493,8 +492,8 @@ static inline void TF(fp12_cyclotomic_sqr)(struct TF(fp12) * out, const struct T
 }
 
 /* a^e for a in the cyclotomic subgroup. */
-static inline void TF(fp12_cyclotomic_pow)(struct TF(fp12) * out, const struct TF(fp12) * a,
-                                           uint64_t e)
+LIMB_LARGE void TF(fp12_cyclotomic_pow)(struct TF(fp12) * out, const struct TF(fp12) * a,
+                                        uint64_t e)
 {
     struct TF(fp12) r = *a;
     for (int i = 62 - __builtin_clzll(e); i >= 0; i--) {
