@@ -100,6 +100,7 @@ test: deps ## install what is missing, build, run every test
 
 run: deps ## install what is missing, build, run the quickstart scenario and draw its report
 	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@mkdir -p results
 	@$(B)/weft run scenarios/quickstart.yaml -o results/quickstart.h5 --report results/quickstart.html
 
 # Which unit tests each sanitizer runs: all of them, or (threads) those that start threads.
