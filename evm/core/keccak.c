@@ -92,23 +92,29 @@ static const uint64_t round_constants[24] = {
     0x8000000080008081, 0x8000000000008080, 0x0000000080000001, 0x8000000080008008,
 };
 
-static void permute(uint64_t s[25])
-{
-    uint64_t LANES(A), LANES(E);
-    uint64_t ba, be, bi, bo, bu, ca, ce, ci, co, cu, da, de, di, do_, du;
-#define LOAD(i, lane) A##lane = s[i];
-    EACH_LANE(LOAD)
-#undef LOAD
-    for (int round = 0; round < 24; round += 2) {
-        THETA(A)
-        RHO_PI_CHI(A, E, round_constants[round])
-        THETA(E)
-        RHO_PI_CHI(E, A, round_constants[round + 1])
+/* A permutation over any lane type: one state, or several side by side in vector lanes. */
+#define DEFINE_PERMUTE(name, lane_type)                                                            \
+    static void name(lane_type s[25])                                                              \
+    {                                                                                              \
+        lane_type LANES(A), LANES(E);                                                              \
+        lane_type ba, be, bi, bo, bu, ca, ce, ci, co, cu, da, de, di, do_, du;                     \
+        EACH_LANE(LOAD)                                                                            \
+        for (int round = 0; round < 24; round += 2) {                                              \
+            THETA(A)                                                                               \
+            RHO_PI_CHI(A, E, round_constants[round])                                               \
+            THETA(E)                                                                               \
+            RHO_PI_CHI(E, A, round_constants[round + 1])                                           \
+        }                                                                                          \
+        EACH_LANE(STORE)                                                                           \
     }
+#define LOAD(i, lane)  A##lane = s[i];
 #define STORE(i, lane) s[i] = A##lane;
-    EACH_LANE(STORE)
-#undef STORE
-}
+
+/* Four lanes; compilers make of it what the machine has. */
+typedef uint64_t lanes4 __attribute__((vector_size(32)));
+
+DEFINE_PERMUTE(permute, uint64_t)
+DEFINE_PERMUTE(permute4, lanes4)
 
 static inline uint64_t load_le64(const uint8_t *p)
 {
@@ -138,7 +144,7 @@ static void absorb_last(uint64_t s[25], const uint8_t *p, size_t n)
     absorb_block(s, block);
 }
 
-static void squeeze(const uint64_t s[25], struct evm_hash *out)
+static void squeeze(const uint64_t s[4], struct evm_hash *out)
 {
     for (int i = 0; i < 4; i++) {
         uint64_t x = s[i];
@@ -159,6 +165,49 @@ void evm_keccak256(struct evm_hash *out, struct evm_bytes in)
     }
     absorb_last(s, in.data, in.size);
     squeeze(s, out);
+}
+
+/* Block k of the padded input, or zeros past its end. */
+static const uint8_t *padded_block(uint8_t buf[EVM_KECCAK_RATE], struct evm_bytes in, size_t k)
+{
+    size_t at = k * EVM_KECCAK_RATE, last = in.size / EVM_KECCAK_RATE;
+    if (k < last)
+        return in.data + at;
+    memset(buf, 0, EVM_KECCAK_RATE);
+    if (k == last) {
+        if (in.size > at)
+            memcpy(buf, in.data + at, in.size - at);
+        buf[in.size - at] = 0x01;
+        buf[EVM_KECCAK_RATE - 1] |= 0x80;
+    }
+    return buf;
+}
+
+void evm_keccak256_x4(struct evm_hash out[4], const struct evm_bytes in[4])
+{
+    lanes4 s[25] = {0};
+    size_t blocks[4], most = 0;
+    for (int x = 0; x < 4; x++) {
+        blocks[x] = in[x].size / EVM_KECCAK_RATE + 1;
+        if (blocks[x] > most)
+            most = blocks[x];
+    }
+    for (size_t k = 0; k < most; k++) {
+        uint8_t buf[4][EVM_KECCAK_RATE];
+        const uint8_t *p[4];
+        for (int x = 0; x < 4; x++)
+            p[x] = padded_block(buf[x], in[x], k);
+        for (int i = 0; i < EVM_KECCAK_RATE / 8; i++)
+            s[i] ^= (lanes4){load_le64(p[0] + 8 * i), load_le64(p[1] + 8 * i),
+                             load_le64(p[2] + 8 * i), load_le64(p[3] + 8 * i)};
+        permute4(s);
+        for (int x = 0; x < 4; x++) {
+            if (blocks[x] != k + 1)
+                continue;
+            uint64_t lane[4] = {s[0][x], s[1][x], s[2][x], s[3][x]};
+            squeeze(lane, &out[x]);
+        }
+    }
 }
 
 void evm_keccak_init(struct evm_keccak *k)

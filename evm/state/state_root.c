@@ -80,6 +80,43 @@ static size_t put_account(uint8_t *p, const struct account_record *r)
     return (size_t)(q - p);
 }
 
+/* The keys become their hashes, four at a time. */
+static void hash_slot_keys(struct dirty_slot *slots, size_t n)
+{
+    for (size_t i = 0; i < n; i += 4) {
+        struct evm_hash out[4];
+        struct evm_bytes in[4];
+        for (size_t k = 0; k < 4; k++)
+            in[k] = (struct evm_bytes){slots[i + k < n ? i + k : i].key.b, 32};
+        evm_keccak256_x4(out, in);
+        for (size_t k = 0; k < 4 && i + k < n; k++)
+            slots[i + k].key = out[k];
+    }
+}
+
+/* The same for the addresses of the dirty accounts that have not been hashed before. */
+static void hash_addresses(struct evm_state *s)
+{
+    struct account_record *r[4];
+    for (uint32_t i = 0, n = 0; i < s->dirty_account_count; i++) {
+        r[n] = &s->accounts[s->dirty_accounts[i]];
+        if (!atomic_load_explicit(&r[n]->has_key, memory_order_relaxed))
+            n++;
+        if (n == 0 || (n < 4 && i + 1 < s->dirty_account_count))
+            continue;
+        struct evm_hash out[4];
+        struct evm_bytes in[4];
+        for (uint32_t k = 0; k < 4; k++)
+            in[k] = (struct evm_bytes){r[k < n ? k : 0]->addr.b, sizeof r[0]->addr.b};
+        evm_keccak256_x4(out, in);
+        for (uint32_t k = 0; k < n; k++) {
+            r[k]->key = out[k];
+            atomic_store_explicit(&r[k]->has_key, true, memory_order_release);
+        }
+        n = 0;
+    }
+}
+
 static void collect_slots(struct evm_state *s, struct root_work *w)
 {
     for (uint32_t i = 0; i < s->dirty_slot_count; i++) {
@@ -87,13 +124,12 @@ static void collect_slots(struct evm_state *s, struct root_work *w)
         if (slot->incarnation != s->accounts[slot->account].incarnation)
             continue; /* hidden by a wipe after it was written */
         struct dirty_slot *d = &w->slots[w->slot_count++];
-        uint8_t key[32];
-        evm_u256_store_be(key, &slot->key);
-        evm_keccak256(&d->key, (struct evm_bytes){key, sizeof key});
+        evm_u256_store_be(d->key.b, &slot->key);
         d->account = slot->account;
         d->value_size =
             evm_u256_is_zero(&slot->value) ? 0 : (uint8_t)put_u256(d->value, &slot->value);
     }
+    hash_slot_keys(w->slots, w->slot_count);
     if (w->slot_count)
         qsort(w->slots, w->slot_count, sizeof *w->slots, slot_order);
 }
@@ -133,15 +169,12 @@ static enum evm_status update_storage(struct evm_state *s, struct account_record
 
 static enum evm_status update_accounts(struct evm_state *s, struct root_work *w)
 {
+    hash_addresses(s);
     for (uint32_t i = 0; i < s->dirty_account_count; i++) {
         struct account_record *r = &s->accounts[s->dirty_accounts[i]];
         struct dirty_account *d = &w->accounts[i];
         d->record = r;
         d->value_size = r->exists ? (uint8_t)put_account(d->value, r) : 0;
-        if (!atomic_load_explicit(&r->has_key, memory_order_relaxed)) {
-            evm_keccak256(&r->key, (struct evm_bytes){r->addr.b, sizeof r->addr.b});
-            atomic_store_explicit(&r->has_key, true, memory_order_release);
-        }
     }
     uint32_t n = s->dirty_account_count;
     if (n)

@@ -318,8 +318,6 @@ static struct evm_trie_node *update(struct update *u, struct evm_trie_node *old,
 
 /* ---- hashing --------------------------------------------------------------------------------- */
 
-static void hash_node(struct evm_trie_node *n);
-
 /* The payload of the node's RLP list at p. */
 static size_t encode(const struct evm_trie_node *n, uint8_t *p)
 {
@@ -349,23 +347,115 @@ static size_t encode(const struct evm_trie_node *n, uint8_t *p)
     return (size_t)(p - start);
 }
 
-/* Gives every new node below n, and n, its reference; children first. */
-static void hash_node(struct evm_trie_node *n)
+/* Room for the longest node, a branch: prefix, 16 references of 33 bytes and an empty value. */
+#define NODE_MAX (4 + 16 * 33 + 1)
+
+/* The node's RLP, somewhere in buf. */
+static struct evm_bytes encode_list(const struct evm_trie_node *n, uint8_t buf[NODE_MAX])
 {
+    uint8_t prefix[9], *payload = buf + 4;
+    size_t size = encode(n, payload);
+    size_t head = trie_put_prefix(prefix, 0xc0, size);
+    memcpy(payload - head, prefix, head);
+    return (struct evm_bytes){payload - head, head + size};
+}
+
+/* Gives every new node below n, and n, its reference, one after another; children first. */
+static void hash_each(struct evm_trie_node *n)
+{
+    uint8_t buf[NODE_MAX];
     if (n->ref.size)
         return;
     if (n->kind == NODE_EXTENSION)
-        hash_node(((struct extension *)n)->child);
+        hash_each(((struct extension *)n)->child);
     if (n->kind == NODE_BRANCH)
         for (unsigned i = 0; i < child_count(n); i++)
-            hash_node(((struct branch *)n)->child[i]);
-    /* The longest is a branch: 16 references of 33 bytes and an empty value. */
-    uint8_t buf[4 + 16 * 33 + 1], *payload = buf + 4;
-    size_t size = encode(n, payload);
-    uint8_t prefix[9];
-    size_t head = trie_put_prefix(prefix, 0xc0, size);
-    memcpy(payload - head, prefix, head);
-    trie_make_ref(&n->ref, payload - head, head + size);
+            hash_each(((struct branch *)n)->child[i]);
+    struct evm_bytes rlp = encode_list(n, buf);
+    trie_make_ref(&n->ref, rlp.data, rlp.size);
+}
+
+/* Four hashes at once cost less than two, so new nodes are put in an order in which neighbours do
+ * not depend on each other and are about as long: the deepest first (a child begins further down
+ * the key than its parent), and by Keccak blocks among equals. */
+#define BLOCKS_MAX  5u
+#define ORDER_SLOTS ((KEY_NIBBLES + 1) * BLOCKS_MAX)
+
+static unsigned order_slot(const struct evm_trie_node *n)
+{
+    unsigned size = n->kind == NODE_BRANCH ? 20 + 32 * child_count(n) : 0;
+    return (KEY_NIBBLES - n->from) * BLOCKS_MAX + size / EVM_KECCAK_RATE;
+}
+
+static size_t count_new(const struct evm_trie_node *n, uint32_t count[ORDER_SLOTS])
+{
+    if (n->ref.size)
+        return 0;
+    size_t total = 1;
+    count[order_slot(n)]++;
+    if (n->kind == NODE_EXTENSION)
+        total += count_new(((const struct extension *)n)->child, count);
+    if (n->kind == NODE_BRANCH)
+        for (unsigned i = 0; i < child_count(n); i++)
+            total += count_new(((const struct branch *)n)->child[i], count);
+    return total;
+}
+
+static void place_new(struct evm_trie_node *n, uint32_t next[ORDER_SLOTS],
+                      struct evm_trie_node **order)
+{
+    if (n->ref.size)
+        return;
+    order[next[order_slot(n)]++] = n;
+    if (n->kind == NODE_EXTENSION)
+        place_new(((struct extension *)n)->child, next, order);
+    if (n->kind == NODE_BRANCH)
+        for (unsigned i = 0; i < child_count(n); i++)
+            place_new(((struct branch *)n)->child[i], next, order);
+}
+
+/* References of up to four nodes that do not depend on each other. */
+static void hash_group(struct evm_trie_node **nodes, unsigned n)
+{
+    uint8_t buf[4][NODE_MAX];
+    struct evm_bytes in[4];
+    struct evm_hash out[4];
+    for (unsigned i = 0; i < 4; i++)
+        in[i] = i < n ? encode_list(nodes[i], buf[i]) : (struct evm_bytes){NULL, 0};
+    if (n > 1)
+        evm_keccak256_x4(out, in);
+    for (unsigned i = 0; i < n; i++) {
+        if (n == 1 || in[i].size < 32) {
+            trie_make_ref(&nodes[i]->ref, in[i].data, in[i].size);
+            continue;
+        }
+        memcpy(nodes[i]->ref.bytes, out[i].b, sizeof out[i].b);
+        nodes[i]->ref.size = 32;
+    }
+}
+
+static void hash_new(struct evm_trie_node *root)
+{
+    uint32_t slot[ORDER_SLOTS] = {0}, at = 0;
+    size_t total = count_new(root, slot);
+    struct evm_trie_node **order =
+        total > 3 ? evm_malloc(total * sizeof(struct evm_trie_node *)) : NULL;
+    if (!order) {
+        hash_each(root);
+        return;
+    }
+    for (unsigned k = 0; k < ORDER_SLOTS; k++) {
+        uint32_t n = slot[k];
+        slot[k] = at;
+        at += n;
+    }
+    place_new(root, slot, order);
+    for (size_t i = 0, n; i < total; i += n) {
+        for (n = 1; n < 4 && i + n < total && order[i + n]->from == order[i]->from;)
+            n++;
+        hash_group(order + i, (unsigned)n);
+    }
+    free(order);
 }
 
 /* ---- the interface --------------------------------------------------------------------------- */
@@ -381,7 +471,7 @@ enum evm_status evm_trie_update(struct evm_trie_node *old, const struct evm_trie
         return EVM_ERR_MEMORY;
     }
     if (root)
-        hash_node(root);
+        hash_new(root);
     if (bytes)
         *bytes += u.bytes;
     *out = root;

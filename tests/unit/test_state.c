@@ -1,4 +1,5 @@
 /* Versions of the world against a naive model: fork trees, wipes, deletions, flatten, roots. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -456,6 +457,85 @@ static void view_reads(void **unused)
     fixture_fini(&f);
 }
 
+/* Threads that read, fork from and root the same sealed versions at once, each in its own order. */
+enum { SHARED = 12, THREADS = 4 };
+struct shared {
+    struct fixture *f;
+    struct evm_state *s[SHARED];
+    struct model m[SHARED];
+    struct evm_hash want[SHARED];
+    const struct evm_changes *change;
+};
+struct worker {
+    struct shared *shared;
+    unsigned first, wrong;
+};
+
+static void *work(void *self)
+{
+    struct worker *w = self;
+    struct shared *sh = w->shared;
+    for (unsigned n = 0; n < 3 * SHARED; n++) {
+        unsigned v = (w->first + 5 * n) % SHARED;
+        struct evm_hash got;
+        struct evm_account a;
+        struct evm_u256 x;
+        struct evm_state *child = evm_state_fork(sh->s[v]);
+        if (!child || evm_state_apply(child, sh->change) != EVM_OK)
+            w->wrong++;
+        evm_state_account(sh->s[v], &sh->f->addr[n % ADDRS], &a);
+        w->wrong += a.exists != sh->m[v].acc[n % ADDRS].exists;
+        evm_state_slot(sh->s[v], &sh->f->addr[n % ADDRS], &sh->f->key[n % KEYS], &x);
+        w->wrong += !evm_u256_eq(&x, &sh->m[v].acc[n % ADDRS].slot[n % KEYS]);
+        w->wrong += evm_state_root(sh->s[v], &got) != EVM_OK ||
+                    memcmp(got.b, sh->want[v].b, sizeof got.b) != 0;
+        evm_state_seal(child);
+        w->wrong += evm_state_root(child, &got) != EVM_OK;
+        evm_state_unref(child);
+    }
+    return NULL;
+}
+
+static void concurrent_roots(void **unused)
+{
+    (void)unused;
+    static struct shared sh;
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        struct fixture f;
+        struct evm_changes c;
+        static struct model scratch;
+        pthread_t thread[THREADS];
+        struct worker w[THREADS];
+        fixture_init(&f, seed * 31);
+        memset(&sh, 0, sizeof sh);
+        sh.f = &f;
+        sh.s[0] = grow(&f, NULL, &sh.m[0]);
+        for (unsigned v = 1; v < SHARED; v++) {
+            unsigned from = v < 4 ? v - 1 : (unsigned)(random64(&f) % v);
+            sh.m[v] = sh.m[from];
+            sh.s[v] = grow(&f, sh.s[from], &sh.m[v]);
+        }
+        for (unsigned v = 0; v < SHARED; v++)
+            model_root(&f, &sh.m[v], &sh.want[v]);
+        evm_changes_init(&c);
+        scratch = sh.m[0];
+        change(&f, &scratch, &c);
+        sh.change = &c;
+        for (unsigned t = 0; t < THREADS; t++) {
+            w[t] = (struct worker){&sh, t * 3, 0};
+            assert_int_equal(pthread_create(&thread[t], NULL, work, &w[t]), 0);
+        }
+        for (unsigned t = 0; t < THREADS; t++) {
+            pthread_join(thread[t], NULL);
+            assert_int_equal(w[t].wrong, 0);
+        }
+        for (unsigned v = 0; v < SHARED; v++)
+            evm_state_unref(sh.s[v]);
+        evm_changes_fini(&c);
+        fixture_fini(&f);
+    }
+}
+
 #ifdef WEFT_TINY
 /* Every place an allocation can fail: apply spoils only its own version, root and flatten change
  * nothing and succeed when asked again. */
@@ -516,7 +596,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fork_trees),    cmocka_unit_test(flatten_chains),
         cmocka_unit_test(each_in_order), cmocka_unit_test(flatten_keeps_size),
-        cmocka_unit_test(view_reads),
+        cmocka_unit_test(view_reads),    cmocka_unit_test(concurrent_roots),
 #ifdef WEFT_TINY
         cmocka_unit_test(out_of_memory),
 #endif

@@ -231,6 +231,27 @@ static void list_is_pairs(void **unused)
     }
 }
 
+/* Four hashes at once are the four hashes, whatever the lengths beside each other. */
+static void four_hashes(void **unused)
+{
+    (void)unused;
+    static uint8_t bytes[4][700];
+    for (unsigned i = 0; i < sizeof bytes; i++)
+        bytes[i / 700][i % 700] = (uint8_t)(i * 131 + i / 7);
+    for (size_t n = 0; n < 300; n++) {
+        const struct evm_bytes in[4] = {{bytes[0], n},
+                                        {bytes[1], n * 7 % 613},
+                                        {bytes[2], n + 133},
+                                        {n % 5 ? bytes[3] : NULL, n % 5 ? n % 274 : 0}};
+        struct evm_hash out[4], one;
+        evm_keccak256_x4(out, in);
+        for (unsigned k = 0; k < 4; k++) {
+            evm_keccak256(&one, in[k]);
+            assert_memory_equal(out[k].b, one.b, 32);
+        }
+    }
+}
+
 /* ---- random histories ------------------------------------------------------------------------ */
 
 static uint64_t next_random(uint64_t *x)
@@ -375,7 +396,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shared_vectors), cmocka_unit_test(dogs),
-        cmocka_unit_test(list_is_pairs),  cmocka_unit_test(histories),
+        cmocka_unit_test(four_hashes),    cmocka_unit_test(list_is_pairs),
+        cmocka_unit_test(histories),
 #ifdef WEFT_TINY
         cmocka_unit_test(out_of_memory),
 #endif
