@@ -11,8 +11,8 @@
 /* One-shot. Cost: size / 136 + 1 permutations of about 0.3 us. */
 void evm_keccak256(struct evm_hash *out, struct evm_bytes in);
 
-/* Four hashes at once, each of its own input: for inputs of equal numbers of blocks, with AVX2, about
- * the time of one and a half. The results do not depend on what stands beside them. */
+/* Four hashes at once, each of its own input: for inputs of equal numbers of blocks, with AVX2,
+ * about the time of one and a half. The results do not depend on what stands beside them. */
 void evm_keccak256_x4(struct evm_hash out[4], const struct evm_bytes in[4]);
 
 /* Incremental: init, any number of updates, final. A plain value; copying it forks the hash. */
