@@ -39,4 +39,17 @@ static inline void *evm_realloc(void *old, size_t size)
 
 #endif
 
+/* size bytes at a multiple of alignment (a power of two), for types that ask for more than malloc
+ * gives. Uninitialised. */
+static inline void *evm_malloc_aligned(size_t alignment, size_t size)
+{
+#ifdef WEFT_TINY
+    void *probe = evm_malloc(1); /* may fail, as every other allocation */
+    if (!probe)
+        return NULL;
+    free(probe);
+#endif
+    return aligned_alloc(alignment, (size + alignment - 1) & ~(alignment - 1));
+}
+
 #endif

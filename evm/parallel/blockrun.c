@@ -215,13 +215,7 @@ static bool grow_workers(struct evm_blockrun *b)
         free(b->counts);
         b->count_capacity = 0;
         size_t size = sizeof *b->counts * b->workers;
-#ifdef WEFT_TINY
-        void *probe = evm_malloc(1);
-        if (!probe)
-            return false;
-        free(probe);
-#endif
-        b->counts = aligned_alloc(64, size);
+        b->counts = evm_malloc_aligned(_Alignof(struct evm_worker_count), size);
         if (!b->counts)
             return false;
         b->count_capacity = b->workers;

@@ -156,10 +156,11 @@ static enum evm_status begin(void *state, const struct evm_sched_env *env)
     uint32_t n = env->tx_count;
     s->env = *env;
     if (n > s->capacity) {
-        struct stm_tx *txs = evm_realloc(s->txs, n * sizeof *txs);
-        if (!txs)
+        free(s->txs);
+        s->capacity = 0;
+        s->txs = evm_malloc_aligned(_Alignof(struct stm_tx), n * sizeof *s->txs);
+        if (!s->txs)
             return EVM_ERR_MEMORY;
-        s->txs = txs;
         s->capacity = n;
     }
     if (!evm_txset_begin(&s->ready, n) || !evm_txset_begin(&s->check, n))

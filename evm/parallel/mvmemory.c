@@ -14,7 +14,9 @@ enum { NEVER_RAN = UINT32_MAX, WITHDRAWN = UINT32_MAX - 1 };
 
 struct evm_mv *evm_mv_create(void)
 {
-    struct evm_mv *mv = evm_calloc(1, sizeof *mv);
+    struct evm_mv *mv = evm_malloc_aligned(_Alignof(struct evm_mv), sizeof *mv);
+    if (mv)
+        memset(mv, 0, sizeof *mv);
     return mv;
 }
 

@@ -58,7 +58,8 @@ refused broken_yaml "broken.yaml:2:1: not valid YAML: .*" "$dir/broken.yaml"
 check one_line [ "$(wc -l <"$dir/err")" -eq 1 ]
 refused no_file 'nothing.yaml: No such file or directory' "$dir/nothing.yaml"
 refused a_folder 'Is a directory' "$dir"
-refused binary 'not valid YAML' "$WEFT"
+head -c 4000 "$WEFT" >"$dir/binary"
+refused binary 'not valid YAML' "$dir/binary"
 refused no_operand 'FILE' 
 "$WEFT" models consensus >"$dir/out" 2>"$dir/err"
 check models [ $? -eq 0 -a "$(grep -c '^  tendermint$' "$dir/out")" -eq 1 ]
