@@ -351,6 +351,28 @@ void cores_on_call(struct sim *sim, void *self, const struct sim_event *ev)
 
 /* ---- what is asked of the cores ---- */
 
+/* How much gas limit a builder tries. What does not fit is left out after execution, so it should
+ * try as much as will be used up, whatever its users' limits are: the limits of the last block with
+ * transactions tell how much of them is used. A tenth more, since the mix varies. */
+static uint64_t gas_to_try(const struct layer *l, const struct block *b)
+{
+    enum { BACK = 16, AT_MOST = 32 };
+    uint64_t limit = b->fees.gas_limit;
+    if (l->after_order)
+        return limit; /* nobody knows what is used: limits are what counts */
+    uint64_t declared = 0, used = 0;
+    const struct block *p = b->parent;
+    for (int i = 0; p && !used && i < BACK; i++, p = p->parent) {
+        if (!p->tx_count || !p->execution)
+            continue;
+        used = execution_wait(p->execution)->gas_used;
+        for (uint32_t t = 0; t < p->tx_count; t++)
+            declared += p->txs[t]->evm.gas_limit;
+    }
+    double share = used ? 1.1 * (double)declared / (double)used : 1.25;
+    return (uint64_t)((double)limit * (share > AT_MOST ? AT_MOST : share));
+}
+
 static bool fill(struct world *w, node_id node, struct block *b)
 {
     struct layer *l = layer_of(w, node);
@@ -364,8 +386,7 @@ static bool fill(struct world *w, node_id node, struct block *b)
     }
     struct pool_request request = {
         .fees = &b->fees,
-        /* A builder that executes tries a few more than fit if all used their whole limit. */
-        .gas = l->after_order ? b->fees.gas_limit : b->fees.gas_limit / 4 * 5,
+        .gas = gas_to_try(l, b),
         .bytes = BLOCK_BYTES_MAX,
         .count = w->pick_room,
         .parent = b->parent,
