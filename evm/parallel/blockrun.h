@@ -91,6 +91,7 @@ struct evm_ladder {
     uint64_t max_change; /* of all committed transactions */
     uint64_t gas_used, blob_gas_used;
     struct evm_u256 fees, burnt;
+    bool overflow; /* a sum of wei passed 2^256: EVM_ERR_INPUT */
     uint32_t receipt_count;
     int64_t longest_path;
     struct evm_changes scratch; /* for `committed` */

@@ -261,11 +261,14 @@ enum evm_status evm_execute(const struct evm_exec_config *config, const struct e
     st = context_fit(c, config->executor, evm_state_codes(in->pre));
     if (st == EVM_OK)
         st = execute(c, config, in, out);
+    bool overflow = st == EVM_ERR_INPUT && c->run.ladder.overflow;
     /* After an error its parts may be half grown; they still can be given back. */
     pool_give(st == EVM_OK ? config->pool : NULL, c);
     if (st == EVM_ERR_MEMORY)
         return evm_fail(err, st, "out of memory while executing a block of %u transactions",
                         in->tx_count);
+    if (overflow)
+        return evm_fail(err, st, "the beneficiary's balance, or all fees, pass 2^256 wei");
     return st;
 }
 

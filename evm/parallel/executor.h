@@ -109,10 +109,11 @@ struct evm_block_result {
 };
 
 /* Executes. *out is initialised by the call and owned by the caller (evm_block_result_fini, also
- * after an error). Errors: EVM_ERR_MEMORY, EVM_ERR_INPUT for impossible settings, what `committed`
- * returned; an invalid block is not an error: it has no changes, receipts, gas or fees.
- * Re-entrant: several blocks may execute at once on different host threads. The threads driver
- * starts up to `cores` OpenMP threads (inside a parallel region OpenMP gives it one). */
+ * after an error). Errors: EVM_ERR_MEMORY, EVM_ERR_INPUT for impossible settings and for balances
+ * whose sum with the fees passes 2^256, what `committed` returned; an invalid block is not an
+ * error: it has no changes, receipts, gas or fees. Re-entrant: several blocks may execute at once
+ * on different host threads. The threads driver starts up to `cores` OpenMP threads (inside a
+ * parallel region OpenMP gives it one). */
 enum evm_status evm_execute(const struct evm_exec_config *config, const struct evm_block_input *in,
                             struct evm_block_result *out, struct evm_err *err);
 void evm_block_result_fini(struct evm_block_result *r);

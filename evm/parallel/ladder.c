@@ -54,8 +54,9 @@ static bool is_bare(struct evm_blockrun *b, uint32_t tx)
 }
 
 /* A fee of zero still touches the account: before EIP-161 that makes an empty one, from it on it
- * removes one that is empty. */
-static void fold_fee(struct evm_blockrun *b, uint32_t tx)
+ * removes one that is empty. EVM_ERR_INPUT if the balance would pass 2^256: more wei than any chain
+ * has, so the state before the block was wrong. */
+static enum evm_status fold_fee(struct evm_blockrun *b, uint32_t tx)
 {
     const struct evm_tx_record *r = &b->records[tx];
     struct evm_mv_apart *to = &b->ladder.beneficiary;
@@ -69,13 +70,14 @@ static void fold_fee(struct evm_blockrun *b, uint32_t tx)
             to->balance = c->balance;
     }
     if (!r->outcome.pays_beneficiary)
-        return;
-    bool overflow = evm_u256_add(&to->balance, &to->balance, &r->outcome.fee);
-    EVM_CHECK(!overflow, "the beneficiary's balance overflows at transaction %u", tx);
+        return EVM_OK;
+    if (evm_u256_add(&to->balance, &to->balance, &r->outcome.fee))
+        return EVM_ERR_INPUT;
     if (!evm_u256_is_zero(&to->balance) || !b->rules.clears_empty)
         to->exists = true;
     else if (to->exists && is_bare(b, tx))
         to->exists = false;
+    return EVM_OK;
 }
 
 /* ---- telling the caller -----------------------------------------------------------------------
@@ -173,6 +175,16 @@ static void put_stat(struct evm_blockrun *b, struct evm_task task, enum evm_tx_i
     s->cost_ns = b->records[task.tx].total_ns;
 }
 
+/* The block's totals. EVM_ERR_INPUT as above. */
+static enum evm_status add_totals(struct evm_ladder *l, const struct evm_tx_outcome *o)
+{
+    l->gas_used += o->gas_used;
+    l->blob_gas_used += o->blob_gas_used;
+    if (o->pays_beneficiary && evm_u256_add(&l->fees, &l->fees, &o->fee))
+        return EVM_ERR_INPUT;
+    return evm_u256_add(&l->burnt, &l->burnt, &o->burnt) ? EVM_ERR_INPUT : EVM_OK;
+}
+
 /* It counts: fee, receipt, totals. */
 static enum evm_status take(struct evm_blockrun *b, struct evm_task task, uint32_t core,
                             struct evm_task_result *result)
@@ -191,12 +203,13 @@ static enum evm_status take(struct evm_blockrun *b, struct evm_task task, uint32
             r->change_stamp = p.stamp;
     }
     struct evm_mv_apart before = l->beneficiary;
-    fold_fee(b, task.tx);
-    l->gas_used += r->outcome.gas_used;
-    l->blob_gas_used += r->outcome.blob_gas_used;
-    if (r->outcome.pays_beneficiary)
-        evm_u256_add(&l->fees, &l->fees, &r->outcome.fee);
-    evm_u256_add(&l->burnt, &l->burnt, &r->outcome.burnt);
+    enum evm_status st = fold_fee(b, task.tx);
+    if (st == EVM_OK)
+        st = add_totals(l, &r->outcome);
+    if (st != EVM_OK) {
+        l->overflow = true;
+        return st;
+    }
     put_receipt(b, task.tx);
     return tell(b, task.tx, &before);
 }

@@ -46,6 +46,7 @@ struct net {
     uint32_t *first;            /* neighbours of node n: neighbours[first[n]] .. */
     node_id *neighbours;
     struct sim_stream *streams; /* of gossip models, by node; made when one asks */
+    struct sim_stream spare;    /* until the run ends, when there is no memory for them */
     struct net_node_stats *stats;
     struct flight_chunk *chunks;
     struct flight *free; /* linked through `last` */
@@ -244,7 +245,11 @@ static struct sim_stream *gossip_random(struct gossip_env *env, node_id node)
     struct net *net = env->net;
     if (!net->streams) {
         net->streams = mem_alloc(net->node_count, sizeof *net->streams);
-        CHECK(net->streams, "no memory for the streams of %u nodes", net->node_count);
+        if (!net->streams) {
+            sim_fail(net->sim, ERR_MEMORY);
+            sim_stream_init(&net->spare, sim_seed(net->sim), node, sim_purpose("network.gossip"));
+            return &net->spare;
+        }
         for (node_id n = 0; n < net->node_count; n++)
             sim_stream_init(&net->streams[n], sim_seed(net->sim), n, sim_purpose("network.gossip"));
     }

@@ -170,8 +170,10 @@ static void run_class(struct job *job)
     struct execution *parent = e->parent;
     if (!parent->genesis)
         workers_wait(s->workers, &parent->jobs[0].job);
-    if (parent->result.status != EVM_OK || !parent->result.state) {
-        c->status = parent->result.status; /* an invalid parent: nothing to execute on */
+    /* Not result.status: the engine's thread may be writing it. */
+    enum evm_status before = parent->genesis ? EVM_OK : parent->jobs[0].status;
+    if (before != EVM_OK || !parent->result.state) {
+        c->status = before; /* an invalid parent: nothing to execute on */
         return;
     }
     if (c->class == 0)

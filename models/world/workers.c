@@ -58,9 +58,10 @@ enum err_code workers_create(struct workers **out, uint32_t threads, struct err 
     pthread_cond_init(&w->done, NULL);
     for (; w->count < threads; w->count++)
         if (pthread_create(&w->threads[w->count], NULL, work, w) != 0) {
+            uint32_t got = w->count;
             workers_destroy(w);
-            return err_set(err, ERR_LIMIT, "the system gives no more than %u of %u threads",
-                           w->count, threads);
+            return err_set(err, ERR_LIMIT, "the system gives no more than %u of %u threads", got,
+                           threads);
         }
     *out = w;
     return ERR_OK;

@@ -196,8 +196,12 @@ static enum evm_status replay(const struct evm_exec_config *config, const struct
                                             .parent = recorded.pre,
                                             .hashes = &recorded.hashes};
     status = evm_block_transition(config, &in, &result, &post, err);
-    if (status == EVM_OK)
-        status = compare(&c, &recorded, &result);
+    if (status != EVM_OK) {
+        const struct evm_err inner = *err;
+        evm_fail(err, status, "%s: %s", path, inner.text);
+        goto out;
+    }
+    status = compare(&c, &recorded, &result);
     if (status != EVM_OK)
         goto out;
     totals->blocks++;

@@ -432,6 +432,43 @@ static void bad_settings(void **state)
     evm_state_unref(f->pre);
 }
 
+/* More wei than there can be: an error of the state given, in every executor and driver. */
+static void beneficiary_overflows(void **state)
+{
+    static const char *const executors[] = {"serial", "block-stm"};
+    struct fixture *f = *state;
+    struct evm_changes c;
+    f->seed = 7;
+    draw_block(f, EVM_CANCUN, 40);
+    f->in.invalid_policy = EVM_INVALID_IS_SKIPPED;
+    f->env.coinbase = (struct evm_addr){{0xfe, 0xed}};
+    struct evm_state *rich = evm_state_fork(f->pre);
+    evm_changes_init(&c);
+    assert_int_equal(evm_changes_reserve(&c, 1, 0), EVM_OK);
+    c.accounts[c.account_count++] =
+        (struct evm_account_change){.addr = f->env.coinbase,
+                                    .wrote = EVM_WROTE_BALANCE | EVM_WROTE_CREATED,
+                                    .balance = {{UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}}};
+    assert_int_equal(evm_state_apply(rich, &c), EVM_OK);
+    evm_changes_fini(&c);
+    evm_state_seal(rich);
+    f->in.pre = rich;
+    for (int i = 0; i < 8; i++) {
+        struct evm_err err = {0};
+        struct evm_block_result r;
+        struct evm_exec_config config = {.executor = evm_executor_find(executors[i % 2]),
+                                         .driver = i & 2 ? EVM_DRIVER_VIRTUAL : EVM_DRIVER_THREADS,
+                                         .cores = i & 4 ? 3 : 1,
+                                         .profile = evm_profile_at(0),
+                                         .pool = f->pool};
+        assert_int_equal(evm_execute(&config, &f->in, &r, &err), EVM_ERR_INPUT);
+        assert_non_null(strstr(err.text, "2^256"));
+        evm_block_result_fini(&r);
+    }
+    evm_state_unref(rich);
+    evm_state_unref(f->pre);
+}
+
 /* Every allocation fails once, on whatever worker it is: an error or success, never a hang. */
 static void memory_runs_out(void **state)
 {
@@ -470,6 +507,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(random_blocks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(told_changes_add_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bad_settings, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(beneficiary_overflows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(memory_runs_out, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
