@@ -35,6 +35,28 @@ static struct evm_u256 wei(const struct field_wei *w)
     return (struct evm_u256){{w->w[0], w->w[1], w->w[2], w->w[3]}};
 }
 
+/* The two places where a transaction comes into the pool and goes out of it. */
+static bool take(struct fee_pool *p, struct fee_sender *s, uint32_t at, struct tx *tx)
+{
+    if (!fee_sender_insert(p, s, at, tx))
+        return false;
+    p->env->host->joined(p->env, tx);
+    return true;
+}
+
+static void let_go(struct fee_pool *p, struct fee_sender *s, uint32_t at, enum pool_verdict why)
+{
+    struct tx *tx = s->items[at].tx;
+    fee_sender_remove(p, s, at);
+    p->env->host->left(p->env, tx, why);
+    tx_unref(tx);
+}
+
+static bool over(const struct fee_pool *p, uint32_t more, uint32_t bytes)
+{
+    return p->count + more > p->cfg->capacity || p->bytes + bytes > p->cfg->capacity_bytes;
+}
+
 /* --- adding ----------------------------------------------------------------------------------- */
 
 /* old * (1 + replacement), rounded up; true if now reaches it. */
@@ -59,7 +81,8 @@ static enum pool_verdict replace(struct fee_pool *p, struct fee_sender *s, uint3
     s->items[i] = (struct fee_item){tx_ref(tx), p->env->host->now(p->env)};
     p->bytes = p->bytes - old->size + tx->size;
     fee_heap_fix(p, s);
-    p->env->host->dropped(p->env, old, POOL_REPLACED);
+    p->env->host->joined(p->env, tx);
+    p->env->host->left(p->env, old, POOL_REPLACED);
     tx_unref(old);
     return POOL_REPLACED;
 }
@@ -80,17 +103,13 @@ static bool affordable(const struct fee_sender *s, uint32_t at, const struct evm
 /* Makes room for tx of sender s: throws out what is cheaper. */
 static bool make_room(struct fee_pool *p, struct fee_sender *s, const struct tx *tx)
 {
-    const struct pool_cfg *c = p->cfg;
-    while (p->count + 1 > c->capacity || p->bytes + tx->size > c->capacity_bytes) {
+    while (over(p, 1, tx->size)) {
         struct fee_sender *cheapest = fee_heap_cheapest(p);
         if (!cheapest || cheapest == s)
             return false;
-        struct tx *victim = cheapest->items[cheapest->count - 1].tx;
-        if (!fee_cheaper(p, victim, tx))
+        if (!fee_cheaper(p, cheapest->items[cheapest->count - 1].tx, tx))
             return false;
-        fee_sender_remove(p, cheapest, cheapest->count - 1);
-        p->env->host->dropped(p->env, victim, POOL_FULL);
-        tx_unref(victim);
+        let_go(p, cheapest, cheapest->count - 1, POOL_FULL);
     }
     return true;
 }
@@ -114,7 +133,7 @@ static enum pool_verdict admit(struct fee_pool *p, struct fee_sender *s, struct 
         return replace(p, s, at, tx);
     if (s->count >= c->per_sender)
         return POOL_SENDER_LIMIT;
-    if (!make_room(p, s, tx) || !fee_sender_insert(p, s, at, tx))
+    if (!make_room(p, s, tx) || !take(p, s, at, tx))
         return POOL_FULL;
     return POOL_ADDED;
 }
@@ -140,11 +159,9 @@ static enum pool_verdict pool_add(void *state, struct tx *tx, bool local)
 static void settle(struct fee_pool *p, struct fee_sender *s, const struct tx *included)
 {
     while (s->count && s->items[0].tx->evm.nonce < s->nonce) {
-        struct tx *tx = s->items[0].tx;
-        fee_sender_remove(p, s, 0);
-        if (tx != included && !evm_hash_eq(&tx->evm.hash, &included->evm.hash))
-            p->env->host->dropped(p->env, tx, POOL_NONCE_TOO_LOW);
-        tx_unref(tx);
+        const struct tx *tx = s->items[0].tx;
+        bool same = tx == included || evm_hash_eq(&tx->evm.hash, &included->evm.hash);
+        let_go(p, s, 0, same ? POOL_INCLUDED : POOL_NONCE_TOO_LOW);
     }
 }
 
@@ -180,6 +197,17 @@ static void pool_included(void *state, const struct block *b, const struct block
     p->heap_valid = false;
 }
 
+/* Blocks that come back may overfill the pool: the cheapest goes, wherever it came from. */
+static void shrink(struct fee_pool *p)
+{
+    while (over(p, 0, 0)) {
+        struct fee_sender *cheapest = fee_heap_cheapest(p);
+        if (!cheapest)
+            return;
+        let_go(p, cheapest, cheapest->count - 1, POOL_FULL);
+    }
+}
+
 static void pool_reverted(void *state, const struct block *b)
 {
     struct fee_pool *p = state;
@@ -191,10 +219,10 @@ static void pool_reverted(void *state, const struct block *b)
         s->nonce = tx->evm.nonce;
         uint32_t at = fee_sender_find(s, tx->evm.nonce);
         if (at < s->count && s->items[at].tx->evm.nonce == tx->evm.nonce)
-            continue; /* a rival came in meanwhile */
-        if (p->count < p->cfg->capacity)
-            fee_sender_insert(p, s, at, tx);
+            continue;       /* a rival came in meanwhile */
+        take(p, s, at, tx); /* if memory is out it stays out */
     }
+    shrink(p);
     p->head_height = b->height ? b->height - 1 : 0;
     p->head_hash = b->parent_hash;
     p->heap_valid = false;
@@ -205,12 +233,8 @@ static void pool_reverted(void *state, const struct block *b)
 static void expire_sender(struct fee_pool *p, struct fee_sender *s, sim_time before)
 {
     for (uint32_t i = s->count; i-- > 0;) {
-        struct tx *tx = s->items[i].tx;
-        if (s->items[i].added > before)
-            continue;
-        fee_sender_remove(p, s, i);
-        p->env->host->dropped(p->env, tx, POOL_EXPIRED);
-        tx_unref(tx);
+        if (s->items[i].added <= before)
+            let_go(p, s, i, POOL_EXPIRED);
     }
 }
 
@@ -261,6 +285,15 @@ static void pool_fini_model(void *state)
     *p = (struct fee_pool){.cfg = p->cfg, .env = p->env, .bump = p->bump};
 }
 
+static void pool_clear(void *state)
+{
+    struct fee_pool *p = state;
+    for (uint32_t i = 0; i < p->sender_count; i++)
+        while (p->senders[i]->count)
+            let_go(p, p->senders[i], p->senders[i]->count - 1, POOL_CRASHED);
+    pool_fini_model(p);
+}
+
 const struct mempool_ops mempool_fee_ordered = {
     .model = {"fee-ordered", "Nonce queues a sender; the highest tip goes first, the lowest out.",
               &pool_cfg_table},
@@ -273,6 +306,6 @@ const struct mempool_ops mempool_fee_ordered = {
     .expire = pool_expire,
     .size = pool_size,
     .each = pool_each,
-    .clear = pool_fini_model,
+    .clear = pool_clear,
     .fini = pool_fini_model,
 };

@@ -22,7 +22,9 @@ enum pool_verdict {
     POOL_SENDER_LIMIT,
     POOL_FULL,
     POOL_FUNDS,
-    POOL_EXPIRED, /* left by age */
+    POOL_EXPIRED,  /* left by age */
+    POOL_INCLUDED, /* left because a block of the node's chain has it */
+    POOL_CRASHED,  /* left with everything else: clear() */
     POOL_VERDICT_COUNT
 };
 const char *pool_verdict_name(enum pool_verdict v); /* "replacement underpriced" */
@@ -33,8 +35,12 @@ struct mempool_host {
     /* The account at the head of this node's chain, as far as the node has executed it. */
     void (*account)(struct mempool_env *env, const struct evm_addr *addr, uint64_t *nonce,
                     struct evm_u256 *balance);
-    /* tx left the pool for a reason other than a block; call before the reference is dropped. */
-    void (*dropped)(struct mempool_env *env, struct tx *tx, enum pool_verdict why);
+    /* The pool keeps tx from now on (add() or reverted()), or does so no longer: each join is
+     * followed by one leave, but at fini(). A replaced, evicted or expired transaction leaves as
+     * POOL_REPLACED, POOL_FULL, POOL_EXPIRED; one whose nonce a block took as POOL_NONCE_TOO_LOW.
+     * Call left() while the pool's reference is still there. */
+    void (*joined)(struct mempool_env *env, struct tx *tx);
+    void (*left)(struct mempool_env *env, struct tx *tx, enum pool_verdict why);
 };
 struct mempool_env {
     const struct mempool_host *host;
@@ -72,7 +78,7 @@ struct mempool_ops {
     void (*size)(const void *state, uint32_t *count, uint64_t *bytes);
     /* Calls visit for every transaction held, in a fixed order. */
     void (*each)(const void *state, void (*visit)(void *self, struct tx *tx), void *self);
-    /* A crash: everything held is dropped (without dropped()), the state is as after init. */
+    /* A crash: everything held leaves as POOL_CRASHED, the state is as after init. */
     void (*clear)(void *state);
     void (*fini)(void *state);
 };

@@ -27,6 +27,8 @@ const char *pool_verdict_name(enum pool_verdict v)
         [POOL_FULL] = "pool full",
         [POOL_FUNDS] = "insufficient funds",
         [POOL_EXPIRED] = "expired",
+        [POOL_INCLUDED] = "included",
+        [POOL_CRASHED] = "crashed",
     };
     CHECK((unsigned)v < POOL_VERDICT_COUNT, "pool verdict %d", (int)v);
     return names[v];

@@ -34,26 +34,42 @@ static void host_account(struct mempool_env *env, const struct evm_addr *addr, u
     *balance = account.balance;
 }
 
-/* The last pool let it go: its fate is looked at once messages under way have had their chance. */
+/* No pool holds it: its fate is looked at once messages and blocks that have it have had their
+ * chance. It stands in the list once, with the first reason that it fell for, unless a crash takes
+ * it later. */
 static void fell(struct world *w, struct tx *tx, enum pool_verdict why)
 {
-    tx->verdict = (uint8_t)why;
+    bool lost = why == POOL_INCLUDED || why == POOL_CRASHED;
     if (tx->pools > 0 || tx->phase != TX_PENDING)
         return;
-    if (vec_push(&w->fallen, &tx) != ERR_OK)
+    if (tx->fallen) {
+        tx->lost |= lost;
+        return;
+    }
+    tx->verdict = (uint8_t)why;
+    tx->lost = lost;
+    if (vec_push(&w->fallen, &tx) != ERR_OK) {
         world_out_of_memory(w);
-    else
-        tx_ref(tx);
+        return;
+    }
+    tx->fallen = true;
+    tx_ref(tx);
 }
 
-static void host_dropped(struct mempool_env *env, struct tx *tx, enum pool_verdict why)
+static void host_joined(struct mempool_env *env, struct tx *tx)
+{
+    (void)env;
+    tx->pools++;
+}
+
+static void host_left(struct mempool_env *env, struct tx *tx, enum pool_verdict why)
 {
     CHECK(tx->pools > 0, "transaction %u leaves a pool that never had it", tx->id);
     tx->pools--;
     fell(env->world, tx, why);
 }
 
-const struct mempool_host pools_host = {host_now, host_account, host_dropped};
+const struct mempool_host pools_host = {host_now, host_account, host_joined, host_left};
 
 bool pools_offer(struct world *w, node_id node, struct tx *tx, bool local)
 {
@@ -66,7 +82,6 @@ bool pools_offer(struct world *w, node_id node, struct tx *tx, bool local)
     n->recover_free += (sim_time)(class->profile->signature / class->cores);
     enum pool_verdict verdict = l->mempool->add(mempool_state(l, node), tx, local);
     if (verdict == POOL_ADDED || verdict == POOL_REPLACED) {
-        tx->pools++;
         if (tx->pooled == RECORD_NEVER)
             tx->pooled = now;
         return true;
@@ -78,22 +93,10 @@ bool pools_offer(struct world *w, node_id node, struct tx *tx, bool local)
     return false;
 }
 
-static void lose(void *self, struct tx *tx)
-{
-    struct world *w = self;
-    CHECK(tx->pools > 0, "transaction %u is in a pool that never took it", tx->id);
-    if (--tx->pools == 0) {
-        tx->lost = true;
-        fell(w, tx, POOL_EXPIRED);
-    }
-}
-
 void pools_crash(struct world *w, node_id node)
 {
     struct layer *l = layer_of(w, node);
-    void *pool = mempool_state(l, node);
-    l->mempool->each(pool, lose, w);
-    l->mempool->clear(pool);
+    l->mempool->clear(mempool_state(l, node));
 }
 
 void pools_on_tick(struct sim *sim, void *self, const struct sim_event *ev)
@@ -122,6 +125,13 @@ static unsigned status_of(enum pool_verdict why)
     }
 }
 
+/* Whether something may still bring it back: a message or block that has it, besides the open
+ * list and the list of the fallen, or a user who offers it again. */
+static bool fate_open(const struct tx *tx)
+{
+    return tx->refs > 2 || tx->lost;
+}
+
 void pools_settle_fallen(struct world *w, bool last)
 {
     struct tx **all = w->fallen.data;
@@ -129,18 +139,17 @@ void pools_settle_fallen(struct world *w, bool last)
     for (size_t i = 0; i < w->fallen.len; i++) {
         struct tx *tx = all[i];
         bool back = tx->pools > 0 || tx->phase != TX_PENDING;
-        /* The open list's reference and this one: nothing under way can bring it back. */
         if (!back && !last && tx->refs > 2) {
             all[kept++] = tx;
             continue;
         }
         if (!back && tx->lost && !last) {
-            tx->lost = false;
+            tx->fallen = tx->lost = false;
             world_schedule(w, sim_now(w->sim), SIM_CLASS_WORKLOAD, world_source(w, SOURCE_POOLS),
                            EVENT_RESUBMIT, 0, sim_arg(tx)); /* with this reference */
             continue;
         }
-        if (!back) {
+        if (!back && !fate_open(tx)) {
             struct layer *l = &w->layers[tx->layer];
             tx->phase = TX_DROPPED;
             l->dropped++;
@@ -150,6 +159,7 @@ void pools_settle_fallen(struct world *w, bool last)
             sources_observe(w, tx);
             chain_close_tx(w, tx);
         }
+        tx->fallen = tx->lost = false;
         tx_unref(tx);
     }
     w->fallen.len = kept;

@@ -49,7 +49,6 @@ static void sum_layers(const struct world *w, struct world_summary *out)
         const struct layer *l = &w->layers[i];
         out->stale_blocks += l->stale;
         out->failed_rounds += l->rounds;
-        out->pending += l->offered - l->committed_txs - l->dropped;
     }
 }
 
@@ -193,6 +192,7 @@ void world_summarise(const struct world *w, struct world_summary *out)
     out->committed = t->latency.len;
     out->reverted = t->reverted;
     out->dropped = t->dropped;
+    out->pending = out->offered - out->committed - out->dropped;
     out->offered_rate = ratio((double)t->offered, seconds);
     out->achieved_rate = ratio((double)t->committed, seconds);
     out->gas_rate = ratio((double)t->gas, seconds);

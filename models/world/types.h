@@ -53,7 +53,8 @@ struct tx {
     struct evm_u256 gas_price;  /* effective; valid from TX_COMMITTED */
     struct tx *next, *previous; /* the world's list of transactions whose fate is open */
     uint8_t verdict;            /* enum pool_verdict: why the last pool let it go */
-    bool lost;                  /* the last pool that held it crashed */
+    bool fallen;                /* in the world's list of those that no pool holds */
+    bool lost;                  /* no pool threw it out: a crash, or a block that lost, took it */
     bool row_due;               /* its row is written with its block's */
     bool skipped;               /* committed, but never could be executed */
     uint32_t executions;        /* by the node that proposed it, repeats included */

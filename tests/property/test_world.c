@@ -278,6 +278,74 @@ static void test_poa_forks(void **state)
     assert_true(crashed.stale > 0);
 }
 
+/* Each open transaction is in pools that count it, or among the fallen, once. */
+static void pools_are_counted(struct world *w)
+{
+    const struct layer *l = &w->layers[0];
+    uint64_t held = 0, counted = 0, open = 0;
+    for (node_id i = 0; i < l->count; i++) {
+        const struct node *n = &w->nodes[i];
+        uint32_t count = 0;
+        uint64_t bytes = 0;
+        l->mempool->size(l->mempool_states + i * l->mempool_stride, &count, &bytes);
+        assert_true(n->up || count == 0);
+        held += count;
+    }
+    for (const struct tx *tx = w->open_txs; tx; tx = tx->next) {
+        counted += tx->pools;
+        open++;
+    }
+    assert_true(counted <= held); /* a lagging pool may still hold what is committed */
+    assert_int_equal(l->offered, l->committed_txs + l->dropped + open);
+    struct world_summary s;
+    world_summarise(w, &s);
+    assert_int_equal(s.offered, s.committed + s.dropped + s.pending);
+}
+
+/* Forks, crashes of all nodes and lost packets: no transaction is forgotten or counted twice. */
+static void test_storm(void **state)
+{
+    (void)state;
+    for (int seed = 1; seed <= 25; seed++) {
+        char sets[3][160];
+        snprintf(sets[0], sizeof sets[0], "seed=%d", seed);
+        snprintf(sets[1], sizeof sets[1], "network.link={loss: %d%%}", seed % 3 * 4);
+        snprintf(sets[2], sizeof sets[2],
+                 "faults=[{kind: crash, at: %dms, nodes: %d, recover_after: 300ms}, "
+                 "{kind: crash, at: %dms, nodes: 5, recover_after: 200ms}]",
+                 700 + 53 * seed, 1 + seed % 4, 1100 + 31 * seed);
+        const char *all[] = {sets[0],
+                             sets[1],
+                             sets[2],
+                             "duration=4s",
+                             "layers.main.consensus.wiggle=1ms",
+                             seed % 2 ? "layers.main.mempool={capacity: 12, per_sender: 12}"
+                                      : "seed=77",
+                             seed % 4 < 2 ? after_order : "drain=6s"};
+        struct fixture f = fixture_make(poa, all, 7, 1, NULL);
+        fixture_run(&f);
+        chain_is_sound(f.world, &f.world->layers[0]);
+        pools_are_counted(f.world);
+        fixture_free(&f);
+    }
+}
+
+/* All lose their pools, some of them twice before anybody looks: users offer it all again. */
+static void test_lost_twice(void **state)
+{
+    (void)state;
+    const char *sets[] = {
+        "faults=[{kind: crash, at: 1.3s, chosen: [1, 2, 3, 4, 5, 6], recover_after: 100ms},"
+        "{kind: crash, at: 1.35s, chosen: [0], recover_after: 100ms},"
+        "{kind: crash, at: 1425ms, nodes: 7, recover_after: 500ms}]",
+        "layers.main.consensus.block_interval=1s", "drain=12s"};
+    struct fixture f = fixture_make(tendermint, sets, 3, 1, NULL);
+    fixture_run(&f);
+    assert_int_equal(f.world->layers[0].committed_txs, f.world->layers[0].offered);
+    pools_are_counted(f.world);
+    fixture_free(&f);
+}
+
 /* A node whose cores are far too slow lags in execution, not in ordering; the others do not wait.
  */
 static void test_slow_node_lags(void **state)
@@ -394,6 +462,8 @@ int main(void)
         cmocka_unit_test(test_determinism),
         cmocka_unit_test(test_tendermint_threshold),
         cmocka_unit_test(test_poa_forks),
+        cmocka_unit_test(test_storm),
+        cmocka_unit_test(test_lost_twice),
         cmocka_unit_test(test_slow_node_lags),
         cmocka_unit_test(test_early_end),
         cmocka_unit_test(test_out_of_memory),

@@ -49,14 +49,24 @@ static void host_account(struct mempool_env *env, const struct evm_addr *addr, u
     *balance = f->balance[number_of(addr)];
 }
 
-static void host_dropped(struct mempool_env *env, struct tx *tx, enum pool_verdict why)
+static void host_joined(struct mempool_env *env, struct tx *tx)
+{
+    (void)env;
+    tx->pools++;
+}
+
+static void host_left(struct mempool_env *env, struct tx *tx, enum pool_verdict why)
 {
     struct fixture *f = env->world;
+    assert_true(tx->pools > 0);
+    tx->pools--;
+    if (why == POOL_INCLUDED || why == POOL_CRASHED)
+        return;
     f->drops[f->drop_count % DROPS] = tx;
     f->why[f->drop_count++ % DROPS] = why;
 }
 
-static const struct mempool_host host = {host_now, host_account, host_dropped};
+static const struct mempool_host host = {host_now, host_account, host_joined, host_left};
 
 static void fixture_init(struct fixture *f, uint64_t capacity)
 {
@@ -287,6 +297,44 @@ static void test_chain(void **state)
     ops->fini(&f.pool);
 }
 
+/* What a lost block gives back counts against the capacity, by number and by bytes. */
+static void test_reverted_into_full(void **state)
+{
+    struct fixture f;
+    struct tx *txs[3];
+    (void)state;
+    for (int by_bytes = 0; by_bytes < 2; by_bytes++) {
+        fixture_init(&f, by_bytes ? 100 : 4);
+        if (by_bytes)
+            f.cfg.capacity_bytes = 4 * 110;
+        for (uint32_t i = 0; i < 3; i++) {
+            txs[i] = make(&f, i, 0, 10 + i, 100);
+            assert_int_equal(ops->add(&f.pool, txs[i], false), POOL_ADDED);
+        }
+        struct block_fees fees = {.base_fee = evm_u256_of(1)};
+        struct block b = {.refs = 1, .height = 1, .txs = txs, .tx_count = 3};
+        ops->included(&f.pool, &b, &fees);
+        assert_int_equal(txs[0]->pools, 0);
+        for (uint32_t i = 3; i < 6; i++)
+            assert_int_equal(offer(&f, i, 0, 50, 100), POOL_ADDED);
+        ops->reverted(&f.pool, &b);
+        assert_int_equal(held(&f), 4);
+        assert_int_equal(f.drop_count, 2);
+        assert_ptr_equal(f.drops[0], txs[0]);
+        assert_ptr_equal(f.drops[1], txs[1]);
+        assert_int_equal(f.why[0], POOL_FULL);
+        assert_int_equal(txs[2]->pools, 1);
+        ops->clear(&f.pool);
+        assert_int_equal(held(&f), 0);
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(txs[i]->pools, 0);
+            assert_int_equal(txs[i]->refs, 1);
+            tx_unref(txs[i]);
+        }
+        ops->fini(&f.pool);
+    }
+}
+
 /* --- random operations against a plain model -------------------------------------------------- */
 
 struct list {
@@ -374,9 +422,13 @@ static void test_random(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order_and_gaps), cmocka_unit_test(test_replacement),
-        cmocka_unit_test(test_limits),         cmocka_unit_test(test_eviction),
-        cmocka_unit_test(test_expiry),         cmocka_unit_test(test_chain),
+        cmocka_unit_test(test_order_and_gaps),
+        cmocka_unit_test(test_replacement),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_eviction),
+        cmocka_unit_test(test_expiry),
+        cmocka_unit_test(test_chain),
+        cmocka_unit_test(test_reverted_into_full),
         cmocka_unit_test(test_random),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
