@@ -7,6 +7,7 @@
     blocks = run.table("blocks")          # numpy structured array; labels and text stay coded
     run.column("blocks", "status")        # one column; labels as their texts, text as str
     run.units("blocks")["gas_used"]       # 'gas'
+    run.column("transactions", "latency") # ns as float; NaN where the file's -1 means never
     t, offered = run.series("offered")    # seconds, and samples x layers
     pandas.DataFrame(run.frame("transactions"))
 
@@ -16,6 +17,7 @@ import h5py
 import numpy as np
 
 FORMAT_VERSION = 1
+NEVER = "-1 is never"  # in the doc of every time that may be missing
 
 
 class Run:
@@ -54,13 +56,15 @@ class Run:
         return self.file[name][()]
 
     def column(self, table, name):
-        """One column; labels come as their texts, text as str, truth values as bool."""
-        return _plain(self.file[table].fields(name)[()])
+        """One column; labels come as their texts, text as str, truth values as bool.
+
+        Times that may be missing (their doc says "-1 is never") come as float, NaN for never."""
+        return _ready(self.file[table].fields(name)[()], self.docs(table)[name])
 
     def frame(self, table):
         """{column: array}, ready for pandas.DataFrame."""
-        rows = self.table(table)
-        return {name: _plain(rows[name]) for name in rows.dtype.names}
+        rows, docs = self.table(table), self.docs(table)
+        return {name: _ready(rows[name], docs[name]) for name in rows.dtype.names}
 
     def units(self, table):
         """{column: unit}, "" where there is none."""
@@ -94,6 +98,13 @@ def open(path):  # noqa: A001 - weft.open reads well
 
 def _text(v):
     return v.decode() if isinstance(v, bytes) else str(v)
+
+
+def _ready(values, doc):
+    values = _plain(values)
+    if NEVER in doc:
+        return np.where(values == -1, np.nan, values)
+    return values
 
 
 def _plain(values):

@@ -8,7 +8,7 @@
     F(S, COUNT, denominator, "8", "1", "1M",                                                       \
       "A full or empty block moves the base fee by 1/this, "                                       \
       "at elasticity 2.")                                                                          \
-    F(S, WEI, initial_base_fee, "1gwei", "0wei", NULL, "Base fee of the first block.")             \
+    F(S, WEI, initial_base_fee, "1gwei", "0wei", NULL, "Base fee of the genesis block.")           \
     F(S, WEI, min_base_fee, "7wei", "0wei", NULL, "The base fee never falls below this.")
 FIELD_DECLARE(fees_eip1559_cfg, FEES_EIP1559_FIELDS);
 

@@ -130,7 +130,7 @@ static void add_differences(struct cli_text *t, const struct comparison *c)
         cli_text_add(t, "; the logs bloom differs");
 }
 
-static void add_line(struct cli_text *t, const struct comparison *c)
+static void add_line(struct cli_text *t, const struct comparison *c, bool simulated)
 {
     const struct evm_block *b = &c->recorded->block;
     const struct evm_block_result *r = c->result;
@@ -141,8 +141,9 @@ static void add_line(struct cli_text *t, const struct comparison *c)
         add_differences(t, c);
     else if (!c->judges_receipts)
         cli_text_add(t, " (gas and bloom; receipts hold state roots before Byzantium)");
-    cli_text_add(t, "; %.3f ms, %llu executions, %llu aborts\n", (double)r->makespan_ns / 1e6,
-                 (unsigned long long)r->executions, (unsigned long long)r->aborts);
+    cli_text_add(t, "; %.3f ms %s, %llu executions, %llu aborts\n", (double)r->makespan_ns / 1e6,
+                 simulated ? "simulated" : "on this machine", (unsigned long long)r->executions,
+                 (unsigned long long)r->aborts);
 }
 
 static void add_json(struct cli_text *t, const char *path, const struct comparison *c)
@@ -209,7 +210,7 @@ static enum evm_status replay(const struct evm_exec_config *config, const struct
     if (set->json)
         add_json(&line, path, &c);
     else
-        add_line(&line, &c);
+        add_line(&line, &c, config->driver == EVM_DRIVER_VIRTUAL);
     if (line.text)
         fputs(line.text, stdout);
 out:
@@ -302,14 +303,16 @@ const struct cli_command cli_replay = {
     .name = "replay",
     .operands = "FILE…",
     .summary = "execute recorded blocks again and compare them with their headers",
-    .details = "FILE is a recorded block (JSON, gzip or plain), or a directory of them. Gas used, "
-               "receipts\n"
-               "root, logs bloom and blob gas are compared with the header, whatever the executor, "
-               "driver and\n"
-               "number of cores: a line a block. Before Byzantium receipts hold state roots, which "
-               "cannot be\n"
-               "computed from a part of the world; there gas and bloom are compared.\n"
-               "Status 1 if a block differs from its header.",
+    .details =
+        "FILE is a recorded block (JSON, gzip or plain), or a directory of them. Gas used, "
+        "receipts\n"
+        "root, logs bloom and blob gas are compared with the header, whatever the executor, "
+        "driver and\n"
+        "number of cores: a line a block, with the time it took: of this machine (threads) or of\n"
+        "simulated cores (virtual). Before Byzantium receipts hold state roots, which "
+        "cannot be\n"
+        "computed from a part of the world; there gas and bloom are compared.\n"
+        "Status 1 if a block differs from its header.",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .min_operands = 1,

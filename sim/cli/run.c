@@ -114,10 +114,24 @@ static void print_percentiles(const char *name, const char *unit, const struct w
     printf("  %-24s p50 %.4g   p90 %.4g   p99 %.4g %s\n", name, p->p50, p->p90, p->p99, unit);
 }
 
-static void print_summary(const struct world_summary *s, const char *name, double wall)
+/* In gwei, or in ether where that would be a long number. */
+static void print_fees(const struct world_percentiles *gwei)
+{
+    bool ether = gwei->p50 >= 1e5 || gwei->p99 >= 1e6;
+    double k = ether ? 1e-9 : 1;
+    int digits = ether ? 6 : gwei->p50 < 100 ? 3 : 0;
+    printf("  %-24s p50 %.*f   p90 %.*f   p99 %.*f %s\n", "fee of a transaction", digits,
+           gwei->p50 * k, digits, gwei->p90 * k, digits, gwei->p99 * k, ether ? "ether" : "gwei");
+}
+
+static void print_summary(const struct world_summary *s, const char *name, size_t layers,
+                          double wall)
 {
     printf("%s: %.1f s simulated in %.1f s%s\n\n", name, (double)s->end / 1e9, wall,
            s->stopped ? " (stopped early)" : "");
+    if (layers > 1)
+        printf("  Figures are over all %zu layers; the results file's table layers has each.\n\n",
+               layers);
     printf("  %-24s %.1f/s, %llu in all\n", "transactions offered", s->offered_rate,
            (unsigned long long)s->offered);
     printf("  %-24s %.1f/s, %llu in all", "transactions committed", s->achieved_rate,
@@ -125,7 +139,7 @@ static void print_summary(const struct world_summary *s, const char *name, doubl
     printf("; %llu reverted, %llu dropped, %llu pending\n", (unsigned long long)s->reverted,
            (unsigned long long)s->dropped, (unsigned long long)s->pending);
     print_percentiles("latency", "s", &s->latency_s);
-    print_percentiles("fee of a transaction", "gwei", &s->fee_gwei);
+    print_fees(&s->fee_gwei);
     print_percentiles("tip", "gwei/gas", &s->tip_gwei);
     printf("  %-24s %.4g to %.4g gwei/gas\n", "base fee", s->base_fee_first_gwei,
            s->base_fee_last_gwei);
@@ -365,7 +379,8 @@ static int conclude(struct job *j)
         int printed = print_json(j->self, &s, j->name, j->out, wall);
         status = printed == CLI_DONE ? status : printed;
     } else if (!o->quiet) {
-        print_summary(&s, j->name, wall);
+        const struct world_cfg *cfg = scenario_root(j->scenario);
+        print_summary(&s, j->name, cfg->layers.count, wall);
         printf("\nResults: %s%s\n", j->out, s.stopped ? " (incomplete)" : "");
         if (!s.stopped)
             printf("Digest:  %s\n", s.digest);

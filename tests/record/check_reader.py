@@ -58,6 +58,11 @@ def test_tables(run, _):
     layers = run.table("layers")
     assert final.sum() == layers["blocks"].sum() and blocks["txs"][final].sum() == layers["txs_committed"].sum()
     assert len(run.table("transactions")) == blocks["txs"][final].sum()
+    committed, coded = run.column("blocks", "committed"), run.table("blocks")["committed"]
+    assert (coded == -1).any() and (np.isnan(committed) == (coded == -1)).all()  # never is NaN
+    assert (committed[coded != -1] == coded[coded != -1]).all()
+    assert run.frame("blocks")["committed"].dtype == float
+    assert run.frame("blocks")["proposed"].dtype.kind == "i"
     hashes = run.column("blocks", "hash")
     assert all(h.startswith("0x") and len(h) == 66 for h in hashes) and len(set(hashes)) == len(hashes)
     assert run.units("blocks")["gas_used"] == "gas" and run.docs("nodes")["region"]
