@@ -5,10 +5,12 @@
  * value to propose again (validValue); time-outs that grow with the round; decision on precommits
  * of more than two thirds of the weight. Honest nodes never sign twice for one step.
  *
- * The paper assumes gossip that keeps trying until every correct node has every message. Links may
- * lose a message when its receiver is down, so a node that comes back, or sees nothing happen for
- * `resend`, tells the others where it stands; they answer with what they signed at that height, or
- * by being ahead, upon which it fetches the blocks. */
+ * The paper assumes gossip: what one correct node received, every correct node receives in the end.
+ * Links may lose a message when its sender or receiver goes down, so a node that comes back, or is
+ * at one height for `resend`, tells the others where it stands and which votes it holds; they
+ * answer with what it lacks of that height, their own votes and others' (each with its signature),
+ * or by being ahead, upon which it fetches the blocks. One that is offered an earlier round's value
+ * and lacks the prevotes behind it asks the proposer at once. */
 #include "models/consensus/consensus.h"
 #include "sim/base/check.h"
 #include "sim/base/mem.h"
@@ -24,7 +26,7 @@
     F(S, DURATION, prevote_delta, "500ms", "0s", "1h", "Added for each further round.")            \
     F(S, DURATION, precommit_timeout, "1s", "1ms", "1h", "Wait for more precommits, in round 0.")  \
     F(S, DURATION, precommit_delta, "500ms", "0s", "1h", "Added for each further round.")          \
-    F(S, DURATION, resend, "5s", "10ms", "1h", "A node that saw no progress for this long asks.")
+    F(S, DURATION, resend, "5s", "10ms", "1h", "A node that is at one height for this long asks.")
 FIELD_DECLARE(tendermint_cfg, TM_FIELDS);
 FIELD_DEFINE(tendermint_cfg, TM_FIELDS, "Tendermint's time-outs.", NULL);
 
@@ -47,9 +49,18 @@ struct vote_payload {
     uint32_t validator;
     uint8_t kind;
 };
+/* bits: for each of the rounds from 0 on a byte, not 0 if its proposal is there, and a bit a
+ * validator for its prevote, and then for its precommit. */
 struct status_payload {
     uint64_t height, round;
+    uint32_t rounds;
+    uint32_t turn;   /* how often this was asked: others' votes come from other nodes each time */
+    bool everything; /* asked of one node alone */
+    uint8_t bits[];
 };
+enum { STATUS_ROUNDS = 256 };
+/* About so many nodes answer a status with one and the same vote of another. */
+enum { RELAYS = 8 };
 
 /* Votes of one kind in one round, by value. An honest run has at most two: a block and nil. */
 struct candidate {
@@ -74,6 +85,7 @@ struct round {
     uint64_t seen;                              /* weight of those heard from in this round */
     uint8_t *heard;                             /* by validator */
     bool prevote_timer, precommit_timer, polka; /* "for the first time" */
+    bool asked;                                 /* for the prevotes behind its valid_round */
     uint8_t memory[];                           /* 3 bytes a validator */
 };
 
@@ -90,7 +102,8 @@ struct tendermint {
     struct message **early; /* of later heights: references */
     uint32_t early_count;
     bool building;
-    sim_time progress; /* when something last happened */
+    sim_time since; /* when this height began, or is to begin */
+    uint32_t asks;  /* statuses sent */
 };
 
 static const struct evm_hash nil;
@@ -217,19 +230,51 @@ static struct message *proposal_message(struct tendermint *t, uint64_t number, s
     return m;
 }
 
-static void send_status(struct tendermint *t)
+/* Bytes of a status for one round. */
+static size_t status_stride(const struct tendermint *t)
 {
+    return 1 + (((size_t)t->env->validators->count + 7) / 8) * VOTE_KINDS;
+}
+
+static void put_status(const struct tendermint *t, struct status_payload *s)
+{
+    size_t stride = status_stride(t);
+    for (uint32_t i = 0; i < s->rounds; i++) {
+        const struct round *r = t->rounds[i];
+        uint8_t *out = s->bits + i * stride;
+        if (!r)
+            continue;
+        *out++ = r->block != NULL;
+        for (unsigned kind = 0; kind < VOTE_KINDS; kind++, out += (stride - 1) / VOTE_KINDS)
+            for (uint32_t v = 0; v < t->env->validators->count; v++)
+                if (r->votes[kind].voted[v])
+                    out[v / 8] |= (uint8_t)(1 << v % 8);
+    }
+}
+
+/* Where this node stands, to everyone or (asking for all that it lacks) to one node. */
+static void send_status(struct tendermint *t, node_id to)
+{
+    uint32_t rounds = t->round_count < STATUS_ROUNDS ? t->round_count : STATUS_ROUNDS;
+    size_t bits = rounds * status_stride(t);
     struct message *m =
-        message_create(CHANNEL_CONSENSUS, MSG_STATUS, sizeof(struct status_payload));
+        message_create(CHANNEL_CONSENSUS, MSG_STATUS, sizeof(struct status_payload) + bits);
     if (!m)
         return;
     struct status_payload *s = (struct status_payload *)m->payload;
     s->height = t->height;
     s->round = t->round;
-    m->size = STATUS_BYTES;
+    s->rounds = rounds;
+    s->turn = t->asks++;
+    s->everything = to != NODE_NONE;
+    put_status(t, s);
+    m->size = STATUS_BYTES + (uint32_t)bits;
     m->signs = 1;
     m->verifies = 1;
-    env_broadcast(t->env, m);
+    if (to == NODE_NONE)
+        env_broadcast(t->env, m);
+    else
+        env_send(t->env, to, m);
 }
 
 /* ---- the algorithm ---- */
@@ -295,7 +340,6 @@ static void start_round(struct tendermint *t, uint64_t round)
     t->round = round;
     t->step = STEP_PROPOSE;
     t->building = false;
-    t->progress = env_now(env);
     if (env->me != VALIDATOR_NONE && proposer_of(t, round) == env->me)
         propose(t);
     env_timer(env, timeout(t->cfg->propose_timeout, t->cfg->propose_delta, round), TIMER_PROPOSE,
@@ -323,9 +367,9 @@ static void new_height(struct tendermint *t, struct block *decided)
     t->round = 0;
     t->step = STEP_NEW_HEIGHT;
     t->building = false;
-    t->progress = env_now(env);
     sim_time due = decided->created + t->cfg->block_interval;
     sim_time delay = due > env_now(env) ? due - env_now(env) : 0;
+    t->since = env_now(env) + delay;
     env_timer(env, delay, TIMER_HEIGHT, timer_value(t));
     replay_early(t);
 }
@@ -348,14 +392,12 @@ static void decide(struct tendermint *t, struct round *r)
 static void prevote(struct tendermint *t, const struct evm_hash *hash)
 {
     t->step = STEP_PREVOTE;
-    t->progress = env_now(t->env);
     send_vote(t, PREVOTE, hash);
 }
 
 static void precommit(struct tendermint *t, const struct evm_hash *hash)
 {
     t->step = STEP_PRECOMMIT;
-    t->progress = env_now(t->env);
     send_vote(t, PRECOMMIT, hash);
 }
 
@@ -378,10 +420,16 @@ static bool rule_prevote(struct tendermint *t, struct round *r)
     bool free_to_vote = t->locked_round == -1 || t->locked == r->block;
     if (vr >= 0) {
         struct round *earlier = round_find(t, vr);
-        if ((uint64_t)vr >= t->round || !earlier ||
-            !validators_quorum(t->env->validators,
-                               tally_of(&earlier->votes[PREVOTE], &r->block->hash)))
+        if ((uint64_t)vr >= t->round)
             return false;
+        if (!earlier || !validators_quorum(t->env->validators,
+                                           tally_of(&earlier->votes[PREVOTE], &r->block->hash))) {
+            uint32_t proposer = proposer_of(t, t->round);
+            if (!r->asked && proposer != t->env->me)
+                send_status(t, t->env->validators->nodes[proposer]);
+            r->asked = true;
+            return false;
+        }
         free_to_vote = t->locked_round <= vr || t->locked == r->block;
     }
     if (judge(t, r) == JUDGED_ASKED)
@@ -503,43 +551,92 @@ static void on_vote(struct tendermint *t, const struct message *m)
         count_vote(t, r, vote);
 }
 
-/* Says again to one node what this one signed at its height. */
-static void answer_status(struct tendermint *t, node_id to)
+/* Whether the sender of a status lacks a vote of that round. */
+static bool lacks_vote(const struct tendermint *t, const struct status_payload *s, uint32_t round,
+                       unsigned kind, uint32_t validator)
 {
-    struct consensus_env *env = t->env;
-    if (env->me == VALIDATOR_NONE)
-        return;
+    size_t stride = status_stride(t), each = (stride - 1) / VOTE_KINDS;
+    return round >= s->rounds ||
+           !(s->bits[round * stride + 1 + kind * each + validator / 8] >> validator % 8 & 1);
+}
+
+static bool lacks_proposal(const struct tendermint *t, const struct status_payload *s,
+                           uint32_t round)
+{
+    return round >= s->rounds || !s->bits[round * status_stride(t)];
+}
+
+/* What this node signed it says again; what others signed, it and a few more pass on. */
+static bool passes_on(const struct tendermint *t, const struct status_payload *s,
+                      uint32_t validator)
+{
+    uint32_t apart = t->env->validators->count / RELAYS;
+    return validator == t->env->me || s->everything || apart < 2 ||
+           ((uint64_t)validator + t->env->node + s->turn) % apart == 0;
+}
+
+static bool answer_vote(struct tendermint *t, node_id to, uint32_t round, unsigned kind,
+                        uint32_t validator)
+{
+    const struct tally *v = &t->rounds[round]->votes[kind];
+    struct message *m = message_create(CHANNEL_CONSENSUS, MSG_VOTE, sizeof(struct vote_payload));
+    if (!m)
+        return false;
+    struct vote_payload *vote = (struct vote_payload *)m->payload;
+    *vote = (struct vote_payload){.height = t->height, .round = round, .validator = validator};
+    vote->hash = v->candidates[v->voted[validator] - 1].hash;
+    vote->kind = (uint8_t)kind;
+    m->origin = t->env->validators->nodes[validator];
+    m->size = VOTE_BYTES; /* signed when it was first sent */
+    m->verifies = 1;
+    env_send(t->env, to, m);
+    return true;
+}
+
+/* Says to the sender of a status what it lacks of its height. */
+static void answer_status(struct tendermint *t, node_id to, const struct status_payload *s)
+{
     for (uint32_t i = 0; i < t->round_count; i++) {
         struct round *r = t->rounds[i];
-        if (r && r->block && proposer_of(t, i) == env->me) {
+        uint32_t proposer = proposer_of(t, i);
+        if (r && r->block && lacks_proposal(t, s, i) && passes_on(t, s, proposer)) {
             struct message *m = proposal_message(t, i, r->block, r->valid_round);
-            if (m)
-                env_send(env, to, m);
-        }
-        for (unsigned kind = 0; r && kind < VOTE_KINDS; kind++) {
-            struct tally *v = &r->votes[kind];
-            if (!v->voted[env->me])
-                continue;
-            struct message *m =
-                message_create(CHANNEL_CONSENSUS, MSG_VOTE, sizeof(struct vote_payload));
             if (!m)
                 return;
-            struct vote_payload *vote = (struct vote_payload *)m->payload;
-            *vote = (struct vote_payload){.height = t->height, .round = i, .validator = env->me};
-            vote->hash = v->candidates[v->voted[env->me] - 1].hash;
-            vote->kind = (uint8_t)kind;
-            m->size = VOTE_BYTES; /* signed when it was first sent */
-            m->verifies = 1;
-            env_send(env, to, m);
+            m->origin = t->env->validators->nodes[proposer];
+            m->signs = 0;
+            env_send(t->env, to, m);
         }
+        for (unsigned kind = 0; r && kind < VOTE_KINDS; kind++)
+            for (uint32_t v = 0; v < t->env->validators->count; v++)
+                if (r->votes[kind].voted[v] && lacks_vote(t, s, i, kind, v) && passes_on(t, s, v) &&
+                    !answer_vote(t, to, i, kind, v))
+                    return;
     }
+}
+
+/* Whether the sender of a status holds something of this height that this node lacks. */
+static bool holds_more(const struct tendermint *t, const struct status_payload *s)
+{
+    for (uint32_t i = 0; i < s->rounds; i++) {
+        const struct round *r = round_find(t, i);
+        if (!lacks_proposal(t, s, i) && (!r || !r->block))
+            return true;
+        for (unsigned kind = 0; kind < VOTE_KINDS; kind++)
+            for (uint32_t v = 0; v < t->env->validators->count; v++)
+                if (!lacks_vote(t, s, i, kind, v) && (!r || !r->votes[kind].voted[v]))
+                    return true;
+    }
+    return false;
 }
 
 static void on_status(struct tendermint *t, const struct message *m)
 {
     const struct status_payload *s = (const struct status_payload *)m->payload;
     if (s->height == t->height && t->step != STEP_NEW_HEIGHT) {
-        answer_status(t, m->origin);
+        answer_status(t, m->origin, s);
+        if (!s->everything && holds_more(t, s))
+            send_status(t, m->origin);
     } else if (s->height < t->height) {
         /* Tell it, so that it fetches what it lacks. */
         struct message *answer =
@@ -660,8 +757,8 @@ static void start(void *state)
 
 static void on_resend(struct tendermint *t)
 {
-    if (env_now(t->env) - t->progress >= t->cfg->resend)
-        send_status(t);
+    if (env_now(t->env) - t->since >= t->cfg->resend)
+        send_status(t, NODE_NONE);
     env_timer(t->env, t->cfg->resend, TIMER_RESEND, 0);
 }
 
@@ -736,7 +833,7 @@ static void recovered(void *state)
 {
     struct tendermint *t = state;
     struct consensus_env *env = t->env;
-    send_status(t);
+    send_status(t, NODE_NONE);
     env_timer(env, t->cfg->resend, TIMER_RESEND, 0);
     if (t->step == STEP_NEW_HEIGHT)
         env_timer(env, 0, TIMER_HEIGHT, timer_value(t));

@@ -82,7 +82,7 @@ struct node {
     sim_time message_free; /* the message core is busy until then */
     sim_time recover_free; /* senders of transactions are recovered until then */
     uint64_t build_serial;
-    struct node_sync *sync; /* NULL while nothing is missing */
+    struct node_sync *sync; /* NULL until something is missing */
     struct vec orphans;     /* struct parcel *: blocks whose ancestors are missing */
     struct sim_stream random;
     /* totals */
@@ -290,6 +290,7 @@ void sync_random(struct world *w, node_id node);
 void sync_message(struct world *w, node_id node, node_id from, struct message *m);
 void sync_on_timeout(struct sim *sim, void *self, const struct sim_event *ev);
 void sync_crash(struct world *w, node_id node);
+void sync_fini(struct node *n);
 
 /* ---- sources.c: workloads, signing, entry ---- */
 enum err_code sources_create(struct world *w, struct err *err);

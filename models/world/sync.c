@@ -4,7 +4,9 @@
  * The request carries the node's head and stands for a block locator: its size is that of one (a
  * hash for each power of two back, at most 32), and the answer begins where the chains part. Of a
  * block that the node holds already, only the header travels. One fetch at a time a node; a peer
- * that does not answer within SYNC_TIMEOUT is replaced by another neighbour, drawn at random. */
+ * that does not answer within SYNC_TIMEOUT is replaced by the last one that said it was ahead, or
+ * by another neighbour, drawn at random. Blocks that came and wait for execution are not asked for
+ * again: the next request starts from the highest of them. */
 #include "models/world/internal.h"
 
 #include "sim/base/check.h"
@@ -25,10 +27,12 @@ enum { SYNC_REQUEST = 1, SYNC_ANSWER };
 
 struct node_sync {
     node_id peer;
-    uint64_t wanted; /* height; UINT64_MAX: whatever the peer has */
-    uint32_t serial; /* of the request under way */
+    node_id ahead;         /* said so while a request was under way; or NODE_NONE */
+    struct block *fetched; /* highest that came since the crash: a reference, or NULL */
+    uint64_t wanted;       /* height; UINT64_MAX: whatever the peer has */
+    uint32_t serial;       /* of the request under way */
     uint32_t attempts;
-    bool asking;
+    bool asking, guess; /* guess: nobody said that this peer is ahead */
 };
 
 struct request_payload {
@@ -55,6 +59,20 @@ static void release_request(struct message *m)
     block_unref(((struct request_payload *)m->payload)->head);
 }
 
+static void forget_fetched(struct node_sync *s)
+{
+    block_unref(s->fetched);
+    s->fetched = NULL;
+}
+
+/* The request is for what stands on this block. */
+static struct block *top_of(struct node *n)
+{
+    if (n->sync->fetched && n->sync->fetched->height <= n->head->height)
+        forget_fetched(n->sync);
+    return n->sync->fetched ? n->sync->fetched : n->head;
+}
+
 static void ask(struct world *w, node_id node)
 {
     struct node_sync *s = w->nodes[node].sync;
@@ -70,7 +88,7 @@ static void ask(struct world *w, node_id node)
     m->size = REQUEST_BYTES;
     m->release = release_request;
     *(struct request_payload *)m->payload =
-        (struct request_payload){s->serial, block_ref(w->nodes[node].head)};
+        (struct request_payload){s->serial, block_ref(top_of(&w->nodes[node]))};
     net_send(w->net, node, s->peer, m);
     world_schedule(w, sim_now(w->sim) + SYNC_TIMEOUT, SIM_CLASS_TIMER, node, EVENT_SYNC, node,
                    (uint64_t)w->nodes[node].epoch << 32 | s->serial);
@@ -86,7 +104,7 @@ static bool other_neighbour(struct world *w, node_id node, node_id *out)
     return true;
 }
 
-void sync_start(struct world *w, node_id node, node_id from, uint64_t height)
+static void start(struct world *w, node_id node, node_id from, uint64_t height, bool guess)
 {
     struct node *n = &w->nodes[node];
     if (!n->sync) {
@@ -95,21 +113,34 @@ void sync_start(struct world *w, node_id node, node_id from, uint64_t height)
             world_out_of_memory(w);
             return;
         }
+        n->sync->ahead = NODE_NONE;
     }
-    if (n->sync->wanted < height)
-        n->sync->wanted = height;
-    if (n->sync->asking || from == node)
+    struct node_sync *s = n->sync;
+    if (s->wanted < height)
+        s->wanted = height;
+    if (from == node)
         return;
-    n->sync->peer = from;
-    n->sync->attempts = 0;
+    if (s->asking && !(s->guess && !guess && from != s->peer)) {
+        if (!guess && from != s->peer)
+            s->ahead = from;
+        return;
+    }
+    s->peer = from;
+    s->guess = guess;
+    s->attempts = 0;
     ask(w, node);
+}
+
+void sync_start(struct world *w, node_id node, node_id from, uint64_t height)
+{
+    start(w, node, from, height, false);
 }
 
 void sync_random(struct world *w, node_id node)
 {
     node_id peer;
     if (other_neighbour(w, node, &peer))
-        sync_start(w, node, peer, UINT64_MAX);
+        start(w, node, peer, UINT64_MAX, true);
 }
 
 /* The peer's chain above where it parts from the asking node's. */
@@ -175,19 +206,29 @@ static void take_answer(struct world *w, node_id node, node_id from, struct mess
     if (!n->sync || !n->sync->asking || a->serial != n->sync->serial)
         return;
     n->sync->asking = false;
+    struct layer *l = layer_of(w, node);
     uint64_t top = 0;
     for (uint32_t i = 0; i < a->count; i++) {
         struct block *b = a->blocks[i];
         top = b->height;
-        if (!track_get(layer_of(w, node), b, TRACK_GOT, node))
+        if (!track_get(l, b, TRACK_GOT, node))
             recover_senders(w, node, b);
         chain_got(w, node, b);
         cores_fetched(w, node, b, from, b->height <= a->final);
         post_connect(w, node, b);
+        /* A protocol with finality takes only what is final from a fetch. */
+        if (b->height <= a->final || !l->consensus->traits.final) {
+            forget_fetched(n->sync);
+            n->sync->fetched = block_ref(b);
+        }
     }
     if (a->more || (n->sync->wanted != UINT64_MAX && a->count > 0 && n->sync->wanted > top)) {
         n->sync->peer = from;
         n->sync->attempts = 0;
+        ask(w, node);
+    } else if (a->count == 0 && n->sync->ahead != NODE_NONE) {
+        n->sync->peer = n->sync->ahead;
+        n->sync->ahead = NODE_NONE;
         ask(w, node);
     } else {
         n->sync->wanted = 0;
@@ -211,17 +252,35 @@ void sync_on_timeout(struct sim *sim, void *self, const struct sim_event *ev)
     if (!n->up || ev->arg >> 32 != n->epoch || !n->sync || !n->sync->asking ||
         (uint32_t)ev->arg != n->sync->serial)
         return;
-    n->sync->asking = false;
-    if (++n->sync->attempts >= ATTEMPTS || !other_neighbour(w, node, &n->sync->peer)) {
-        n->sync->wanted = 0;
+    struct node_sync *s = n->sync;
+    s->asking = false;
+    forget_fetched(s); /* in doubt from the head */
+    s->guess = s->ahead == NODE_NONE;
+    if (!s->guess)
+        s->peer = s->ahead;
+    s->ahead = NODE_NONE;
+    if (++s->attempts >= ATTEMPTS || (s->guess && !other_neighbour(w, node, &s->peer))) {
+        s->wanted = 0;
         return;
     }
     ask(w, node);
 }
 
+/* The serial goes on: an answer to a request from before the crash is not taken for a later one's.
+ */
 void sync_crash(struct world *w, node_id node)
 {
-    struct node *n = &w->nodes[node];
+    struct node_sync *s = w->nodes[node].sync;
+    if (!s)
+        return;
+    forget_fetched(s);
+    *s = (struct node_sync){.serial = s->serial, .ahead = NODE_NONE};
+}
+
+void sync_fini(struct node *n)
+{
+    if (n->sync)
+        forget_fetched(n->sync);
     mem_free(n->sync);
     n->sync = NULL;
 }

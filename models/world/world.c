@@ -370,7 +370,7 @@ static void destroy_layer(struct world *w, struct layer *l)
         if (n->head) {
             cores_crash(w, l->first + i);
             post_crash(w, l->first + i);
-            sync_crash(w, l->first + i);
+            sync_fini(n);
         }
         vec_fini(&n->orphans);
         if (l->consensus_states && l->consensus->fini)

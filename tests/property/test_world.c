@@ -266,6 +266,41 @@ static void test_tendermint_threshold(void **state)
     assert_int_equal(again.committed, again.offered);
 }
 
+/* One of four goes down for a moment, another for good about when a round is decided: some may be
+ * locked on a value whose prevotes another missed. Three of four are up: blocks go on. */
+static void test_tendermint_locked(void **state)
+{
+    (void)state;
+    static const char four[] =
+        "duration: 14s\n"
+        "drain: 4s\n"
+        "network:\n"
+        "  latency: {kind: regions, matrix: aws-2025,\n"
+        "    nodes: {us-east-1: 40%, eu-central-1: 40%, ap-northeast-1: 20%}}\n"
+        "  topology: {kind: random-regular, degree: 3}\n"
+        "layers:\n"
+        "  - name: main\n"
+        "    nodes: 4\n"
+        "    consensus: {kind: tendermint, block_interval: 1s, propose_timeout: 1s}\n"
+        "    execution: {kind: serial, cores: 1}\n"
+        "workload:\n"
+        "  - {kind: transfer, rate: 5/s, accounts: 100}\n";
+    for (int first = 0; first < 4; first++)
+        for (int second = 0; second < 4; second++)
+            for (int ms = 2000; ms <= 2450 && first != second; ms += 50) {
+                char faults[160];
+                snprintf(faults, sizeof faults,
+                         "faults=[{kind: crash, at: 2s, chosen: [%d], recover_after: 500ms}, "
+                         "{kind: crash, at: %dms, chosen: [%d]}]",
+                         first, ms, second);
+                const char *sets[] = {faults};
+                struct seen seen = check_run(four, sets, 1, 1, false);
+                if (seen.height < 6 || seen.stall > 9 * SIM_SEC)
+                    fail_msg("%s: height %llu, %.1f s without a block", faults,
+                             (unsigned long long)seen.height, (double)seen.stall / 1e9);
+            }
+}
+
 /* Signers out of turn step in at once: forks at nearly every height, none of them final. */
 static void test_poa_forks(void **state)
 {
@@ -461,6 +496,7 @@ int main(void)
         cmocka_unit_test(test_seeds),
         cmocka_unit_test(test_determinism),
         cmocka_unit_test(test_tendermint_threshold),
+        cmocka_unit_test(test_tendermint_locked),
         cmocka_unit_test(test_poa_forks),
         cmocka_unit_test(test_storm),
         cmocka_unit_test(test_lost_twice),
