@@ -184,6 +184,7 @@ enum err_code chain_genesis(struct world *w, struct layer *l, struct evm_state *
         return err_set(err, ERR_MEMORY, "no memory for a genesis block");
     }
     l->genesis = b;
+    l->stall.fewest = UINT32_MAX; /* none is known to be down */
     b->execution = execution_genesis(l->service, state);
     if (!b->execution) {
         evm_state_unref(state);
@@ -300,6 +301,50 @@ void chain_got(struct world *w, node_id node, struct block *b)
     t->last_received = now;
 }
 
+/* ---- heads ---- */
+
+uint32_t chain_validators_up(const struct world *w, const struct layer *l)
+{
+    uint32_t up = 0;
+    for (uint32_t i = 0; i < l->validators.count; i++)
+        up += w->nodes[l->validators.nodes[i]].up;
+    return up;
+}
+
+void chain_crashed(struct world *w, struct layer *l)
+{
+    uint32_t up = chain_validators_up(w, l);
+    if (up < l->stall.fewest)
+        l->stall.fewest = up;
+}
+
+/* The stall that lasts, as it is if it ends now. */
+static struct stall stall_now(const struct world *w, const struct layer *l)
+{
+    struct stall s = l->stall;
+    s.length = sim_now(w->sim) - s.since;
+    s.rounds = l->rounds - s.rounds;
+    if (s.fewest > l->validators.count)
+        s.fewest = l->validators.count;
+    return s;
+}
+
+struct stall chain_longest_stall(const struct world *w, const struct layer *l)
+{
+    struct stall s = stall_now(w, l);
+    return s.length > l->longest.length ? s : l->longest;
+}
+
+static void head_grew(struct world *w, struct layer *l, const struct block *b)
+{
+    if (b->height <= l->head_height)
+        return;
+    l->head_height = b->height;
+    l->longest = chain_longest_stall(w, l);
+    l->stall = (struct stall){
+        .since = sim_now(w->sim), .rounds = l->rounds, .fewest = chain_validators_up(w, l)};
+}
+
 void chain_adopt(struct world *w, node_id node, struct block *b)
 {
     struct layer *l = layer_of(w, node);
@@ -325,6 +370,7 @@ void chain_adopt(struct world *w, node_id node, struct block *b)
     }
     n->head = block_ref(b);
     block_unref(old);
+    head_grew(w, l, b);
 }
 
 /* ---- commit ---- */
@@ -345,11 +391,7 @@ static void commit_first(struct world *w, struct layer *l, struct block *b)
         return;
     }
     block_ref(b);
-    sim_time now = sim_now(w->sim), stall = now - l->last_progress;
-    if (stall > l->longest_stall)
-        l->longest_stall = stall;
-    l->last_progress = now;
-    b->track->committed = now;
+    b->track->committed = sim_now(w->sim);
     decide_fate(l, b, RECORD_BLOCK_STATUS_CANONICAL);
     if (b->proposer != NODE_NONE)
         w->nodes[b->proposer].accepted++;
@@ -406,13 +448,34 @@ void chain_close_tx(struct world *w, struct tx *tx)
     tx_unref(tx);
 }
 
+static void count_committed(struct world *w, struct layer *l, struct block *b, struct tx *tx,
+                            double fee)
+{
+    tx->committed = sim_now(w->sim);
+    l->committed_txs++;
+    l->sample_committed++;
+    l->reverted += tx->failed;
+    b->track->reverted += tx->failed;
+    l->fees_paid += fee;
+}
+
+/* Ordered, but when its turn came it was not valid: it paid nothing and did nothing. */
+static void count_skipped(struct world *w, struct layer *l, const struct tx *tx)
+{
+    l->dropped++;
+    if (tx->emitted < w->cfg->warm_up)
+        return;
+    w->tally.dropped++;
+    w->tally.skipped++;
+}
+
 /* What became of the transactions of a committed block that somebody has executed. */
 static void settle_txs(struct world *w, struct layer *l, struct block *b,
                        const struct execution_result *r)
 {
     double *tips = mem_alloc(b->tx_count, sizeof *tips);
     uint32_t receipt = 0;
-    sim_time now = sim_now(w->sim);
+    uint32_t priced = 0;
     for (uint32_t i = 0; i < b->tx_count; i++) {
         struct tx *tx = b->txs[i];
         bool took = receipt < r->receipt_count && r->receipts[receipt].tx_index == i;
@@ -420,39 +483,48 @@ static void settle_txs(struct world *w, struct layer *l, struct block *b,
         double tip = 0, fee = 0;
         uint64_t gas = got ? got->gas_used : 0;
         price_of(b, &tx->evm, gas, &tip, &fee);
-        if (tips)
-            tips[i] = tip;
+        if (tips && got)
+            tips[priced++] = tip;
         if (tx->phase == TX_COMMITTED || tx->layer != l->id)
             continue;
         bool open = tx->phase != TX_DROPPED;
         tx->phase = TX_COMMITTED;
         tx->failed = !got || !got->success;
         tx->included = b->created;
-        tx->committed = now;
         tx->height = b->height;
         tx->position = i;
         tx->gas_used = gas;
-        l->committed_txs++;
-        l->sample_committed++;
-        l->reverted += tx->failed;
-        b->track->reverted += tx->failed;
-        l->fees_paid += fee;
+        tx->skipped = !got;
+        if (got)
+            count_committed(w, l, b, tx, fee);
+        else if (open)
+            count_skipped(w, l, tx);
         if (!open)
             continue;
-        tally_tx(w, tx, tip, fee);
+        if (got)
+            tally_tx(w, tx, tip, fee);
         tx->row_due = true;
-        tx->skipped = !got;
         tx->executions = r->stats ? r->stats[i].incarnations : 1;
         sources_observe(w, tx);
         chain_close_tx(w, tx);
     }
     if (tips) {
-        qsort(tips, b->tx_count, sizeof *tips, by_value);
-        b->track->tips[0] = (uint64_t)tip_at(tips, b->tx_count, 0.1);
-        b->track->tips[1] = (uint64_t)tip_at(tips, b->tx_count, 0.5);
-        b->track->tips[2] = (uint64_t)tip_at(tips, b->tx_count, 0.9);
+        qsort(tips, priced, sizeof *tips, by_value);
+        b->track->tips[0] = (uint64_t)tip_at(tips, priced, 0.1);
+        b->track->tips[1] = (uint64_t)tip_at(tips, priced, 0.5);
+        b->track->tips[2] = (uint64_t)tip_at(tips, priced, 0.9);
     }
     mem_free(tips);
+}
+
+/* Whether one more like its largest would not have fitted. */
+static bool is_full(const struct block *b)
+{
+    uint64_t largest = 0;
+    for (uint32_t i = 0; i < b->tx_count; i++)
+        if (b->txs[i]->evm.gas_limit > largest)
+            largest = b->txs[i]->evm.gas_limit;
+    return b->header_gas_used + largest > b->fees.gas_limit;
 }
 
 static void tally_block(struct world *w, const struct layer *l, const struct block *b)
@@ -466,10 +538,16 @@ static void tally_block(struct world *w, const struct layer *l, const struct blo
         t->first_block = b->created;
     }
     t->last_base_fee = wei_double(&b->fees.base_fee);
+    if (!t->blocks || t->last_base_fee < t->least_base_fee)
+        t->least_base_fee = t->last_base_fee;
+    if (t->last_base_fee > t->most_base_fee)
+        t->most_base_fee = t->last_base_fee;
     t->last_block = b->created;
     t->blocks++;
     t->txs += b->tx_count;
     t->gas += b->track->gas_used;
+    t->packed += b->header_gas_used;
+    t->full += is_full(b);
     t->gas_limit += b->fees.gas_limit;
     t->executions += e->executions;
     t->aborts += e->aborts;

@@ -112,6 +112,13 @@ struct committed {
     struct evm_hash hash;
 };
 
+/* A time in which no node's chain grew. */
+struct stall {
+    sim_time since, length;
+    uint64_t rounds; /* that failed in it; while it lasts, the layer's count when it began */
+    uint32_t fewest; /* validators that were up, at the worst moment */
+};
+
 struct layer {
     layer_id id;
     const struct world_layer *cfg;
@@ -141,7 +148,8 @@ struct layer {
     uint64_t flattened;   /* height whose state is the base */
     uint64_t cut;         /* heights below it have let their blocks go */
     uint64_t schedules_kept;
-    sim_time last_progress, longest_stall;
+    struct stall stall, longest; /* since the last new height of any head; the longest */
+    uint64_t head_height;        /* of the highest head that a node has had */
     /* totals */
     uint64_t last_round; /* highest (height, round) that a protocol noted */
     uint64_t blocks, stale, rounds, offered, committed_txs, reverted, dropped, pending;
@@ -160,11 +168,12 @@ struct fault {
 
 /* Figures of the measured part. */
 struct tally {
-    uint64_t offered, committed, reverted, dropped, gas, gas_limit;
-    uint64_t blocks, txs, executions, aborts;
+    uint64_t offered, committed, reverted, dropped, skipped; /* dropped: skipped ones too */
+    uint64_t gas, packed, gas_limit; /* packed: what counts against the limit */
+    uint64_t blocks, full, txs, executions, aborts;
     int64_t serial, makespan, critical_path, duration;
     struct vec latency, tip, fee; /* double */
-    double first_base_fee, last_base_fee, last_span;
+    double first_base_fee, last_base_fee, least_base_fee, most_base_fee, last_span;
     sim_time first_block, last_block;
 };
 
@@ -255,6 +264,12 @@ enum err_code chain_genesis(struct world *w, struct layer *l, struct evm_state *
 void chain_built(struct world *w, struct block *b);
 void chain_publish(struct world *w, struct block *b);
 void chain_got(struct world *w, node_id node, struct block *b);
+/* Validators of the layer that are up. O(validators). */
+uint32_t chain_validators_up(const struct world *w, const struct layer *l);
+/* A node of the layer went down. */
+void chain_crashed(struct world *w, struct layer *l);
+/* The longest time without a new head, the one that lasts included. */
+struct stall chain_longest_stall(const struct world *w, const struct layer *l);
 void chain_adopt(struct world *w, node_id node, struct block *b);
 void chain_commit(struct world *w, node_id node, struct block *b);
 void chain_executed(struct world *w, node_id node, struct block *b);

@@ -1,6 +1,8 @@
 /* Figures of a run, and what limited it, in plain words. */
 #include "models/world/internal.h"
 
+#include "evm/core/u256.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,80 +105,134 @@ static void say(struct world_summary *s, enum world_limit limit, const char *tex
     snprintf(s->limit_text, sizeof s->limit_text, "%s", text);
 }
 
-static sim_time longest_stall(const struct world *w)
+/* Of the layer that stood longest. */
+static struct stall longest_stall(const struct world *w, const struct layer **where)
 {
-    sim_time most = 0;
+    struct stall most = {0};
+    *where = &w->layers[0];
     for (layer_id i = 0; i < w->layer_count; i++) {
-        const struct layer *l = &w->layers[i];
-        sim_time last = sim_now(w->sim) - l->last_progress;
-        most = l->longest_stall > most ? l->longest_stall : most;
-        most = last > most ? last : most;
+        struct stall s = chain_longest_stall(w, &w->layers[i]);
+        if (s.length <= most.length)
+            continue;
+        most = s;
+        *where = &w->layers[i];
     }
     return most;
 }
 
+/* Open transactions that cannot pay what the next block charges. */
+static uint64_t priced_out(const struct world *w)
+{
+    uint64_t count = 0;
+    for (const struct tx *tx = w->open_txs; tx; tx = tx->next) {
+        const struct layer *l = &w->layers[tx->layer];
+        const struct committed *top = vec_at(&l->committed, l->committed.len - 1);
+        count += tx->emitted >= w->cfg->warm_up &&
+                 evm_u256_lt(&tx->evm.max_fee, &top->block->track->next.base_fee);
+    }
+    return count;
+}
+
+static void explain_blocks(struct world_summary *s, uint64_t poor)
+{
+    s->limit = WORLD_LIMIT_GAS;
+    if (s->block_packed > 0.9 || s->full_blocks > 0.5)
+        snprintf(s->limit_text, sizeof s->limit_text,
+                 "Block space: %.0f %% of the blocks had no room for one more transaction, and "
+                 "%llu were pending at the end. A higher gas limit or shorter block interval would "
+                 "carry more, as long as execution keeps up.",
+                 s->full_blocks * 100, (unsigned long long)s->pending);
+    else
+        snprintf(s->limit_text, sizeof s->limit_text,
+                 "Block space: the base fee rose to %.4g gwei a gas, and %llu of the %llu "
+                 "transactions pending at the end offer less than what the next block charges. A "
+                 "higher gas target would carry more, as long as execution keeps up.",
+                 s->base_fee_max_gwei, (unsigned long long)poor, (unsigned long long)s->pending);
+}
+
 static void explain_full(const struct world *w, struct world_summary *s)
 {
+    s->limit = WORLD_LIMIT_CONSENSUS;
     double share = execution_share(w, s);
+    uint64_t poor = priced_out(w);
     bool conflicts = s->speed_up_bound > 0 && s->speed_up_bound < 2;
-    if (s->block_fill > 0.9)
-        say(s, WORLD_LIMIT_GAS,
-            "Block space: blocks are full. A higher gas limit or shorter block interval would "
-            "carry "
-            "more, as long as execution keeps up.");
+    if (s->block_packed > 0.9 || s->full_blocks > 0.5 || (poor > 0 && poor > s->pending / 2))
+        explain_blocks(s, poor);
     else if (share > 0.7 && conflicts)
         say(s, WORLD_LIMIT_CONFLICTS,
             "Conflicts: execution takes most of the time, and transactions touch the same state, "
-            "so "
-            "more cores cannot help. Spread the load over more accounts or contracts.");
+            "so more cores cannot help. Spread the load over more accounts or contracts.");
     else if (share > 0.7)
         say(s, WORLD_LIMIT_EXECUTION,
             "Execution: the slowest nodes are busy executing most of the time. More or faster "
-            "cores, "
-            "or execute-after-order, would help.");
+            "cores, or execute-after-order, would help.");
     else if (s->link_utilisation > 0.7)
         say(s, WORLD_LIMIT_NETWORK,
             "Links: the busiest uplink is nearly always sending. More bandwidth, fewer neighbours "
-            "or "
-            "announcing instead of pushing would help.");
+            "or announcing instead of pushing would help.");
     else if (w->drops_full > 0)
         say(s, WORLD_LIMIT_POOL,
             "Pools: they were full and refused transactions while blocks had room. Larger pools or "
             "shorter block intervals would help.");
     else
-        say(s, WORLD_LIMIT_CONSENSUS,
-            "Consensus: blocks have room and cores are idle, but agreement takes its time. A "
-            "shorter "
-            "block interval, shorter time-outs or closer nodes would help.");
+        snprintf(s->limit_text, sizeof s->limit_text,
+                 "Consensus: blocks are %.0f %% full and the busiest node executes %.0f %% of the "
+                 "time; %llu transactions were dropped and %llu pending at the end. A shorter "
+                 "block interval, shorter time-outs or closer nodes may help.",
+                 s->block_packed * 100, share * 100, (unsigned long long)s->dropped,
+                 (unsigned long long)s->pending);
+}
+
+static void explain_halt(const struct world *w, struct world_summary *s)
+{
+    const struct layer *l;
+    struct stall stall = longest_stall(w, &l);
+    s->limit = WORLD_LIMIT_HALTED;
+    snprintf(s->limit_text, sizeof s->limit_text,
+             "%s no node's chain grew for %.1f s, from %.1f s on; at the worst moment of it %u of "
+             "%u validators of layer %s were up, and %llu rounds failed. At the end heads reach "
+             "height %llu, commits %llu. The events and faults tables tell more.",
+             s->blocks ? "Consensus stood still:"
+                       : "Nothing of the measured part was committed. At the longest,",
+             (double)stall.length / 1e9, (double)stall.since / 1e9, stall.fewest,
+             l->validators.count, l->name, (unsigned long long)stall.rounds,
+             (unsigned long long)l->head_height, (unsigned long long)l->committed.len - 1);
+}
+
+static void explain_load(struct world_summary *s, double got)
+{
+    s->limit = WORLD_LIMIT_LOAD;
+    if (s->committed == s->offered)
+        say(s, WORLD_LIMIT_LOAD,
+            "The offered load: everything that was offered was committed. Offer more to find the "
+            "limit.");
+    else
+        snprintf(s->limit_text, sizeof s->limit_text,
+                 "The offered load: %.1f %% of what was offered was committed; %llu were pending "
+                 "at the end and %llu dropped. Offer more to find the limit.",
+                 got * 100, (unsigned long long)s->pending, (unsigned long long)s->dropped);
 }
 
 static void explain(const struct world *w, struct world_summary *s)
 {
     double got = ratio((double)s->committed, (double)s->offered);
-    sim_time stall = longest_stall(w);
-    if (s->safety_violations > 0) {
+    const struct layer *where;
+    sim_time stall = longest_stall(w, &where).length;
+    if (s->safety_violations > 0)
         say(s, WORLD_LIMIT_UNSAFE,
             "Safety broke: nodes committed different blocks at one height, or took a commit back. "
             "The events table tells where; other figures mean little.");
-    } else if (w->stopped) {
+    else if (w->stopped)
         say(s, WORLD_LIMIT_STOPPED,
             "The run was stopped before its end, so what would have limited it is not known.");
-    } else if (s->blocks == 0 || (stall > sim_now(w->sim) / 4 && stall > 10 * SIM_SEC)) {
-        snprintf(
-            s->limit_text, sizeof s->limit_text,
-            "Consensus stood still for %.1f s: too few validators were up, or messages were too "
-            "late for its time-outs. The events and faults tables tell when.",
-            (double)stall / 1e9);
-        s->limit = WORLD_LIMIT_HALTED;
-    } else if (s->offered == 0) {
+    else if (s->blocks == 0 || (stall > sim_now(w->sim) / 4 && stall > 10 * SIM_SEC))
+        explain_halt(w, s);
+    else if (s->offered == 0)
         say(s, WORLD_LIMIT_LOAD, "Nothing was offered: the scenario has no workload.");
-    } else if (got > 0.98) {
-        say(s, WORLD_LIMIT_LOAD,
-            "The offered load: everything that was offered was committed. Offer more to find the "
-            "limit.");
-    } else {
+    else if (got > 0.98)
+        explain_load(s, got);
+    else
         explain_full(w, s);
-    }
 }
 
 void world_summarise(const struct world *w, struct world_summary *out)
@@ -192,6 +248,7 @@ void world_summarise(const struct world *w, struct world_summary *out)
     out->committed = t->latency.len;
     out->reverted = t->reverted;
     out->dropped = t->dropped;
+    out->skipped = t->skipped;
     out->pending = out->offered - out->committed - out->dropped;
     out->offered_rate = ratio((double)t->offered, seconds);
     out->achieved_rate = ratio((double)t->committed, seconds);
@@ -207,7 +264,11 @@ void world_summarise(const struct world *w, struct world_summary *out)
     if (t->blocks > 1)
         out->block_interval_s = (double)(t->last_block - t->first_block) / 1e9 /
                                 (double)(t->blocks - 1) * w->layer_count;
+    out->base_fee_min_gwei = t->least_base_fee * 1e-9;
+    out->base_fee_max_gwei = t->most_base_fee * 1e-9;
     out->block_fill = ratio((double)t->gas, (double)t->gas_limit);
+    out->block_packed = ratio((double)t->packed, (double)t->gas_limit);
+    out->full_blocks = ratio((double)t->full, (double)t->blocks);
     out->block_txs = ratio((double)t->txs, (double)t->blocks);
     out->executions = t->executions;
     out->aborts = t->aborts;

@@ -47,6 +47,7 @@ static void host_crash(struct fault_env *env, node_id node)
     post_crash(w, node);
     sync_crash(w, node);
     pools_crash(w, node);
+    chain_crashed(w, layer_of(w, node));
     rows_fault(w, "crash", node, "");
 }
 

@@ -26,7 +26,7 @@ typedef uint16_t layer_id; /* 0 .. layers - 1 */
 enum tx_phase {
     TX_PENDING,   /* emitted, not in a committed block */
     TX_INCLUDED,  /* in a block of some node's chain */
-    TX_COMMITTED, /* in a committed block whose execution is known */
+    TX_COMMITTED, /* in a committed block whose execution is known; executed, or skipped by it */
     TX_DROPPED,   /* the node it was given to refused it, or every pool let it go */
 };
 
@@ -47,8 +47,8 @@ struct tx {
     sim_time pooled;    /* when the first pool took it; -1 before */
     sim_time emitted;   /* when a user gave it to the entry node */
     sim_time included;  /* when the block that holds it was created; valid from TX_INCLUDED */
-    sim_time committed;
-    uint64_t height; /* of the block that holds it */
+    sim_time committed; /* executed ones only; else RECORD_NEVER */
+    uint64_t height;    /* of the block that holds it */
     uint64_t gas_used;
     struct evm_u256 gas_price;  /* effective; valid from TX_COMMITTED */
     struct tx *next, *previous; /* the world's list of transactions whose fate is open */
@@ -56,7 +56,7 @@ struct tx {
     bool fallen;                /* in the world's list of those that no pool holds */
     bool lost;                  /* no pool threw it out: a crash, or a block that lost, took it */
     bool row_due;               /* its row is written with its block's */
-    bool skipped;               /* committed, but never could be executed */
+    bool skipped;               /* ordered, but execution left it out: counts as dropped */
     uint32_t executions;        /* by the node that proposed it, repeats included */
     struct evm_tx evm;
 };

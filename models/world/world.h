@@ -53,14 +53,14 @@ struct world_percentiles {
 enum world_limit {
     WORLD_LIMIT_UNSAFE,    /* two blocks at one height */
     WORLD_LIMIT_STOPPED,   /* not known: the run was stopped early */
-    WORLD_LIMIT_HALTED,    /* consensus made no progress for long */
-    WORLD_LIMIT_LOAD,      /* nothing: all that was offered was committed */
-    WORLD_LIMIT_GAS,       /* blocks are full */
+    WORLD_LIMIT_HALTED,    /* no node's chain grew for long, or nothing was committed */
+    WORLD_LIMIT_LOAD,      /* nothing: (nearly) all that was offered was committed */
+    WORLD_LIMIT_GAS,       /* blocks are full, or their fee keeps transactions out */
     WORLD_LIMIT_CONFLICTS, /* execution, and most of it waits for or repeats conflicting work */
     WORLD_LIMIT_EXECUTION, /* execution on the cores there are */
     WORLD_LIMIT_NETWORK,   /* links are busy */
+    WORLD_LIMIT_POOL,      /* pools refuse transactions, and blocks have room */
     WORLD_LIMIT_CONSENSUS, /* rounds take long */
-    WORLD_LIMIT_POOL,      /* pools refuse transactions */
 };
 
 /* "safety", "gas": as in --json and in the attribute `limit` of the results file. */
@@ -71,14 +71,20 @@ struct world_summary {
     bool stopped;
     char digest[65]; /* 64 hexadecimal digits */
     sim_time measured, end;
-    uint64_t offered, committed, reverted, dropped, pending; /* transactions */
-    double offered_rate, achieved_rate;                      /* a second */
-    double gas_rate;                                         /* gas a second */
-    struct world_percentiles latency_s;                      /* submitted to committed */
-    struct world_percentiles tip_gwei, fee_gwei;             /* a gas; a transaction */
-    double base_fee_first_gwei, base_fee_last_gwei;
+    /* Transactions; the first is the sum of committed (reverted ones too), dropped (skipped ones
+     * too: ordered, but left out by execution) and pending. */
+    uint64_t offered, committed, reverted, dropped, skipped, pending;
+    double offered_rate, achieved_rate;          /* a second */
+    double gas_rate;                             /* gas a second */
+    struct world_percentiles latency_s;          /* submitted to committed */
+    struct world_percentiles tip_gwei, fee_gwei; /* a gas; a transaction */
+    double base_fee_first_gwei, base_fee_last_gwei, base_fee_min_gwei, base_fee_max_gwei;
     uint64_t blocks, stale_blocks, failed_rounds;
-    double block_interval_s, block_fill, block_txs;
+    double block_interval_s, block_txs;
+    double block_fill;   /* gas used over gas limit */
+    double block_packed; /* what counts against the limit when a block is built, over it: gas used,
+                          * or the sum of gas limits where order comes before execution */
+    double full_blocks;  /* share of blocks in which one more such transaction had no room */
     uint64_t executions, aborts;
     double speed_up;         /* serial time over makespan, summed over blocks */
     double speed_up_bound;   /* serial time over critical path */

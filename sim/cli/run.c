@@ -136,16 +136,22 @@ static void print_summary(const struct world_summary *s, const char *name, size_
            (unsigned long long)s->offered);
     printf("  %-24s %.1f/s, %llu in all", "transactions committed", s->achieved_rate,
            (unsigned long long)s->committed);
-    printf("; %llu reverted, %llu dropped, %llu pending\n", (unsigned long long)s->reverted,
-           (unsigned long long)s->dropped, (unsigned long long)s->pending);
+    printf("; %llu reverted, %llu dropped", (unsigned long long)s->reverted,
+           (unsigned long long)s->dropped);
+    if (s->skipped)
+        printf(" (%llu ordered, but skipped as invalid)", (unsigned long long)s->skipped);
+    printf(", %llu pending\n", (unsigned long long)s->pending);
     print_percentiles("latency", "s", &s->latency_s);
     print_fees(&s->fee_gwei);
     print_percentiles("tip", "gwei/gas", &s->tip_gwei);
-    printf("  %-24s %.4g to %.4g gwei/gas\n", "base fee", s->base_fee_first_gwei,
+    printf("  %-24s first %.4g   last %.4g", "base fee", s->base_fee_first_gwei,
            s->base_fee_last_gwei);
+    if (s->base_fee_min_gwei < s->base_fee_max_gwei)
+        printf("   least %.4g   most %.4g", s->base_fee_min_gwei, s->base_fee_max_gwei);
+    printf(" gwei/gas\n");
     printf("  %-24s %.2f Mgas/s\n", "gas", s->gas_rate / 1e6);
     printf("  %-24s %llu, one every %.3f s, %.0f transactions, %.1f %% full\n", "blocks",
-           (unsigned long long)s->blocks, s->block_interval_s, s->block_txs, s->block_fill * 100);
+           (unsigned long long)s->blocks, s->block_interval_s, s->block_txs, s->block_packed * 100);
     printf("  %-24s %llu stale blocks, %llu further rounds, %llu crashes\n", "trouble",
            (unsigned long long)s->stale_blocks, (unsigned long long)s->failed_rounds,
            (unsigned long long)s->crashes);
@@ -192,17 +198,22 @@ static int print_json(const struct cli_command *self, const struct world_summary
         {"committed", (double)s->committed},
         {"reverted", (double)s->reverted},
         {"dropped", (double)s->dropped},
+        {"skipped", (double)s->skipped},
         {"pending", (double)s->pending},
         {"offered_per_s", s->offered_rate},
         {"achieved_per_s", s->achieved_rate},
         {"gas_per_s", s->gas_rate},
         {"base_fee_first_gwei", s->base_fee_first_gwei},
         {"base_fee_last_gwei", s->base_fee_last_gwei},
+        {"base_fee_min_gwei", s->base_fee_min_gwei},
+        {"base_fee_max_gwei", s->base_fee_max_gwei},
         {"blocks", (double)s->blocks},
         {"stale_blocks", (double)s->stale_blocks},
         {"further_rounds", (double)s->failed_rounds},
         {"block_interval_s", s->block_interval_s},
         {"block_fill", s->block_fill},
+        {"block_packed", s->block_packed},
+        {"full_blocks", s->full_blocks},
         {"block_transactions", s->block_txs},
         {"executions", (double)s->executions},
         {"aborts", (double)s->aborts},
