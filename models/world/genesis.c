@@ -25,6 +25,7 @@ struct genesis {
     struct evm_state *state; /* unsealed */
     struct evm_txrun *run;   /* made when first needed */
     struct vec entries;
+    const volatile sig_atomic_t *stop; /* may be NULL */
 };
 
 enum err_code genesis_create(struct genesis **out, struct evm_codes *codes,
@@ -55,6 +56,17 @@ void genesis_destroy(struct genesis *g)
     mem_free(g);
 }
 
+void genesis_heed(struct genesis *g, const volatile sig_atomic_t *stop)
+{
+    g->stop = stop;
+}
+
+static enum err_code keep_going(const struct genesis *g, struct err *err)
+{
+    return g->stop && *g->stop ? err_set(err, ERR_LIMIT, "stopped while making the first state")
+                               : ERR_OK;
+}
+
 uint64_t genesis_chain_id(const struct genesis *g)
 {
     return g->chain_id;
@@ -62,6 +74,9 @@ uint64_t genesis_chain_id(const struct genesis *g)
 
 static enum err_code add(struct genesis *g, struct entry entry, struct err *err)
 {
+    enum err_code code = keep_going(g, err);
+    if (code != ERR_OK)
+        return code;
     entry.order = g->entries.len;
     return vec_push(&g->entries, &entry) == ERR_OK
                ? ERR_OK
@@ -158,8 +173,9 @@ static enum err_code flush(struct genesis *g, struct err *err)
 {
     struct entry *all = g->entries.data;
     size_t count = g->entries.len;
-    if (count == 0)
-        return ERR_OK;
+    enum err_code code = keep_going(g, err);
+    if (count == 0 || code != ERR_OK)
+        return code;
     if (count > UINT32_MAX)
         return err_set(err, ERR_LIMIT, "a genesis state of %zu entries", count);
     qsort(all, count, sizeof *all, by_place);

@@ -244,6 +244,8 @@ static inline void *mempool_state(struct layer *l, node_id node)
 struct genesis;
 enum err_code genesis_create(struct genesis **out, struct evm_codes *codes,
                              const struct evm_rules *rules, uint64_t chain_id, struct err *err);
+/* From now on, ERR_LIMIT from whatever is asked of it while *stop is non-zero; stop may be NULL. */
+void genesis_heed(struct genesis *g, const volatile sig_atomic_t *stop);
 /* Writes what is pending, seals and hands the state over. */
 enum err_code genesis_finish(struct genesis *g, struct evm_state **out, struct err *err);
 void genesis_destroy(struct genesis *g); /* accepts NULL */

@@ -33,6 +33,14 @@ void world_schedule(struct world *w, sim_time at, uint32_t class, uint32_t sourc
     sim_schedule(w->sim, at, class, source, w->handlers[event], target, arg);
 }
 
+/* Setting up a large world takes a while; ERR_LIMIT if it is to end. */
+static enum err_code keep_going(const struct world *w, struct err *err)
+{
+    return w->options.stop && *w->options.stop
+               ? err_set(err, ERR_LIMIT, "stopped before the simulation began")
+               : ERR_OK;
+}
+
 /* ---- layers ---- */
 
 static size_t stride_of(size_t size)
@@ -97,6 +105,9 @@ static enum err_code create_validators(struct world *w, struct layer *l, struct 
     sim_stream_init(&rng, w->cfg->seed, l->id, sim_purpose("world.weights"));
     v->equal = true;
     for (uint32_t i = 0; i < v->count; i++) {
+        enum err_code code = keep_going(w, err);
+        if (code != ERR_OK)
+            return code;
         double weight = sim_dist_sample(&l->cfg->weights, &rng);
         nodes[i] = l->first + i;
         weights[i] = weight < 1 ? 1 : weight > 1e12 ? UINT64_C(1000000000000) : (uint64_t)weight;
@@ -125,6 +136,8 @@ static enum err_code create_genesis(struct world *w, struct layer *l, struct err
     struct genesis *g = NULL;
     struct evm_state *state = NULL;
     enum err_code code = genesis_create(&g, w->codes, w->rules, w->cfg->chain_id, err);
+    if (code == ERR_OK)
+        genesis_heed(g, w->options.stop);
     if (code == ERR_OK)
         code = sources_genesis(w, l->id, g, err);
     if (code == ERR_OK)
@@ -227,7 +240,8 @@ static enum err_code create_nodes(struct world *w, struct err *err)
         struct layer *l = &w->layers[i];
         code = allocate_states(l, err);
         for (node_id n = l->first; n < l->first + l->count && code == ERR_OK; n++)
-            code = create_node(w, l, n, err);
+            if ((code = keep_going(w, err)) == ERR_OK)
+                code = create_node(w, l, n, err);
     }
     return code;
 }
@@ -314,15 +328,20 @@ enum err_code world_create(struct world **out, const struct scenario *scenario,
     if (code == ERR_OK)
         code = sources_create(w, err);
     for (layer_id i = 0; i < w->layer_count && code == ERR_OK; i++)
-        code = create_layer(w, i, err);
+        if ((code = keep_going(w, err)) == ERR_OK)
+            code = create_layer(w, i, err);
     if (code == ERR_OK)
         code = create_nodes(w, err);
+    if (code == ERR_OK)
+        code = keep_going(w, err);
     struct net_host host = post_net_host(w);
     if (code == ERR_OK)
         code = net_create(&w->net, &w->cfg->network, w->sim, w->layer_count, w->layer_first, &host,
                           err);
     if (code == ERR_OK)
         code = trouble_create(w, err);
+    if (code == ERR_OK)
+        code = keep_going(w, err);
     if (code != ERR_OK) {
         if (w->record)
             record_discard(w->record);
@@ -367,15 +386,15 @@ static void destroy_layer(struct world *w, struct layer *l)
 {
     for (node_id i = 0; i < l->count; i++) {
         struct node *n = &w->nodes[l->first + i];
-        if (n->head) {
-            cores_crash(w, l->first + i);
-            post_crash(w, l->first + i);
-            sync_fini(n);
-        }
+        if (!n->head) /* set-up ended here */
+            break;
+        cores_crash(w, l->first + i);
+        post_crash(w, l->first + i);
+        sync_fini(n);
         vec_fini(&n->orphans);
         if (l->consensus_states && l->consensus->fini)
             l->consensus->fini(consensus_state(l, l->first + i));
-        if (l->mempool_states && n->head && l->mempool->fini)
+        if (l->mempool_states && l->mempool->fini)
             l->mempool->fini(mempool_state(l, l->first + i));
         block_unref(n->head);
         block_unref(n->final);

@@ -362,7 +362,7 @@ static int simulate(struct job *j)
     if (code == ERR_OK)
         return -1;
     fprintf(stderr, "weft run: %s\n", err.text);
-    return CLI_BAD_INPUT;
+    return interrupted && !j->world ? CLI_FAILED : CLI_BAD_INPUT;
 }
 
 static int verdict(const struct job *j, const struct world_summary *s)
