@@ -108,6 +108,7 @@ static void put_summary(struct json *j, const struct run *run, const struct summ
                    {"executions", s->executions},
                    {"aborts", s->aborts},
                    {"blocks", s->blocks},
+                   {"all_blocks", s->all_blocks},
                    {"stale_blocks", s->stale_blocks},
                    {"view_changes", s->view_changes},
                    {"block_interval", s->block_interval},

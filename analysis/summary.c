@@ -43,53 +43,21 @@ static double sum_columns(const double *row, size_t width)
     return sum;
 }
 
-/* Final transactions a second of one layer. Blocks come in beats, so a short measured part may
- * catch one beat too many; from the first beat to the last there are as many intervals as beats,
- * less one. Only where the beats reach the edges of the measured part: a chain that stopped is not
- * to look faster. */
-static double layer_rate(const struct run *run, size_t layer)
-{
-    const struct run_series *r = &run->series;
-    double sum = 0, first_value = 0;
-    size_t measured = 0, beats = 0, first = 0, last = 0;
-    for (size_t i = 0; i < r->samples; i++) {
-        double v = r->achieved[i * r->layers + layer];
-        if (r->phase[i] != run->labels.measure)
-            continue;
-        if (v > 0) {
-            if (beats++ == 0) {
-                first = measured;
-                first_value = v;
-            }
-            last = measured;
-            sum += v;
-        }
-        measured++;
-    }
-    if (measured == 0)
-        return 0;
-    size_t gap = beats > 1 ? (last - first) / (beats - 1) + 1 : 0;
-    if (beats > 2 && first <= 2 * gap && measured - 1 - last <= 2 * gap)
-        return (sum - first_value) / (double)(last - first);
-    return sum / (double)measured;
-}
-
 static void rates(struct summary *s, const struct run *run)
 {
     const struct run_series *r = &run->series;
-    double offered = 0;
+    double offered = 0, achieved = 0;
     size_t measured = 0;
     for (size_t i = 0; i < r->samples; i++) {
         if (r->phase[i] != run->labels.measure)
             continue;
         offered += sum_columns(r->offered + i * r->layers, r->layers);
+        achieved += sum_columns(r->achieved + i * r->layers, r->layers);
         measured++;
     }
     s->measured = (double)measured * run->interval;
     s->offered = measured ? offered / (double)measured : NAN;
-    s->achieved = measured ? 0 : NAN;
-    for (size_t l = 0; measured > 0 && l < r->layers; l++)
-        s->achieved += layer_rate(run, l);
+    s->achieved = measured ? achieved / (double)measured : NAN;
 }
 
 static void uses(struct summary *s, const struct run *run)
@@ -130,7 +98,7 @@ static void totals(struct summary *s, const struct run *run)
         s->dropped_txs += l->txs_dropped[i];
         s->stale_blocks += l->stale_blocks[i];
         s->view_changes += l->view_changes[i];
-        s->blocks += l->blocks[i];
+        s->all_blocks += l->blocks[i];
     }
     s->asked_interval = l->count ? l->block_interval[0] / 1e9 : NAN;
 }
@@ -169,6 +137,7 @@ static enum err_code blocks(struct summary *s, const struct run *run, struct err
     for (size_t i = 0; i < b->count; i++) {
         if (!counts(run, i))
             continue;
+        s->blocks++;
         used += b->gas_used[i];
         limit += b->gas_limit[i];
         full += b->gas_used[i] >= 0.95 * b->gas_limit[i];
@@ -203,21 +172,29 @@ static enum err_code transactions(struct summary *s, const struct run *run, stru
     size_t count = 0, n = 0;
     double *latencies = summary_latencies(run, NULL, -1, &count);
     double *fees = malloc((t->count + 1) * sizeof *fees);
-    if (!latencies || !fees) {
+    double *tips = malloc((t->count + 1) * sizeof *tips);
+    if (!latencies || !fees || !tips) {
         free(latencies);
         free(fees);
+        free(tips);
         return err_set(err, ERR_MEMORY, "no memory left to sum up the run");
     }
     for (size_t i = 0; i < t->count; i++)
-        if (t->phase[i] == run->labels.measure && t->latency[i] >= 0)
-            fees[n++] = t->fee[i];
+        if (t->phase[i] == run->labels.measure && t->latency[i] >= 0) {
+            fees[n] = t->fee[i];
+            tips[n++] = t->tip[i];
+        }
     gsl_sort(fees, 1, n);
+    gsl_sort(tips, 1, n);
     s->fee = summary_quantile(fees, n, 0.5);
+    if (n > 0) /* else the median of the blocks' medians stays */
+        s->tip = summary_quantile(tips, n, 0.5);
     s->latency_50 = summary_quantile(latencies, count, 0.5);
     s->latency_90 = summary_quantile(latencies, count, 0.9);
     s->latency_99 = summary_quantile(latencies, count, 0.99);
     free(latencies);
     free(fees);
+    free(tips);
     return ERR_OK;
 }
 

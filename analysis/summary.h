@@ -22,7 +22,8 @@ struct summary {
     double base_fee, base_fee_low, base_fee_high, tip, fee; /* medians; fee is per transaction */
     double full_blocks;                                     /* share of blocks at 95 % or more */
     double abort_share, speed_up, executions, aborts;
-    double blocks, stale_blocks, view_changes, block_interval, asked_interval;
+    double blocks, block_interval, asked_interval; /* final blocks of the measured part */
+    double all_blocks, stale_blocks, view_changes; /* of the whole run, as the *_txs above */
     struct summary_pressure pressure;
 };
 

@@ -62,20 +62,39 @@ const charts = (() => {
   function shade(ctx, area, g) {
     const x = (t) => Math.min(Math.max(g.toDomXCoord(t), area.x), area.x + area.w);
     ctx.font = "11.5px system-ui, sans-serif";
+    const rows = []; /* where the last label of each row of labels ends */
+    const label = (text, a) => {
+      const width = ctx.measureText(text).width;
+      a = Math.max(area.x + 4, Math.min(a + 4, area.x + area.w - width - 2));
+      let row = rows.findIndex((z) => z + 6 <= a);
+      if (row < 0) row = rows.length;
+      if (row > 2) return;
+      rows[row] = a + width;
+      ctx.fillText(text, a, area.y + 13 + 14 * row);
+    };
     for (const p of marks.phases) {
-      const a = x(p.from), b = x(p.to);
       ctx.fillStyle = css("--phase");
-      ctx.fillRect(a, area.y, b - a, area.h);
-      ctx.fillStyle = css("--soft");
-      if (b - a > ctx.measureText(p.name).width + 8) ctx.fillText(p.name, a + 4, area.y + 13);
+      ctx.fillRect(x(p.from), area.y, x(p.to) - x(p.from), area.h);
     }
+    const faults = new Map(); /* those of one kind and time together */
     for (const f of marks.faults) {
+      const key = JSON.stringify([f.kind, f.t, f.end]);
+      if (!faults.has(key)) faults.set(key, { ...f, nodes: [] });
+      if (f.node >= 0) faults.get(key).nodes.push(f.node);
+    }
+    for (const f of faults.values()) {
       const a = x(f.t), b = x(f.end === null ? fullRange[1] : f.end);
       ctx.fillStyle = css("--shade");
       ctx.fillRect(a, area.y, Math.max(b - a, 2), area.h);
-      ctx.fillStyle = css("--bad");
-      const text = f.node >= 0 ? `${f.kind}: node ${f.node}` : f.kind;
-      if (b - a > ctx.measureText(text).width + 8) ctx.fillText(text, a + 4, area.y + 13);
+    }
+    const labels = [...faults.values()].filter((f) => f.t <= g.xAxisRange()[1]).map((f) => {
+      const n = f.nodes.sort((p, q) => p - q);
+      return { t: f.t, bad: true, text: f.kind + (n.length > 4 ? `: ${n.length} nodes` : n.length > 1 ? `: nodes ${n.join(", ")}` : n.length ? `: node ${n[0]}` : "") };
+    }).concat(marks.phases.map((p) => ({ t: p.from, to: p.to, text: p.name })));
+    for (const l of labels.sort((p, q) => p.t - q.t)) {
+      if (l.to !== undefined && x(l.to) - x(l.t) < ctx.measureText(l.text).width + 8) continue;
+      ctx.fillStyle = css(l.bad ? "--bad" : "--soft");
+      label(l.text, x(l.t));
     }
     const places = marks.stale().map((s) => Math.round(g.toDomXCoord(s.t)) + 0.5).filter((at) => at >= area.x && at <= area.x + area.w);
     const many = places.length > area.w / 20; /* then short ticks, or they would hide the lines */

@@ -50,6 +50,7 @@
   ];
   $("what").textContent = ran.filter(Boolean).join(" · ");
   $("verdict").textContent = s.verdict;
+  $("covers").textContent = `Figures are of the measured part, ${duration(s.measured)} without warm-up and drain, unless they say otherwise.`;
   if (!about.completed) {
     $("unfinished").hidden = false;
     $("unfinished").textContent = `The page shows what had been written after ${duration(about.end_time)} of simulated time.`;
@@ -67,9 +68,10 @@
   };
   const gwei = (wei) => (known(wei) ? short(wei / 1e9) : "–");
   card("Throughput", short(s.achieved), "tx/s final", `of ${short(s.offered)} tx/s offered`,
-    `${short(s.committed_txs)} of ${plural(s.offered_txs, "transaction")} final at the end` + (s.pending_txs ? `, ${short(s.pending_txs)} waiting` : ""));
+    `${short(s.committed_txs)} of ${plural(s.offered_txs, "transaction")} of the whole run final at its end` + (s.pending_txs ? `, ${short(s.pending_txs)} waiting` : ""));
   card("Time to final", known(s.latency_50) ? duration(s.latency_50) : "–", "median",
-    known(s.latency_50) ? `9 in 10 within ${duration(s.latency_90)}` : "transactions were not recorded",
+    known(s.latency_50) ? `9 in 10 within ${duration(s.latency_90)}`
+      : about.record_transactions === "none" ? "transactions were not recorded" : "nothing that was submitted while measuring became final",
     known(s.latency_50) && `99 in 100 within ${duration(s.latency_99)}`);
   card("Fees", gwei(s.base_fee), "gwei base fee", known(s.base_fee_low) && `from ${gwei(s.base_fee_low)} to ${gwei(s.base_fee_high)} gwei per gas`,
     known(s.tip) && `median tip ${gwei(s.tip)} gwei` + (known(s.fee) ? `, ${trim(s.fee / 1e18)} ether a transaction` : ""));
@@ -78,7 +80,7 @@
     known(s.abort_share) && `${plural(s.aborts, "abort")} in ${plural(s.executions, "execution")}`,
     known(s.speed_up) && `${trim(s.speed_up)} times as fast as one core`);
   card("Chain", short(s.blocks), s.blocks === 1 ? "block" : "blocks", known(s.block_interval) && `one every ${duration(s.block_interval)}`,
-    `${plural(s.stale_blocks, "stale block")}, ${plural(s.view_changes, "view change")}`);
+    `whole run: ${plural(s.all_blocks, "block")}, ${plural(s.stale_blocks, "stale block")}, ${plural(s.view_changes, "view change")}`);
 
   /* ---- limits ---- */
   const uses = [["Block space", s.use_blocks], ["Time to execute blocks", s.use_execution], ["Cores, mean of all nodes", s.use_cores],
@@ -179,14 +181,21 @@
       const width = c.x[a] - c.x[a - 1];
       return width > 0 ? c.y[a - 1] + ((c.y[a] - c.y[a - 1]) * (seconds - c.x[a - 1])) / width : c.y[a];
     };
-    const ticks = (from, to, pixels, opts, g) => {
-      const out = [], few = (to - from) / Math.max(pixels, 1) > 1 / 110;
-      for (let d = Math.floor(from); d <= Math.ceil(to); d++)
-        for (const k of few ? [1, 3] : [1, 2, 3, 5]) {
-          const v = d + Math.log10(k);
-          if (v >= from && v <= to) out.push({ v, label: duration(10 ** v) });
-        }
-      return out;
+    /* Of several rows of round times, the fullest whose labels have room. */
+    const steps = (width) => [...Array(Math.round(9 / width)).keys()].map((i) => 1 + i * width);
+    const ticks = (from, to, pixels) => {
+      let best = [];
+      for (const row of [[1], [1, 3], [1, 2, 5], [1, 1.5, 2, 3, 5, 7], steps(1), steps(0.5), steps(0.1)]) {
+        const out = [];
+        for (let d = Math.floor(from); d <= Math.ceil(to); d++)
+          for (const k of row) {
+            const v = d + Math.log10(k);
+            if (v >= from && v <= to) out.push({ v, label: duration(10 ** v) });
+          }
+        const room = out.every((tick, i) => i === 0 || ((tick.v - out[i - 1].v) / (to - from)) * pixels >= 52);
+        if (out.length > best.length && (room || !best.length)) best = out;
+      }
+      return best;
     };
     charts.lines("latency", {
       xText: (v) => `within ${duration(10 ** v)}`, yText: (v) => `${+v.toFixed(1)} %`, yRange: () => [0, 101], ticker: ticks,
@@ -194,7 +203,7 @@
       lines: () => curves.map((c, i) => ({ name: c.name, x: grid, m: grid.map((v) => reach(c, 10 ** v)), colour: i, dash: i ? [[6, 4], [2, 3], [10, 3], [4, 2]][(i - 1) % 4] : null, width: i ? 1.8 : 2.6 })),
     });
   } else {
-    $("latency").replaceWith(make("p", "none", "Transactions were not recorded in this run, or none became final."));
+    $("latency").replaceWith(make("p", "none", about.record_transactions === "none" ? "Transactions were not recorded in this run." : "Nothing that was submitted while measuring became final."));
   }
 
   /* ---- cores ---- */
@@ -259,14 +268,25 @@
     return scroll;
   }
   const node = (id) => (id < 0 ? "" : data.nodes[id] && data.nodes[id].name ? data.nodes[id].name : `node ${id}`);
+  /* What happened to several nodes alike is one row. */
+  const together = (events) => {
+    const rows = new Map();
+    for (const e of events) {
+      const key = JSON.stringify([e.kind, e.layer, e.detail]);
+      if (!rows.has(key)) rows.set(key, { ...e, nodes: [] });
+      if (e.node >= 0 && !rows.get(key).nodes.includes(e.node)) rows.get(key).nodes.push(e.node);
+    }
+    return [...rows.values()];
+  };
+  const nodesOf = (list) => (list.length > 3 ? `${list.length} nodes` : list.map(node).join(", "));
   const happened = [
     ...data.faults.map((f) => [f.t, f.kind, node(f.node), f.detail + (known(f.end) ? ` (until ${duration(f.end)})` : " (until the end)")]),
     ...data.stale.map((b) => [b.t, "stale block", node(b.node), `height ${b.height} of ${name(b.layer)} lost to another block`]),
-    ...data.events.map((e) => [e.t, e.kind, node(e.node), e.detail]),
+    ...together(data.events).map((e) => [e.t, e.kind, nodesOf(e.nodes), e.detail]),
   ].sort((a, b) => a[0] - b[0]);
   if (happened.length) {
     $("marks").append(table([["When", "num"], ["What", ""], ["Where", ""], ["", "wide"]], happened.map((r) => [duration(+r[0].toPrecision(4)), ...r.slice(1)])));
-    if (data.event_count > data.events.length) $("marks").append(make("p", "why", `${data.events.length} of ${data.event_count} events; the file has them all.`));
+    if (data.event_count > data.events.length) $("marks").append(make("p", "why", `The first ${data.events.length} of ${data.event_count} events; the file has them all.`));
   } else {
     $("marks").append(make("p", "none", "Nothing went wrong."));
   }

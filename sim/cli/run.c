@@ -152,14 +152,14 @@ static void print_summary(const struct world_summary *s, const char *name, size_
     printf("  %-24s %.2f Mgas/s\n", "gas", s->gas_rate / 1e6);
     printf("  %-24s %llu, one every %.3f s, %.0f transactions, %.1f %% full\n", "blocks",
            (unsigned long long)s->blocks, s->block_interval_s, s->block_txs, s->block_packed * 100);
-    printf("  %-24s %llu stale blocks, %llu further rounds, %llu crashes\n", "trouble",
+    printf("  %-24s %llu stale blocks, %llu further rounds, %llu crashes (whole run)\n", "trouble",
            (unsigned long long)s->stale_blocks, (unsigned long long)s->failed_rounds,
            (unsigned long long)s->crashes);
     printf("  %-24s %llu executions, %llu aborted; speed-up %.2f, by the longest chain of "
            "conflicts alone %.2f\n",
            "execution", (unsigned long long)s->executions, (unsigned long long)s->aborts,
            s->speed_up, s->speed_up_bound);
-    printf("  %-24s cores %.2f %%, busiest uplink %.2f %%\n", "utilisation",
+    printf("  %-24s cores %.2f %%, busiest uplink %.2f %% (of the whole run)\n", "utilisation",
            s->core_utilisation * 100, s->link_utilisation * 100);
     printf("  %-24s %llu messages, %.1f MB, %llu events\n", "traffic",
            (unsigned long long)s->messages, (double)s->bytes / 1e6, (unsigned long long)s->events);
