@@ -195,6 +195,8 @@ struct consensus_ops {
     struct field_model model; /* name, one sentence, its scenario section */
     size_t state_size;        /* bytes a node */
     struct consensus_traits traits;
+    /* Blocks that stand on one when it becomes final; NULL: none need. */
+    uint64_t (*depth)(const void *cfg, uint64_t validators);
 
     /* cfg is model.table's struct, env lives as long as the state; both borrowed. Called for every
      * node before time 0. ERR_INPUT for settings that cannot work with these validators. */

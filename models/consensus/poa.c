@@ -113,6 +113,12 @@ static bool header_fits(const struct poa *p, const struct block *b)
            b->created >= b->parent->created + p->cfg->block_interval;
 }
 
+static uint64_t depth(const void *cfg, uint64_t validators)
+{
+    const struct poa_cfg *poa = cfg;
+    return poa->confirmations ? poa->confirmations : validators / 2 + 1;
+}
+
 static enum err_code init(void *state, const void *cfg, struct consensus_env *env, struct err *err)
 {
     struct poa *p = state;
@@ -120,8 +126,7 @@ static enum err_code init(void *state, const void *cfg, struct consensus_env *en
     p->env = env;
     p->cfg = cfg;
     p->head = block_ref(env->genesis);
-    p->confirmations =
-        p->cfg->confirmations ? p->cfg->confirmations : env->validators->count / 2 + 1;
+    p->confirmations = depth(cfg, env->validators->count);
     return ERR_OK;
 }
 
@@ -199,6 +204,7 @@ const struct consensus_ops consensus_poa = {
               &poa_cfg_table},
     .state_size = sizeof(struct poa),
     .traits = {.final = false, .fault_share = 2, .crash_share = 2},
+    .depth = depth,
     .init = init,
     .start = start,
     .message = message,

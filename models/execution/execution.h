@@ -44,7 +44,7 @@ FIELD_DECLARE(execution_hardware, EXECUTION_HARDWARE_FIELDS);
     F(S, ENUM(execution_coupling), coupling, "execute-before-vote", NULL, NULL,                    \
       "Order of execution against consensus.")                                                     \
     F(S, COUNT, root_delay, "3", "1", "256",                                                       \
-      "execute-after-order: headers carry the roots of the block this many heights below.")        \
+      "execute-after-order: headers carry the roots of the block this far below, final by then.")  \
     F(S, ENUM(execution_root), state_root, "mpt", NULL, NULL, "What the state root is.")           \
     F(S, LIST(execution_hardware), hardware, "", "0", "64", "Nodes on other hardware.")
 FIELD_DECLARE(execution_cfg, EXECUTION_FIELDS);

@@ -32,6 +32,7 @@ struct fault_env {
     void *world;
     uint32_t index; /* of this entry */
     struct sim_stream *rng;
+    sim_time end; /* of the run; 0 where it is not known */
     /* The network's shape. */
     node_id node_count;
     layer_id layer_count;

@@ -393,6 +393,23 @@ enum err_code net_create(struct net **out, const struct net_cfg *cfg, struct sim
     return e;
 }
 
+enum err_code net_create_places(struct net **out, const struct net_cfg *cfg, struct sim *sim,
+                                node_id node_count, struct err *err)
+{
+    struct net *net = *out = mem_zalloc(1, sizeof *net);
+    if (!net)
+        return err_set(err, ERR_MEMORY, "no memory for the network");
+    net->cfg = cfg;
+    net->sim = sim;
+    net->node_count = node_count;
+    enum err_code e = make_latency(net, err);
+    if (e) {
+        net_destroy(net);
+        *out = NULL;
+    }
+    return e;
+}
+
 void net_destroy(struct net *net)
 {
     if (!net)

@@ -171,6 +171,9 @@ struct net;
 enum err_code net_create(struct net **out, const struct net_cfg *cfg, struct sim *sim,
                          uint32_t group_count, const node_id *group_first,
                          const struct net_host *host, struct err *err);
+/* Only where its nodes are: for net_region and net_latency, and net_destroy. Cheap. */
+enum err_code net_create_places(struct net **out, const struct net_cfg *cfg, struct sim *sim,
+                                node_id node_count, struct err *err);
 void net_destroy(struct net *net); /* accepts NULL; drops what is in flight */
 
 /* Sends m from one node to another over latency and links. Takes over one reference. A node that is

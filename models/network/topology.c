@@ -50,7 +50,8 @@ const struct topology_ops topology_full_model = {
 /* ---- random-regular ---- */
 
 #define TOPOLOGY_REGULAR_FIELDS(F, S)                                                              \
-    F(S, COUNT, degree, "4", "2", "10000", "Neighbours of each node.")
+    F(S, COUNT, degree, "4", "2", "10000",                                                         \
+      "Neighbours of each node; a layer with no more nodes than one and this is a full mesh.")
 FIELD_DECLARE(topology_regular, TOPOLOGY_REGULAR_FIELDS);
 FIELD_DEFINE(topology_regular, TOPOLOGY_REGULAR_FIELDS,
              "A random connected graph in which every node has the same number of neighbours.",

@@ -13,12 +13,45 @@
 FIELD_ENUM_DEFINE(world_signatures, WORLD_SIGNATURES);
 FIELD_ENUM_DEFINE(world_recorded, WORLD_RECORDED);
 
+/* Blocks are executed once they are final; a header needs the root of one that is. */
+static void check_coupling(const struct world_layer *layer, const struct execution_cfg *execution,
+                           struct field_report *report)
+{
+    const struct consensus_ops *consensus = (const struct consensus_ops *)layer->consensus.model;
+    if (execution->coupling != EXECUTE_AFTER_ORDER || !consensus->depth)
+        return;
+    uint64_t voters = layer->validators ? layer->validators : layer->nodes;
+    uint64_t depth = consensus->depth(layer->consensus.cfg, voters);
+    if (execution->root_delay <= depth)
+        field_complain(report, "execution",
+                       "%s makes a block final when %llu stand on it, so execute-after-order needs "
+                       "root_delay: %llu or more, not %llu",
+                       consensus->model.name, (unsigned long long)depth,
+                       (unsigned long long)depth + 1, (unsigned long long)execution->root_delay);
+}
+
+static void check_hardware(const struct world_layer *layer, const struct execution_cfg *execution,
+                           struct field_report *report)
+{
+    const struct execution_hardware *items = execution->hardware.items;
+    uint64_t nodes = 0;
+    for (size_t i = 0; i < execution->hardware.count; i++)
+        nodes += items[i].nodes;
+    if (nodes > layer->nodes)
+        field_complain(report, "execution", "hardware is for %llu nodes, but there are %llu",
+                       (unsigned long long)nodes, (unsigned long long)layer->nodes);
+}
+
 static void check_layer(const void *cfg, struct field_report *report)
 {
     const struct world_layer *layer = cfg;
     if (layer->validators > layer->nodes)
         field_complain(report, "validators", "%llu of %llu nodes cannot vote",
                        (unsigned long long)layer->validators, (unsigned long long)layer->nodes);
+    const struct execution_ops *ops = (const struct execution_ops *)layer->execution.model;
+    const struct execution_cfg *execution = ops->common(layer->execution.cfg);
+    check_coupling(layer, execution, report);
+    check_hardware(layer, execution, report);
 }
 
 static void check_world(const void *cfg, struct field_report *report)

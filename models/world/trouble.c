@@ -155,6 +155,7 @@ enum err_code trouble_create(struct world *w, struct err *err)
             .world = w,
             .index = (uint32_t)i,
             .rng = rng,
+            .end = w->end,
             .node_count = w->node_count,
             .layer_count = w->layer_count,
             .layer_first = w->layer_first,

@@ -302,14 +302,12 @@ static enum err_code create_frame(struct world *w, struct err *err)
     return code;
 }
 
-enum err_code world_create(struct world **out, const struct scenario *scenario,
-                           const struct world_options *options, struct err *err)
+/* What world_destroy can take back, and no more. NULL without memory. */
+static struct world *make(const struct scenario *scenario, const struct world_options *options)
 {
-    *out = NULL;
     struct world *w = mem_zalloc(1, sizeof *w);
     if (!w)
-        return err_set(err, ERR_MEMORY, "no memory for a world");
-    CHECK(options->threads > 0, "a world without a thread");
+        return NULL;
     w->scenario = scenario;
     w->cfg = scenario_root(scenario);
     w->options = *options;
@@ -322,6 +320,34 @@ enum err_code world_create(struct world **out, const struct scenario *scenario,
     vec_init(&w->tally.tip, sizeof(double));
     vec_init(&w->tally.fee, sizeof(double));
     sim_stream_init(&w->entry_random, w->cfg->seed, 0, sim_purpose("world.entry"));
+    return w;
+}
+
+enum err_code world_check(const struct scenario *scenario, struct err *err)
+{
+    struct world_options options = {.threads = 1};
+    struct world *w = make(scenario, &options);
+    if (!w)
+        return err_set(err, ERR_MEMORY, "no memory for a world");
+    enum err_code code = create_frame(w, err);
+    if (code == ERR_OK)
+        code = sources_create(w, err);
+    if (code == ERR_OK)
+        code = net_create_places(&w->net, &w->cfg->network, w->sim, w->node_count, err);
+    if (code == ERR_OK)
+        code = trouble_create(w, err);
+    world_destroy(w);
+    return code;
+}
+
+enum err_code world_create(struct world **out, const struct scenario *scenario,
+                           const struct world_options *options, struct err *err)
+{
+    *out = NULL;
+    CHECK(options->threads > 0, "a world without a thread");
+    struct world *w = make(scenario, options);
+    if (!w)
+        return err_set(err, ERR_MEMORY, "no memory for a world");
     enum err_code code = create_frame(w, err);
     if (code == ERR_OK)
         code = rows_open(w, err);

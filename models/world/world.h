@@ -39,6 +39,10 @@ struct world_options {
 enum err_code world_create(struct world **out, const struct scenario *scenario,
                            const struct world_options *options, struct err *err);
 
+/* What world_create would find wrong with workloads, places of nodes and faults: found out without
+ * executing, signing or writing anything. ERR_INPUT with place and text of the first. */
+enum err_code world_check(const struct scenario *scenario, struct err *err);
+
 /* Runs to the end of duration and drain. ERR_OK also when stopped early (summary.stopped). */
 enum err_code world_run(struct world *w, struct err *err);
 

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "models/world/config.h"
+#include "models/world/world.h"
 #include "sim/cli/cli.h"
 
 struct options {
@@ -38,8 +38,14 @@ static int check(const struct cli_command *self, const char *path, const struct 
     enum err_code code =
         scenario_load(&s, &world_spec, path, o->sets.items, o->sets.count, &problems);
     int status = CLI_DONE;
+    struct err err = {0};
     if (code != ERR_OK)
         status = report(self, code, &problems);
+    else if ((code = world_check(s, &err)) == ERR_INPUT) {
+        fprintf(stderr, "%s\n", err.text);
+        status = CLI_BAD_INPUT;
+    } else if (code != ERR_OK)
+        status = cli_complain(self, "%s", err.text);
     else if (o->resolved)
         fputs(scenario_resolved(s), stdout);
     else

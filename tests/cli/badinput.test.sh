@@ -47,15 +47,30 @@ sed -E 's/delay: 20ms/delay: 20/' good.yaml >nounit.yaml
 sed -E 's/tendermint/tendermind/' good.yaml >unknown.yaml
 sed -E 's/layers: \[/layers: [[/' good.yaml >broken.yaml
 sed -E "s|^workload.*|workload: [{kind: recorded, source: cut, rate: 5/s}]|" good.yaml >recorded.yaml
+fault() { { cat good.yaml; echo "faults: [{kind: crash, $2}]"; } >"$1.yaml"; }
+fault many 'at: 1s, nodes: 99'
+fault nobody 'at: 1s, chosen: [12]'
+fault late 'at: 50s'
+layer() { sed -E "s/kind: tendermint.*/$2}]/" good.yaml >"$1.yaml"; }
+layer hardware 'kind: tendermint}, execution: {kind: serial, hardware: [{nodes: 20}]}'
+layer roots 'kind: poa}, execution: {kind: serial, coupling: execute-after-order}'
+layer deep 'kind: poa}, execution: {kind: serial, coupling: execute-after-order, root_delay: 4}'
 find . | sort >../before
 digest=$("$weft" digest good.h5)
 
 # Scenarios.
+"$weft" check deep.yaml >/dev/null && "$weft" run deep.yaml -o ../deep.h5 --json --set duration=6s | grep -q '"blocks": [1-9]'
+yes_if $? "poa executes after order where roots are final in time"
 for command in check run; do
     refused "$command broken YAML" '^broken.yaml:[0-9]+:[0-9]+: not valid YAML' $command broken.yaml
     refused "$command unknown model" '^unknown.yaml:5:.*`tendermind` is no consensus model; valid: .*did you mean tendermint\?' $command unknown.yaml
     refused "$command missing unit" '^nounit.yaml:4:.*`20` has no unit' $command nounit.yaml
     refused "$command negative rate" '^negative.yaml:6:.*`-40/s` is negative' $command negative.yaml
+    refused "$command more crashes than nodes" 'many.yaml:7:[0-9]+: faults\[0\].*99 are to crash, but only 4' $command many.yaml
+    refused "$command crash of no node" 'nobody.yaml:7:[0-9]+: faults\[0\].*there is no node 12' $command nobody.yaml
+    refused "$command crash after the end" 'late.yaml:7:[0-9]+: faults\[0\].*after the end of the run at 2 s' $command late.yaml
+    refused "$command hardware for more than there are" '^hardware.yaml:5:.*hardware is for 20 nodes, but there are 4' $command hardware.yaml
+    refused "$command roots not final in time" '^roots.yaml:5:.*root_delay: 4 or more, not 3' $command roots.yaml
     refused "$command empty file" '^empty:1:1: nothing in it' $command empty
     refused "$command folder" '^folder: Is a directory' $command folder
     refused "$command no file" '^none.yaml: No such file' $command none.yaml

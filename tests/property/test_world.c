@@ -357,8 +357,9 @@ static void test_storm(void **state)
                              "layers.main.consensus.wiggle=1ms",
                              seed % 2 ? "layers.main.mempool={capacity: 12, per_sender: 12}"
                                       : "seed=77",
-                             seed % 4 < 2 ? after_order : "drain=6s"};
-        struct fixture f = fixture_make(poa, all, 7, 1, NULL);
+                             seed % 4 < 2 ? after_order : "drain=6s",
+                             "layers.main.execution.root_delay=5"};
+        struct fixture f = fixture_make(poa, all, 8, 1, NULL);
         fixture_run(&f);
         chain_is_sound(f.world, &f.world->layers[0]);
         pools_are_counted(f.world);
@@ -380,6 +381,17 @@ static void test_lost_twice(void **state)
     assert_int_equal(f.world->layers[0].committed_txs, f.world->layers[0].offered);
     pools_are_counted(f.world);
     fixture_free(&f);
+}
+
+/* Order first, with finality by depth: roots are final before a header needs them, and blocks go on.
+ */
+static void test_poa_after_order(void **state)
+{
+    (void)state;
+    const char *sets[] = {after_order, "layers.main.execution.root_delay=4"};
+    struct seen seen = check_run(poa, sets, 2, 1, true);
+    assert_true(seen.height > 15);
+    assert_int_equal(seen.committed, seen.offered);
 }
 
 /* A node whose cores are far too slow lags in execution, not in ordering; the others do not wait.
@@ -499,6 +511,7 @@ int main(void)
         cmocka_unit_test(test_tendermint_threshold),
         cmocka_unit_test(test_tendermint_locked),
         cmocka_unit_test(test_poa_forks),
+        cmocka_unit_test(test_poa_after_order),
         cmocka_unit_test(test_storm),
         cmocka_unit_test(test_lost_twice),
         cmocka_unit_test(test_slow_node_lags),
