@@ -182,16 +182,21 @@
       return width > 0 ? c.y[a - 1] + ((c.y[a] - c.y[a - 1]) * (seconds - c.x[a - 1])) / width : c.y[a];
     };
     /* Of several rows of round times, the fullest whose labels have room. */
-    const steps = (width) => [...Array(Math.round(9 / width)).keys()].map((i) => 1 + i * width);
     const ticks = (from, to, pixels) => {
+      const low = 10 ** from, high = 10 ** to, rows = [];
+      for (const row of [[1], [1, 3], [1, 2, 5], [1, 1.5, 2, 3, 5, 7]]) {
+        const times = [];
+        for (let d = Math.floor(from); d <= Math.ceil(to); d++) times.push(...row.map((k) => k * 10 ** d));
+        rows.push(times);
+      }
+      for (let d = Math.floor(to); to - from < 1.2 && d >= Math.floor(to) - 2; d--)
+        for (const k of [5, 2, 1]) {
+          const step = k * 10 ** d, first = Math.ceil(low / step - 1e-9);
+          rows.push([...Array(Math.max(0, Math.min(99, Math.floor(high / step) - first + 1))).keys()].map((i) => (first + i) * step));
+        }
       let best = [];
-      for (const row of [[1], [1, 3], [1, 2, 5], [1, 1.5, 2, 3, 5, 7], steps(1), steps(0.5), steps(0.1)]) {
-        const out = [];
-        for (let d = Math.floor(from); d <= Math.ceil(to); d++)
-          for (const k of row) {
-            const v = d + Math.log10(k);
-            if (v >= from && v <= to) out.push({ v, label: duration(10 ** v) });
-          }
+      for (const row of rows) {
+        const out = row.filter((v) => v >= low && v <= high).map((v) => ({ v: Math.log10(v), label: duration(v) }));
         const room = out.every((tick, i) => i === 0 || ((tick.v - out[i - 1].v) / (to - from)) * pixels >= 52);
         if (out.length > best.length && (room || !best.length)) best = out;
       }

@@ -150,13 +150,16 @@ static void print_summary(const struct world_summary *s, const char *name, size_
         printf("   least %.4g   most %.4g", s->base_fee_min_gwei, s->base_fee_max_gwei);
     printf(" gwei/gas\n");
     printf("  %-24s %.2f Mgas/s\n", "gas", s->gas_rate / 1e6);
-    printf("  %-24s %llu, one every %.3f s, %.0f transactions, %.1f %% full\n", "blocks",
+    printf("  %-24s %llu, one every %.3f s, %.0f transactions, %.1f %% full", "blocks",
            (unsigned long long)s->blocks, s->block_interval_s, s->block_txs, s->block_packed * 100);
+    if (fabs(s->block_packed - s->block_fill) > 0.0005)
+        printf(" by what they reserve, %.1f %% by the gas they used", s->block_fill * 100);
+    printf("\n");
     printf("  %-24s %llu stale blocks, %llu further rounds, %llu crashes (whole run)\n", "trouble",
            (unsigned long long)s->stale_blocks, (unsigned long long)s->failed_rounds,
            (unsigned long long)s->crashes);
-    printf("  %-24s %llu executions, %llu aborted; speed-up %.2f, by the longest chain of "
-           "conflicts alone %.2f\n",
+    printf("  %-24s %llu executions, %llu aborted; speed-up %.2f (by the longest chain of "
+           "conflicts alone, a guide: %.2f)\n",
            "execution", (unsigned long long)s->executions, (unsigned long long)s->aborts,
            s->speed_up, s->speed_up_bound);
     printf("  %-24s cores %.2f %%, busiest uplink %.2f %% (of the whole run)\n", "utilisation",
