@@ -466,6 +466,7 @@ static void count_skipped(struct world *w, struct layer *l, const struct tx *tx)
     if (tx->emitted < w->cfg->warm_up)
         return;
     w->tally.dropped++;
+    w->tally.invalid++;
     w->tally.skipped++;
 }
 

@@ -168,8 +168,9 @@ struct fault {
 
 /* Figures of the measured part. */
 struct tally {
-    uint64_t offered, committed, reverted, dropped, skipped; /* dropped: skipped ones too */
-    uint64_t gas, packed, gas_limit; /* packed: what counts against the limit */
+    uint64_t offered, committed, reverted;
+    uint64_t dropped, invalid, skipped; /* each counts those behind it too */
+    uint64_t gas, packed, gas_limit;    /* packed: what counts against the limit */
     uint64_t blocks, full, txs, executions, aborts;
     int64_t serial, makespan, critical_path, duration;
     struct vec latency, tip, fee; /* double */

@@ -151,11 +151,14 @@ void pools_settle_fallen(struct world *w, bool last)
         }
         if (!back && !fate_open(tx)) {
             struct layer *l = &w->layers[tx->layer];
+            unsigned status = status_of((enum pool_verdict)tx->verdict);
             tx->phase = TX_DROPPED;
             l->dropped++;
-            if (tx->emitted >= w->cfg->warm_up)
+            if (tx->emitted >= w->cfg->warm_up) {
                 w->tally.dropped++;
-            rows_transaction(w, tx, status_of((enum pool_verdict)tx->verdict), NULL);
+                w->tally.invalid += status == RECORD_TX_STATUS_INVALID;
+            }
+            rows_transaction(w, tx, status, NULL);
             sources_observe(w, tx);
             chain_close_tx(w, tx);
         }

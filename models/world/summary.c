@@ -150,6 +150,18 @@ static void explain_blocks(struct world_summary *s, uint64_t poor)
                  s->base_fee_max_gwei, (unsigned long long)poor, (unsigned long long)s->pending);
 }
 
+static void explain_invalid(const struct world *w, struct world_summary *s)
+{
+    s->limit = WORLD_LIMIT_LOAD;
+    snprintf(
+        s->limit_text, sizeof s->limit_text,
+        "The offered load itself: %llu of %llu transactions were invalid, for want of funds or "
+        "because of their nonce; %llu were pending at the end, as those behind a missing nonce "
+        "are. Accounts with a higher balance would carry on.",
+        (unsigned long long)w->tally.invalid, (unsigned long long)s->offered,
+        (unsigned long long)s->pending);
+}
+
 static void explain_full(const struct world *w, struct world_summary *s)
 {
     s->limit = WORLD_LIMIT_CONSENSUS;
@@ -158,6 +170,8 @@ static void explain_full(const struct world *w, struct world_summary *s)
     bool conflicts = s->speed_up_bound > 0 && s->speed_up_bound < 2;
     if (s->block_packed > 0.9 || s->full_blocks > 0.5 || (poor > 0 && poor > s->pending / 2))
         explain_blocks(s, poor);
+    else if (w->tally.invalid > (s->offered - s->committed) / 2)
+        explain_invalid(w, s);
     else if (share > 0.7 && conflicts)
         say(s, WORLD_LIMIT_CONFLICTS,
             "Conflicts: execution takes most of the time, and transactions touch the same state, "

@@ -55,11 +55,11 @@ struct world_percentiles {
 
 /* What limited a run, in the order in which they are looked for. */
 enum world_limit {
-    WORLD_LIMIT_UNSAFE,    /* two blocks at one height */
-    WORLD_LIMIT_STOPPED,   /* not known: the run was stopped early */
-    WORLD_LIMIT_HALTED,    /* no node's chain grew for long, or nothing was committed */
-    WORLD_LIMIT_LOAD,      /* nothing: (nearly) all that was offered was committed */
-    WORLD_LIMIT_GAS,       /* blocks are full, or their fee keeps transactions out */
+    WORLD_LIMIT_UNSAFE,  /* two blocks at one height */
+    WORLD_LIMIT_STOPPED, /* not known: the run was stopped early */
+    WORLD_LIMIT_HALTED,  /* no node's chain grew for long, or nothing was committed */
+    WORLD_LIMIT_LOAD,    /* nothing: (nearly) all was committed, or most of the rest was invalid */
+    WORLD_LIMIT_GAS,     /* blocks are full, or their fee keeps transactions out */
     WORLD_LIMIT_CONFLICTS, /* execution, and most of it waits for or repeats conflicting work */
     WORLD_LIMIT_EXECUTION, /* execution on the cores there are */
     WORLD_LIMIT_NETWORK,   /* links are busy */

@@ -343,6 +343,7 @@ static void pools_are_counted(struct world *w)
 /* Forks, crashes of all nodes and lost packets: no transaction is forgotten or counted twice. */
 static void test_storm(void **state)
 {
+    uint64_t crashes = 0, stale = 0, committed = 0;
     (void)state;
     for (int seed = 1; seed <= 25; seed++) {
         char sets[3][160];
@@ -365,8 +366,12 @@ static void test_storm(void **state)
         fixture_run(&f);
         chain_is_sound(f.world, &f.world->layers[0]);
         pools_are_counted(f.world);
+        crashes += f.world->crashes;
+        stale += f.world->layers[0].stale;
+        committed += f.world->layers[0].committed_txs;
         fixture_free(&f);
     }
+    assert_true(crashes > 100 && stale > 25 && committed > 1000);
 }
 
 /* All lose their pools, some of them twice before anybody looks: users offer it all again. */
@@ -395,6 +400,83 @@ static void test_poa_after_order(void **state)
     struct seen seen = check_run(poa, sets, 2, 1, true);
     assert_true(seen.height > 15);
     assert_int_equal(seen.committed, seen.offered);
+}
+
+/* Accounts that spend twice what they own before the first spending is executed: the chain orders
+ * it, and execution leaves it out. */
+static void test_skipped(void **state)
+{
+    (void)state;
+    const char *sets[] = {after_order,
+                          "workload=[{kind: transfer, rate: 60/s, accounts: 20, balance: 1ether, "
+                          "value: 0.4ether}]",
+                          "layers.main.execution.slowdown=100", "warm_up=500ms"};
+    struct fixture f = fixture_make(tendermint, sets, 4, 1, NULL);
+    fixture_run(&f);
+    const struct layer *l = &f.world->layers[0];
+    struct world_summary s;
+    uint64_t skipped = 0, executed = 0;
+    for (uint64_t h = 1; h < l->settled; h++)
+        for (uint32_t i = 0; i < fixture_block(l, h)->tx_count; i++) {
+            const struct tx *tx = fixture_block(l, h)->txs[i];
+            skipped += tx->skipped;
+            executed += !tx->skipped;
+            assert_true(tx->skipped == (tx->committed == RECORD_NEVER));
+        }
+    assert_true(skipped > 0);
+    assert_int_equal(l->committed_txs, executed);
+    assert_int_equal(l->reverted, 0);
+    pools_are_counted(f.world);
+    world_summarise(f.world, &s);
+    assert_true(s.skipped > 0 && s.skipped <= skipped && s.skipped <= s.dropped);
+    assert_int_equal(s.limit, WORLD_LIMIT_LOAD);
+    assert_non_null(strstr(s.limit_text, "invalid"));
+    fixture_free(&f);
+}
+
+/* What the summary names as the limit is so. */
+static void test_verdicts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *sets[4];
+        size_t count;
+        enum world_limit limit;
+        const char *says;
+    } runs[] = {
+        {tendermint, {""}, 0, WORLD_LIMIT_LOAD, "everything"},
+        {tendermint, {"drain=0s", "duration=30s"}, 2, WORLD_LIMIT_LOAD, "pending"},
+        /* final only after 22 s, but never idle */
+        {poa,
+         {"layers.main.consensus={kind: poa, block_interval: 1s, confirmations: 22}",
+          "duration=60s", "drain=30s"},
+         3,
+         WORLD_LIMIT_LOAD,
+         "everything"},
+        {poa,
+         {"layers.main.fees={gas_limit: 210kgas}", "workload[0].rate=100/s",
+          "layers.main.mempool={capacity: 20, per_sender: 20}"},
+         3,
+         WORLD_LIMIT_GAS,
+         "had no room"},
+        {tendermint,
+         {"faults=[{kind: crash, at: 3s, nodes: 3}]", "duration=30s"},
+         2,
+         WORLD_LIMIT_HALTED,
+         "4 of 7 validators"},
+    };
+    for (size_t i = 0; i < sizeof runs / sizeof runs[0]; i++) {
+        struct fixture f = fixture_make(runs[i].text, runs[i].sets, runs[i].count, 1, NULL);
+        struct world_summary s;
+        fixture_run(&f);
+        world_summarise(f.world, &s);
+        if (s.limit != runs[i].limit || !strstr(s.limit_text, runs[i].says))
+            fail_msg("run %zu: %s: %s", i, world_limit_name(s.limit), s.limit_text);
+        assert_int_equal(s.offered, s.committed + s.dropped + s.pending);
+        assert_true(s.base_fee_min_gwei <= s.base_fee_last_gwei &&
+                    s.base_fee_first_gwei <= s.base_fee_max_gwei);
+        fixture_free(&f);
+    }
 }
 
 /* A node whose cores are far too slow lags in execution, not in ordering; the others do not wait.
@@ -517,6 +599,8 @@ int main(void)
         cmocka_unit_test(test_poa_after_order),
         cmocka_unit_test(test_storm),
         cmocka_unit_test(test_lost_twice),
+        cmocka_unit_test(test_skipped),
+        cmocka_unit_test(test_verdicts),
         cmocka_unit_test(test_slow_node_lags),
         cmocka_unit_test(test_early_end),
         cmocka_unit_test(test_out_of_memory),
