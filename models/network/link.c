@@ -113,6 +113,7 @@ static void access_send(void *state, node_id from, node_id to, uint32_t size, si
     up->up_busy += takes;
     out->first = start + wire + delay;
     out->last = start + takes + wire + delay;
+    out->sent = start + takes;
 }
 
 static sim_time access_receive(void *state, node_id to, uint32_t size, sim_time now, sim_time last)
@@ -125,6 +126,19 @@ static sim_time access_receive(void *state, node_id to, uint32_t size, sim_time 
     down->down_free = start + takes;
     down->down_busy += takes;
     return down->down_free > last ? down->down_free : last;
+}
+
+static void access_crash(void *state, node_id node, sim_time now)
+{
+    struct access_node *n = &((struct access_state *)state)->nodes[node];
+    if (n->up_free > now) {
+        n->up_busy -= n->up_free - now;
+        n->up_free = now;
+    }
+    if (n->down_free > now) {
+        n->down_busy -= n->down_free - now;
+        n->down_free = now;
+    }
 }
 
 static void access_rates(const void *state, node_id node, uint64_t *up, uint64_t *down)
@@ -156,6 +170,7 @@ const struct link_ops link_access_model = {
     .init = access_init,
     .send = access_send,
     .receive = access_receive,
+    .crash = access_crash,
     .rates = access_rates,
     .busy = access_busy,
     .fini = access_fini,

@@ -21,10 +21,21 @@ struct net_gossip {
 struct flight {
     struct message *m; /* a reference */
     sim_time last;
-    node_id from, to;
+    uint32_t from : 24;
+    uint32_t from_crashes : 8; /* the sender's when it was sent */
+    uint32_t to : 24;
+    uint32_t to_crashes : 8; /* the receiver's when the first byte came */
     uint32_t size;
-    uint32_t gossip : 24; /* of net->gossips, plus one; 0: point to point */
-    uint32_t type : 8;
+    uint32_t gossip : 12; /* of net->gossips, plus one; 0: point to point */
+    uint32_t type : 4;
+    uint32_t wire : 16; /* from the last byte's leaving to `last`, in units of 2^WIRE_SHIFT ns */
+};
+_Static_assert(sizeof(struct flight) == 32, "two flights a cache line");
+enum { WIRE_SHIFT = 18, WIRE_MAX = 0xffff, GOSSIPS_MAX = 0xfff, TYPE_MAX = 0xf };
+
+struct crashes {
+    sim_time last;
+    uint8_t count; /* modulo 256 */
 };
 
 enum { FLIGHTS = 1024 }; /* in one chunk */
@@ -48,6 +59,7 @@ struct net {
     struct sim_stream *streams; /* of gossip models, by node; made when one asks */
     struct sim_stream spare;    /* until the run ends, when there is no memory for them */
     struct net_node_stats *stats;
+    struct crashes *crashes; /* by node */
     struct flight_chunk *chunks;
     struct flight *free; /* linked through `last` */
     sim_handler_id first_byte, arrive, alarm;
@@ -79,7 +91,9 @@ static struct flight *flight_make(struct net *net, struct message *m, node_id fr
     }
     struct flight *f = net->free;
     net->free = (struct flight *)(intptr_t)f->last;
-    *f = (struct flight){.m = m, .from = from, .to = to};
+    *f = (struct flight){.m = m, .from = from & 0xffffff, .to = to & 0xffffff};
+    f->from_crashes = net->crashes[from].count;
+    f->to_crashes = net->crashes[to].count;
     return f;
 }
 
@@ -101,9 +115,22 @@ static uint32_t gossip_number(const struct net *net, const struct net_gossip *g)
     return g ? (uint32_t)(g - net->gossips) + 1 : 0;
 }
 
+/* Whether its sender went down before the last byte had left. Of several crashes since, the first
+ * one counts, which is no longer known: then it is taken for lost. */
+static bool cut_off(struct net *net, const struct flight *f)
+{
+    const struct crashes *c = &net->crashes[f->from];
+    uint8_t since = (uint8_t)(c->count - f->from_crashes);
+    if (since == 0 || (since == 1 && c->last >= f->last - ((sim_time)f->wire << WIRE_SHIFT)))
+        return false;
+    net->stats[f->from].messages_lost++;
+    return true;
+}
+
 static void land(struct net *net, struct flight *f)
 {
-    if (net->host.up(net->host.self, f->to)) {
+    if (net->host.up(net->host.self, f->to) && f->to_crashes == net->crashes[f->to].count &&
+        !cut_off(net, f)) {
         net->stats[f->to].messages_in++;
         net->stats[f->to].bytes_in += f->size;
         struct net_gossip *g = gossip_of(net, f);
@@ -126,10 +153,11 @@ static void on_first_byte(struct sim *sim, void *self, const struct sim_event *e
 {
     struct net *net = self;
     struct flight *f = sim_arg_pointer(ev);
-    if (!net->host.up(net->host.self, f->to)) {
+    if (!net->host.up(net->host.self, f->to) || cut_off(net, f)) {
         flight_drop(net, f);
         return;
     }
+    f->to_crashes = net->crashes[f->to].count;
     sim_time whole = net->link->receive(net->link_state, f->to, f->size, sim_now(sim), f->last);
     if (whole <= sim_now(sim))
         land(net, f);
@@ -167,8 +195,9 @@ static void transmit(struct net *net, struct net_gossip *gossip, node_id from, n
     struct flight *f = flight_make(net, m, from, to);
     if (!f)
         return;
-    f->gossip = gossip_number(net, gossip) & 0xffffff;
-    f->type = type;
+    CHECK(type <= TYPE_MAX, "a gossip message of type %u", type);
+    f->gossip = gossip_number(net, gossip) & GOSSIPS_MAX;
+    f->type = (unsigned)type & TYPE_MAX;
     f->size = size;
     if (from == to) {
         if (sim_schedule(net->sim, now, SIM_CLASS_NETWORK, from, net->arrive, to, sim_arg(f)))
@@ -181,6 +210,8 @@ static void transmit(struct net *net, struct net_gossip *gossip, node_id from, n
     net->stats[from].messages_out++;
     net->stats[from].bytes_out += size;
     f->last = d.last;
+    sim_time wire = (d.last - d.sent) >> WIRE_SHIFT;
+    f->wire = wire < WIRE_MAX ? (uint16_t)wire : WIRE_MAX;
     if (d.lost)
         net->stats[from].messages_lost++;
     if (d.lost ||
@@ -223,7 +254,7 @@ static void gossip_timer(struct gossip_env *env, node_id node, sim_time delay, s
     struct flight *f = flight_make(net, message_ref(m), node, node);
     if (!f)
         return;
-    f->gossip = gossip_number(net, (struct net_gossip *)env) & 0xffffff;
+    f->gossip = gossip_number(net, (struct net_gossip *)env) & GOSSIPS_MAX;
     if (sim_schedule(net->sim, sim_now(net->sim) + delay, SIM_CLASS_TIMER, node, net->alarm, node,
                      sim_arg(f)))
         flight_drop(net, f);
@@ -373,7 +404,10 @@ enum err_code net_create(struct net **out, const struct net_cfg *cfg, struct sim
     net->gossips = mem_zalloc((size_t)group_count * NET_CHANNELS, sizeof *net->gossips);
     net->first = mem_zalloc((size_t)net->node_count + 1, sizeof *net->first);
     net->stats = mem_zalloc(net->node_count, sizeof *net->stats);
-    enum err_code e = net->gossips && net->first && net->stats
+    net->crashes = mem_zalloc(net->node_count, sizeof *net->crashes);
+    CHECK(net->node_count <= 1 << 24 && group_count <= GOSSIPS_MAX / NET_CHANNELS,
+          "a network of %u nodes in %u groups", net->node_count, group_count);
+    enum err_code e = net->gossips && net->first && net->stats && net->crashes
                           ? make_handlers(net, err)
                           : err_set(err, ERR_MEMORY, "no memory for %u nodes", net->node_count);
     if (!e)
@@ -437,6 +471,7 @@ void net_destroy(struct net *net)
     mem_free(net->neighbours);
     mem_free(net->streams);
     mem_free(net->stats);
+    mem_free(net->crashes);
     mem_free(net);
 }
 
@@ -456,6 +491,14 @@ void net_publish(struct net *net, uint32_t group, node_id origin, struct message
     if (net->host.up(net->host.self, origin))
         g->ops->publish(g->state, origin, m);
     message_unref(m);
+}
+
+void net_crash(struct net *net, node_id node)
+{
+    sim_time now = sim_now(net->sim);
+    net->crashes[node].count++;
+    net->crashes[node].last = now;
+    net->link->crash(net->link_state, node, now);
 }
 
 const char *net_region(const struct net *net, node_id node)

@@ -48,6 +48,7 @@ struct link_departure {
     bool lost;      /* for good: nothing arrives */
     sim_time first; /* its first byte is at the receiver's access link */
     sim_time last;  /* its last byte could be there, the receiver's own link being free */
+    sim_time sent;  /* its last byte leaves the sender */
 };
 
 struct link_env {
@@ -69,6 +70,8 @@ struct link_ops {
     /* Queues them on to's downlink at `now` = first; returns when the whole message is there, never
      * before `last`. */
     sim_time (*receive)(void *state, node_id to, uint32_t size, sim_time now, sim_time last);
+    /* The node's queues, both ways, are lost. */
+    void (*crash)(void *state, node_id node, sim_time now);
     /* Bits a second; time within which the link was busy since the start. */
     void (*rates)(const void *state, node_id node, uint64_t *up, uint64_t *down);
     void (*busy)(const void *state, node_id node, sim_time *up, sim_time *down);
@@ -174,6 +177,9 @@ enum err_code net_create(struct net **out, const struct net_cfg *cfg, struct sim
 /* Only where its nodes are: for net_region and net_latency, and net_destroy. Cheap. */
 enum err_code net_create_places(struct net **out, const struct net_cfg *cfg, struct sim *sim,
                                 node_id node_count, struct err *err);
+/* A node went down just now: what had not left its link whole, or was not in whole, never arrives.
+ */
+void net_crash(struct net *net, node_id node);
 void net_destroy(struct net *net); /* accepts NULL; drops what is in flight */
 
 /* Sends m from one node to another over latency and links. Takes over one reference. A node that is

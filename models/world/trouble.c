@@ -46,6 +46,7 @@ static void host_crash(struct fault_env *env, node_id node)
     cores_crash(w, node);
     post_crash(w, node);
     sync_crash(w, node);
+    net_crash(w->net, node);
     pools_crash(w, node);
     chain_crashed(w, layer_of(w, node));
     rows_fault(w, "crash", node, "");

@@ -117,6 +117,50 @@ static void run(struct rig *r)
     assert_int_equal(sim_run(r->sim, SIM_TIME_NEVER), ERR_OK);
 }
 
+struct crash_at {
+    struct rig *r;
+    node_id node;
+};
+
+static void crash_now(struct sim *sim, void *self, const struct sim_event *ev)
+{
+    const struct crash_at *c = self;
+    (void)sim, (void)ev;
+    net_crash(c->r->net, c->node);
+}
+
+/* A message of 1 s leaves within 1 s, its first byte comes after 50 ms: nodes that go down for no
+ * time at all, so that only what was under way is lost. */
+static void crash_under_way(void **state)
+{
+    (void)state;
+    static const struct {
+        node_id node;
+        sim_time at;
+        bool arrives;
+    } cases[] = {
+        {0, 500 * SIM_MS, false},  /* half of it was still to leave */
+        {0, 998 * SIM_MS, false},  /* and the last bytes */
+        {0, 1010 * SIM_MS, true},  /* all had left */
+        {1, 20 * SIM_MS, true},    /* the receiver is back before the first byte */
+        {1, 500 * SIM_MS, false},  /* it lost the first half */
+        {1, 1049 * SIM_MS, false}, /* or nearly all */
+        {1, 1060 * SIM_MS, true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct rig *r = rig_make(PLAIN, "link.up=8Mbit/s", 2, 1, NULL);
+        struct crash_at crash = {r, cases[i].node};
+        sim_handler_id handler;
+        assert_int_equal(sim_add_handler(r->sim, &handler, "crash", crash_now, &crash), ERR_OK);
+        net_send(r->net, 0, 1, body(CHANNEL_SYNC, 9, 1000000));
+        sim_schedule(r->sim, cases[i].at, SIM_CLASS_FAULT, 0, handler, 0, 0);
+        run(r);
+        if (r->len != cases[i].arrives)
+            fail_msg("case %zu: %zu messages arrive", i, (size_t)r->len);
+        rig_free(r);
+    }
+}
+
 static void one_transfer(void **state)
 {
     (void)state;
@@ -523,6 +567,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_transfer),
+        cmocka_unit_test(crash_under_way),
         cmocka_unit_test(queues_at_both_ends),
         cmocka_unit_test(along_a_line),
         cmocka_unit_test(everybody_once),
