@@ -45,6 +45,9 @@ FIELD_DECLARE(execution_hardware, EXECUTION_HARDWARE_FIELDS);
       "Order of execution against consensus.")                                                     \
     F(S, COUNT, root_delay, "3", "1", "256",                                                       \
       "execute-after-order: headers carry the roots of the block this far below, final by then.")  \
+    F(S, DURATION, ingress_wait, "1s", "0s", "1h",                                                 \
+      "Transactions of other nodes are dropped when recovering their senders would take longer; "  \
+      "blocks go first on the cores.")                                                             \
     F(S, ENUM(execution_root), state_root, "mpt", NULL, NULL, "What the state root is.")           \
     F(S, LIST(execution_hardware), hardware, "", "0", "64", "Nodes on other hardware.")
 FIELD_DECLARE(execution_cfg, EXECUTION_FIELDS);

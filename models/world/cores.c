@@ -1,4 +1,5 @@
-/* Work on a node's simulated cores: one block at a time, first come first served, on all of them.
+/* Work on a node's simulated cores: one block at a time, first come first served, on all of them;
+ * in between they recover the senders of transactions (post.c).
  * What a block does is computed once for everybody (execution.h); how long it takes is the node's
  * own hardware class. */
 #include "models/world/internal.h"
@@ -57,7 +58,7 @@ static void begin(struct world *w, node_id node)
     while (n->queue && !n->running) {
         struct task *t = n->queue;
         bool stale = t->kind == TASK_BUILD && t->serial != n->build_serial;
-        n->running = true;
+        post_rest(w, node);
         n->run_busy = 0;
         n->run_start = n->run_end = sim_now(w->sim);
         if (stale || track_get(l, t->block, TRACK_EXECUTED, node)) {
@@ -68,8 +69,6 @@ static void begin(struct world *w, node_id node)
             finish(w, node, false);
             continue;
         }
-        if (n->run_start < n->recover_free)
-            n->run_start = n->recover_free;
         sim_time at = n->run_start + least_time(&l->classes[n->class], t->block);
         if (sim_schedule_timer(w->sim, &n->execute, at, SIM_CLASS_EXECUTION, node,
                                w->handlers[EVENT_EXECUTE], node, 0) != ERR_OK)
@@ -222,7 +221,7 @@ static void finish(struct world *w, node_id node, bool possible)
     struct task *t = n->queue;
     void *state = consensus_state(l, node);
     n->queue = t->next;
-    n->running = false;
+    post_resume(w, node);
     if (t->collected) {
         n->busy += n->run_busy;
         n->execution_time += n->run_end - n->run_start;
@@ -473,7 +472,8 @@ void cores_crash(struct world *w, node_id node)
 {
     struct node *n = &w->nodes[node];
     sim_cancel(w->sim, &n->execute);
-    n->running = false;
+    if (n->running)
+        post_resume(w, node);
     free_list(w, &n->queue);
     free_list(w, &n->waiting);
     n->build_serial++;

@@ -80,7 +80,10 @@ struct node {
     sim_time run_start, run_end; /* of the queue's head, once collected */
     int64_t run_busy;
     sim_time message_free; /* the message core is busy until then */
-    sim_time recover_free; /* senders of transactions are recovered until then */
+    sim_time recover_free; /* senders of transactions are recovered until then, if not running */
+    sim_time recover_held; /* of the recovery's time, what was left when the block began */
+    int64_t recovered, recovered_before; /* core time asked for in all; when the block began */
+    int64_t message_time;                /* core time of messages' signatures asked for in all */
     uint64_t build_serial;
     struct node_sync *sync; /* NULL until something is missing */
     struct vec orphans;     /* struct parcel *: blocks whose ancestors are missing */
@@ -90,6 +93,7 @@ struct node {
     int64_t busy, execution_time, crashed_time;
     sim_time down_since;
     uint64_t lost; /* messages that found it down */
+    uint64_t shed; /* transactions of other nodes that would have waited too long */
 };
 
 /* Who has a block. Three bits a node of the layer: got it, has it with all ancestors, executed. */
@@ -301,6 +305,13 @@ void post_on_outbox(struct sim *sim, void *self, const struct sim_event *ev);
 /* b and its ancestors are at the node: hands over what waited for it. */
 void post_connect(struct world *w, node_id node, struct block *b);
 void post_crash(struct world *w, node_id node);
+/* A transaction comes to a node, whose cores recover its sender between blocks. False if its pool
+ * does not take it, or if it is not the node's own and would wait longer than `ingress_wait`. */
+bool post_offer(struct world *w, node_id node, struct tx *tx, bool local);
+/* Blocks go first: recovery rests from the moment a node begins with one until it is done. */
+void post_rest(struct world *w, node_id node);
+void post_resume(struct world *w, node_id node);
+int64_t post_signature_time(const struct world *w, node_id node); /* core time, up to now */
 
 /* ---- sync.c: fetching missed blocks ---- */
 void sync_start(struct world *w, node_id node, node_id from, uint64_t height);

@@ -12,6 +12,58 @@ static const struct hardware_class *class_of(const struct world *w, node_id node
     return &w->layers[n->layer].classes[n->class];
 }
 
+/* ---- recovery of senders ---- */
+
+/* How long the node's cores need for the transactions whose senders are not recovered yet. */
+static sim_time recovery_left(const struct world *w, node_id node)
+{
+    const struct node *n = &w->nodes[node];
+    sim_time now = sim_now(w->sim);
+    if (n->running)
+        return n->recover_held + (n->recovered - n->recovered_before) / class_of(w, node)->cores;
+    return n->recover_free > now ? n->recover_free - now : 0;
+}
+
+void post_rest(struct world *w, node_id node)
+{
+    struct node *n = &w->nodes[node];
+    CHECK(!n->running, "node %u begins with two blocks", node);
+    n->recover_held = recovery_left(w, node);
+    n->recovered_before = n->recovered;
+    n->running = true;
+}
+
+void post_resume(struct world *w, node_id node)
+{
+    struct node *n = &w->nodes[node];
+    n->recover_free = sim_now(w->sim) + recovery_left(w, node);
+    n->running = false;
+}
+
+bool post_offer(struct world *w, node_id node, struct tx *tx, bool local)
+{
+    struct node *n = &w->nodes[node];
+    if (!local && recovery_left(w, node) > w->layers[n->layer].execution_cfg->ingress_wait) {
+        n->shed++;
+        return false;
+    }
+    n->recovered += (int64_t)class_of(w, node)->profile->signature;
+    return pools_offer(w, node, tx, local);
+}
+
+int64_t post_signature_time(const struct world *w, node_id node)
+{
+    const struct node *n = &w->nodes[node];
+    sim_time now = sim_now(w->sim);
+    int64_t time =
+        n->message_time + n->recovered - recovery_left(w, node) * class_of(w, node)->cores;
+    if (n->message_free > now)
+        time -= n->message_free - now;
+    return time > 0 ? time : 0;
+}
+
+/* ---- messages' signatures ---- */
+
 /* Occupies the message core for `signatures` of them; when it is done. */
 static sim_time message_core(struct world *w, node_id node, uint32_t signatures)
 {
@@ -19,7 +71,9 @@ static sim_time message_core(struct world *w, node_id node, uint32_t signatures)
     sim_time now = sim_now(w->sim);
     if (n->message_free < now)
         n->message_free = now;
-    n->message_free += (sim_time)(class_of(w, node)->profile->signature * signatures);
+    sim_time time = (sim_time)(class_of(w, node)->profile->signature * signatures);
+    n->message_time += time;
+    n->message_free += time;
     return n->message_free;
 }
 
@@ -160,7 +214,7 @@ static bool deliver(void *self, node_id to, node_id from, struct message *m)
         return false;
     }
     if (m->channel == CHANNEL_TX)
-        return pools_offer(w, to, m->tx, false);
+        return post_offer(w, to, m->tx, false);
     if (m->channel == CHANNEL_SYNC) {
         sync_message(w, to, from, m);
         return true;
@@ -198,6 +252,10 @@ void post_crash(struct world *w, node_id node)
     for (size_t i = 0; i < n->orphans.len; i++)
         free_parcel(w, *(struct parcel **)vec_at(&n->orphans, i));
     n->orphans.len = 0;
+    /* What was not done yet never will be. */
+    n->recovered -= recovery_left(w, node) * class_of(w, node)->cores;
+    if (n->message_free > sim_now(w->sim))
+        n->message_time -= n->message_free - sim_now(w->sim);
     n->message_free = 0;
     n->recover_free = 0;
 }

@@ -238,6 +238,8 @@ static void node_row(struct world *w, node_id id)
         .bytes_in = net.bytes_in,
         .bytes_out = net.bytes_out,
         .messages_lost = net.messages_lost,
+        .signature_time = post_signature_time(w, id),
+        .shed = n->shed,
     };
     snprintf(row.name, sizeof row.name, "%.20s-%u", w->layers[n->layer].name,
              id - w->layers[n->layer].first);

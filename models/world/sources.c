@@ -227,7 +227,7 @@ static void enter(struct world *w, struct tx *tx, node_id wanted)
         return;
     }
     tx->entry = node;
-    if (!pools_offer(w, node, tx, true))
+    if (!post_offer(w, node, tx, true))
         return;
     struct message *m = message_create(CHANNEL_TX, 0, 0);
     if (!m) {

@@ -56,11 +56,13 @@ static void sum_layers(const struct world *w, struct world_summary *out)
 
 static void sum_nodes(const struct world *w, struct world_summary *out)
 {
-    double busy = 0, room = 0, span = (double)sim_now(w->sim);
+    double busy = 0, signatures = 0, room = 0, span = (double)sim_now(w->sim);
     for (node_id i = 0; i < w->node_count; i++) {
         struct net_node_stats net;
         net_stats(w->net, i, &net);
         busy += (double)cores_busy(w, i);
+        signatures += (double)post_signature_time(w, i);
+        out->shed += w->nodes[i].shed;
         room += span * w->layers[w->nodes[i].layer].classes[w->nodes[i].class].cores;
         out->messages += net.messages_out;
         out->bytes += net.bytes_out;
@@ -68,6 +70,7 @@ static void sum_nodes(const struct world *w, struct world_summary *out)
         out->link_utilisation = up > out->link_utilisation ? up : out->link_utilisation;
     }
     out->core_utilisation = ratio(busy, room);
+    out->signature_utilisation = ratio(signatures, room);
 }
 
 /* Share of the time between blocks that the slowest hardware spends executing. */

@@ -90,9 +90,12 @@ struct world_summary {
                           * or the sum of gas limits where order comes before execution */
     double full_blocks;  /* share of blocks in which one more such transaction had no room */
     uint64_t executions, aborts;
-    double speed_up;         /* serial time over makespan, summed over blocks */
-    double speed_up_bound;   /* serial time over critical path */
-    double core_utilisation; /* share of all cores' time */
+    double speed_up;              /* serial time over makespan, summed over blocks */
+    double speed_up_bound;        /* serial time over critical path */
+    double core_utilisation;      /* share of all cores' time */
+    double signature_utilisation; /* signatures, as a share of those cores' time; the core that
+                                     does those of messages comes on top of them */
+    uint64_t shed; /* times a node dropped another's transaction unseen, for lack of time */
     double link_utilisation; /* of the busiest node's uplink */
     uint64_t safety_violations, crashes, messages, bytes, events;
     enum world_limit limit;

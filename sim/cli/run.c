@@ -162,8 +162,9 @@ static void print_summary(const struct world_summary *s, const char *name, size_
            "conflicts alone, a guide: %.2f)\n",
            "execution", (unsigned long long)s->executions, (unsigned long long)s->aborts,
            s->speed_up, s->speed_up_bound);
-    printf("  %-24s cores %.2f %%, busiest uplink %.2f %% (of the whole run)\n", "utilisation",
-           s->core_utilisation * 100, s->link_utilisation * 100);
+    printf("  %-24s cores %.2f %%, signatures %.2f %%, busiest uplink %.2f %% (of the whole run)\n",
+           "utilisation", s->core_utilisation * 100, s->signature_utilisation * 100,
+           s->link_utilisation * 100);
     printf("  %-24s %llu messages, %.1f MB, %llu events\n", "traffic",
            (unsigned long long)s->messages, (double)s->bytes / 1e6, (unsigned long long)s->events);
     if (s->safety_violations)
@@ -223,6 +224,8 @@ static int print_json(const struct cli_command *self, const struct world_summary
         {"speed_up", s->speed_up},
         {"speed_up_bound", s->speed_up_bound},
         {"core_utilisation", s->core_utilisation},
+        {"signature_utilisation", s->signature_utilisation},
+        {"shed", (double)s->shed},
         {"link_utilisation", s->link_utilisation},
         {"crashes", (double)s->crashes},
         {"messages", (double)s->messages},

@@ -98,3 +98,28 @@ judge $? "a run that cannot begin keeps the old results"
 status "an impossible fault, no results yet" 2 "faults[0]" run "$dir/small.yaml" -o "$dir/new.h5" --set 'faults=[{kind: crash, at: 1s, nodes: 99}]'
 test ! -e "$dir/new.h5" && test -z "$(find "$dir" -name '.*weft*')"
 judge $? "a run that cannot begin leaves nothing"
+
+# Signatures take time on the cores, and blocks go first: a backlog of them does not stop the chain.
+cat >"$dir/slow.yaml" <<'YAML'
+name: slow
+duration: 4s
+drain: 1s
+signatures: modelled
+network: {latency: {kind: constant, delay: 20ms}, topology: full-mesh}
+layers: [{name: main, nodes: 4, execution: {kind: block-stm, slowdown: 200, cores: 2, ingress_wait: 300ms}}]
+workload: [{kind: transfer, rate: 1000/s, accounts: 200}]
+YAML
+"$weft" run "$dir/slow.yaml" -o "$dir/slow.h5" --json >"$dir/slow.json"
+jq -e '.blocks >= 3 and .committed > 0 and .shed > 0 and .signature_utilisation > 0.5 and .signature_utilisation < 1.5' \
+    "$dir/slow.json" >/dev/null
+judge $? "blocks go on under a backlog of signatures"
+
+# Stopped while it is still set up: status 1, and no file.
+"$weft" run "$dir/small.yaml" --set layers.main.nodes=2M -o "$dir/large.h5" 2>"$dir/err" &
+sleep 0.7
+kill -TERM $!
+wait $!
+status=$?
+if [ $status -ne 1 ] && ! grep -q "no memory" "$dir/err"; then echo "    status $status: $(cat "$dir/err")"; fi
+[ $status -eq 1 ] && [ ! -e "$dir/large.h5" ]
+judge $? "a run can be stopped while it is set up"
