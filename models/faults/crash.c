@@ -112,10 +112,7 @@ static enum err_code crash_init(void *state, const void *cfg, struct fault_env *
     uint8_t *take = mem_zalloc(env->node_count, 1);
     s->nodes = mem_alloc(env->node_count, sizeof *s->nodes);
     enum err_code e;
-    if (env->end && s->cfg->at > env->end)
-        e = err_set(err, ERR_INPUT, "at: that is after the end of the run at %g s",
-                    (double)env->end / 1e9);
-    else if (!take || !s->nodes)
+    if (!take || !s->nodes)
         e = err_set(err, ERR_MEMORY, "no memory for the faults of %u nodes", env->node_count);
     else
         e = s->cfg->chosen.count ? choose(s, take, err) : draw(s, take, err);
