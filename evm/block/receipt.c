@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "evm/core/alloc.h"
-#include "evm/core/keccak.h"
+#include "evm/core/keccak_cache.h"
 #include "evm/core/rlp.h"
 #include "evm/core/u256.h"
 #include "evm/state/trie.h"
@@ -13,7 +13,7 @@ void evm_bloom_add(struct evm_bloom *bloom, const uint8_t *data, size_t size)
     /* Three bits of 2048, each picked by the low 11 bits of a pair of bytes of the hash; bit 0 is
      * the last of the last byte. */
     struct evm_hash h;
-    evm_keccak256(&h, (struct evm_bytes){data, size});
+    evm_keccak256_cached(&h, (struct evm_bytes){data, size});
     for (int i = 0; i < 6; i += 2) {
         unsigned bit = ((unsigned)h.b[i] << 8 | h.b[i + 1]) & 2047;
         bloom->b[255 - bit / 8] |= (uint8_t)(1u << (bit % 8));

@@ -133,15 +133,24 @@ static void absorb_block(uint64_t s[25], const uint8_t *p)
     permute(s);
 }
 
-/* The last, partial block of n < 136 bytes with its padding. */
-static void absorb_last(uint64_t s[25], const uint8_t *p, size_t n)
+/* n < 8 bytes as a number, the first one least significant. */
+static inline uint64_t load_le_n(const uint8_t *p, size_t n)
 {
-    uint8_t block[EVM_KECCAK_RATE] = {0};
-    if (n)
-        memcpy(block, p, n);
-    block[n] = 0x01;
-    block[EVM_KECCAK_RATE - 1] |= 0x80;
-    absorb_block(s, block);
+    uint64_t x = 0;
+    while (n-- > 0)
+        x = x << 8 | p[n];
+    return x;
+}
+
+/* The last, partial block of n < 136 bytes with its padding: straight into the state. */
+static inline void absorb_last(uint64_t s[25], const uint8_t *p, size_t n)
+{
+    size_t words = n / 8, rest = n % 8;
+    for (size_t i = 0; i < words; i++)
+        s[i] ^= load_le64(p + 8 * i);
+    s[words] ^= load_le_n(p + 8 * words, rest) ^ (uint64_t)0x01 << (8 * rest);
+    s[EVM_KECCAK_RATE / 8 - 1] ^= (uint64_t)0x80 << 56;
+    permute(s);
 }
 
 static void squeeze(const uint64_t s[4], struct evm_hash *out)

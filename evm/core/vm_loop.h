@@ -9,6 +9,7 @@
  * them once a basic block instead, since EVM_OPF_JUMP, _END and _GAS say where blocks end and which
  * opcodes look at the gas. */
 #include "evm/core/keccak.h"
+#include "evm/core/keccak_cache.h"
 #include "evm/core/vm_internal.h"
 
 #pragma GCC diagnostic ignored "-Wpedantic" /* labels as values */
@@ -311,7 +312,7 @@ metered:
         uint64_t n = sp[-2].w[0];
         struct evm_hash hash;
         CHARGE(vm->rules->keccak_word_gas * vm_words(n));
-        evm_keccak256(&hash, (struct evm_bytes){n ? mem + sp[-1].w[0] : mem, (size_t)n});
+        evm_keccak256_cached(&hash, (struct evm_bytes){n ? mem + sp[-1].w[0] : mem, (size_t)n});
         evm_u256_load_be(&sp[-2], hash.b);
         COUNT(KECCAK, n / EVM_KECCAK_RATE);
     }
