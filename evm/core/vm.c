@@ -66,12 +66,14 @@ void evm_vm_begin(struct evm_vm *vm, const struct evm_rules *rules,
     vm->phase = VM_START;
     vm->no_memory = false;
     vm->retrying = false;
+    vm->trace_open = false;
     evm_buf_clear(&vm->returndata);
 }
 
 void evm_vm_trace(struct evm_vm *vm, const struct evm_tracer *tracer)
 {
     vm->tracer = tracer;
+    vm->trace_open = false;
 }
 
 /* ---- frames and their memory ----------------------------------------------------------------- */
@@ -123,7 +125,7 @@ int64_t vm_grow(struct evm_vm *vm, struct frame *f, const struct evm_u256 *offse
         return gas;
     gas -= memory_gas(words) - memory_gas(before);
     if (gas < 0)
-        return -1;
+        return gas;
     size_t end = f->memory_offset + (size_t)words * 32;
     if (end > vm->arena_size && !arena_grow(vm, end)) {
         vm->no_memory = true;
@@ -233,6 +235,22 @@ static enum vm_next start_create(struct evm_vm *vm)
         return refuse(vm, &c, EVM_HALT_INSUFFICIENT_BALANCE);
     vm_warm_account(vm, to);
     return vm_enter_create(vm, &c);
+}
+
+/* ---- traces ----------------------------------------------------------------------------------
+ */
+
+void vm_trace_charge(struct evm_vm *vm, int64_t gas, enum evm_halt halt)
+{
+    int64_t cost = vm->trace_gas - gas;
+    if (halt != EVM_HALT_STOP && halt != EVM_HALT_REVERT) {
+        int64_t base = vm->rules->ops[vm->trace_op].gas;
+        cost = cost > vm->trace_asked ? cost : vm->trace_asked;
+        cost = cost > base ? cost : base;
+    }
+    vm->trace_open = false;
+    if (vm->tracer->charged)
+        vm->tracer->charged(vm->tracer->self, (uint64_t)cost, halt);
 }
 
 /* ---- stepping -------------------------------------------------------------------------------- */

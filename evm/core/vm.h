@@ -117,20 +117,29 @@ struct evm_vm_result {
     struct evm_bytes output; /* owned by the vm until the next begin() */
 };
 
-/* Called before each opcode when set (EIP-3155 traces); the metered loop only. */
+/* The machine before an opcode (EIP-3155). Everything is borrowed for the length of the call. */
 struct evm_trace_step {
     uint64_t pc;
     uint8_t op;
+    const char *name; /* "ADD" */
     int64_t gas;
-    uint64_t gas_cost; /* 0 where it is only known afterwards */
-    uint32_t depth;    /* 1 at top level */
-    uint64_t memory_size;
+    uint32_t depth; /* 1 at top level */
+    struct evm_bytes memory;
     const struct evm_u256 *stack; /* bottom first */
     size_t stack_size;
+    struct evm_bytes return_data;
     int64_t refund;
 };
+/* Called from the metered loop only; any of the three may be NULL. Each step is followed by exactly
+ * one charged, before the next step of whatever frame: what the opcode cost, and how it failed
+ * (EVM_HALT_STOP or _REVERT if it did not). The cost is all that the opcode took from its frame:
+ * for the CALL family with the gas handed on (without the stipend), for CREATE and CREATE2 without.
+ * Of an opcode that failed it is as much as was asked for when it failed, its base price at
+ * least; for memory beyond all bounds, one more than there was. An opcode that waits for a read is
+ * one step, not two. */
 struct evm_tracer {
     void (*step)(void *self, const struct evm_trace_step *s);
+    void (*charged)(void *self, uint64_t gas_cost, enum evm_halt halt);
     void (*done)(void *self, const struct evm_vm_result *r, int64_t gas_used);
     void *self;
 };

@@ -164,6 +164,7 @@ enum vm_next vm_op_call(struct evm_vm *vm, struct frame *f, enum evm_call_kind k
     enum vm_next next = prepare_call(vm, f, kind, &c);
     if (next == VM_PENDING)
         return vm_wait(vm, f, before);
+    vm->trace_asked = f->gas - c.rest; /* of use if the call fails here */
     if (next != VM_NEXT)
         return next;
     int64_t gas = gas_for_call(vm->rules, &c);
@@ -178,6 +179,8 @@ enum vm_next vm_op_call(struct evm_vm *vm, struct frame *f, enum evm_call_kind k
     if (c.delegate)
         vm_warm_account(vm, c.delegate);
     f->gas = c.rest - gas;
+    if (vm->trace_open)
+        vm_trace_charge(vm, f->gas, EVM_HALT_STOP);
     f->ip++;
     f->sp -= c.pops;
     bool deep = f - vm->frames >= VM_MAX_DEPTH;
@@ -190,17 +193,16 @@ enum vm_next vm_op_call(struct evm_vm *vm, struct frame *f, enum evm_call_kind k
 
 /* ---- creations ------------------------------------------------------------------------------- */
 
-/* Gas left after the opcode's own price, memory and the initcode; -1 if it is not there. */
+/* Gas left after the opcode's own price, memory and the initcode; below 0 if it is not there. */
 static int64_t pay_create(struct evm_vm *vm, struct frame *f, enum evm_call_kind kind)
 {
     const struct evm_rules *r = vm->rules;
     const struct evm_u256 *offset = &f->sp[-2], *size = &f->sp[-3];
     int64_t gas = vm_grow(vm, f, offset, size, f->gas - vm_base_gas(vm, EVM_OP_CREATE));
     if (gas < 0)
-        return -1;
+        return gas;
     uint64_t word = r->initcode_word_gas + (kind == EVM_CREATE2 ? r->keccak_word_gas : 0);
-    gas -= (int64_t)(vm_words(size->w[0]) * word);
-    return gas < 0 ? -1 : gas;
+    return gas - (int64_t)(vm_words(size->w[0]) * word);
 }
 
 /* A creation that fails before it begins: 0 on the stack, its gas stays with the caller. */
@@ -226,7 +228,7 @@ enum vm_next vm_op_create(struct evm_vm *vm, struct frame *f, enum evm_call_kind
     size_t before = f->memory_size;
     int64_t gas = pay_create(vm, f, kind);
     if (gas < 0)
-        return vm_halt(vm, EVM_HALT_OUT_OF_GAS);
+        return vm_short(vm, f->gas - gas);
 
     struct evm_jaccount *self = f->self;
     if (vm_load(vm, self, EVM_NEED_NONCE | (pays ? EVM_NEED_BALANCE : 0)) != EVM_READ_OK)
@@ -263,6 +265,8 @@ enum vm_next vm_op_create(struct evm_vm *vm, struct frame *f, enum evm_call_kind
         vm_count(vm, EVM_COST_KECCAK, initcode.size / 136 + 2);
     else
         vm_count(vm, EVM_COST_KECCAK, 1);
+    if (vm->trace_open)
+        vm_trace_charge(vm, gas, EVM_HALT_STOP);
     f->gas = gas - call.gas;
     f->ip++;
     f->sp -= pops;
@@ -287,7 +291,7 @@ enum vm_next vm_op_selfdestruct(struct evm_vm *vm, struct frame *f)
     if (r->access_lists && !heir->warm)
         cost += (int64_t)r->cold_account_extra_gas + vm_base_gas(vm, EVM_OP_BALANCE);
     if (f->gas < cost)
-        return vm_halt(vm, EVM_HALT_OUT_OF_GAS);
+        return vm_short(vm, cost);
 
     if (vm_load(vm, self, EVM_NEED_BALANCE) != EVM_READ_OK)
         return VM_PENDING;
@@ -308,7 +312,7 @@ enum vm_next vm_op_selfdestruct(struct evm_vm *vm, struct frame *f)
     if (is_new)
         cost += (int64_t)r->selfdestruct_new_account_gas;
     if (f->gas < cost)
-        return vm_halt(vm, EVM_HALT_OUT_OF_GAS);
+        return vm_short(vm, cost);
 
     f->gas -= cost;
     vm_warm_account(vm, heir);

@@ -79,6 +79,8 @@ void vm_leave(struct evm_vm *vm, enum evm_halt halt, const uint8_t *output, size
     struct frame *f = vm->top;
     bool is_create = f->kind == EVM_CREATE || f->kind == EVM_CREATE2;
     int64_t gas = f->gas;
+    if (vm->trace_open)
+        vm_trace_charge(vm, gas, halt);
     if (is_create && halt == EVM_HALT_STOP)
         halt = deposit_code(vm, f, output, &size, &gas);
     if (halt != EVM_HALT_STOP) {

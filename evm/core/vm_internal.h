@@ -75,6 +75,10 @@ struct evm_vm {
     struct evm_meter unread; /* where the metered loop counts if nobody asked */
     uint64_t budget;         /* opcodes left in this slice */
     const struct evm_tracer *tracer;
+    bool trace_open;     /* a step was reported, its charge not yet */
+    uint8_t trace_op;    /* of that step */
+    int64_t trace_gas;   /* before it */
+    int64_t trace_asked; /* what it asked for when the gas did not suffice, if known */
 
     /* Where each opcode's code lies, for the fork of `labels_of`. */
     const struct evm_rules *labels_of;
@@ -95,6 +99,13 @@ static inline enum vm_next vm_halt(struct evm_vm *vm, enum evm_halt why)
     return VM_HALT;
 }
 
+/* Out of gas in an opcode that has asked for `cost` in all. */
+static inline enum vm_next vm_short(struct evm_vm *vm, int64_t cost)
+{
+    vm->trace_asked = cost;
+    return vm_halt(vm, EVM_HALT_OUT_OF_GAS);
+}
+
 static inline void vm_count(struct evm_vm *vm, enum evm_cost_class c, uint64_t n)
 {
     if (vm->meter)
@@ -113,12 +124,14 @@ static inline uint64_t vm_words(uint64_t bytes)
 
 /* ---- vm.c ------------------------------------------------------------------------------------ */
 
-/* Makes [offset, offset + size) of the frame's memory usable. Returns the gas left of `gas`, or -1
- * if it does not suffice (then nothing was changed). May move the arena. */
+/* Makes [offset, offset + size) of the frame's memory usable. Returns the gas left of `gas`;
+ * below 0, what is missing (or -1), nothing was changed. May move the arena. */
 int64_t vm_grow(struct evm_vm *vm, struct frame *f, const struct evm_u256 *offset,
                 const struct evm_u256 *size, int64_t gas);
 /* Takes the growth since `size` back; returns VM_PENDING. */
 enum vm_next vm_wait(struct evm_vm *vm, struct frame *f, size_t size);
+/* Tells the tracer what the open step cost: `gas` is what its frame has left. */
+void vm_trace_charge(struct evm_vm *vm, int64_t gas, enum evm_halt halt);
 /* Puts a frame on top with an empty stack and empty memory. NULL when memory is out. */
 struct frame *vm_push_frame(struct evm_vm *vm);
 

@@ -195,19 +195,26 @@ static inline bool is_jumpdest(const struct evm_code *code, const struct evm_u25
 #if VM_METERED
 static void trace(struct evm_vm *vm, const struct frame *f)
 {
-    const struct evm_op_info *op = &vm->rules->ops[*f->ip];
     struct evm_trace_step s = {
         .pc = (uint64_t)(f->ip - f->code->bytes),
         .op = *f->ip,
+        .name = vm->rules->ops[*f->ip].name,
         .gas = f->gas,
-        .gas_cost = op->gas,
         .depth = (uint32_t)(f - vm->frames) + 1,
-        .memory_size = f->memory_size,
+        .memory = {vm_memory(vm, f), f->memory_size},
         .stack = f->stack,
         .stack_size = (size_t)(f->sp - f->stack),
+        .return_data = evm_buf_bytes(&vm->returndata),
         .refund = evm_journal_refund(vm->journal),
     };
-    vm->tracer->step(vm->tracer->self, &s);
+    if (vm->trace_open)
+        vm_trace_charge(vm, f->gas, EVM_HALT_STOP);
+    vm->trace_open = true;
+    vm->trace_op = s.op;
+    vm->trace_gas = s.gas;
+    vm->trace_asked = 0;
+    if (vm->tracer->step)
+        vm->tracer->step(vm->tracer->self, &s);
 }
 #endif
 

@@ -26,7 +26,7 @@ static enum vm_next look_at(struct evm_vm *vm, struct frame *f, enum evm_opcode 
     struct evm_jaccount *acc = vm_entry(vm, &addr);
     int64_t cost = vm_base_gas(vm, op) + vm_cold_account(vm, acc) + more;
     if (f->gas < cost)
-        return vm_halt(vm, EVM_HALT_OUT_OF_GAS);
+        return vm_short(vm, cost);
     if (vm_load(vm, acc, need) != EVM_READ_OK)
         return VM_PENDING;
     vm_warm_account(vm, acc);
@@ -50,7 +50,7 @@ enum vm_next vm_op_selfbalance(struct evm_vm *vm, struct frame *f)
 {
     int64_t cost = vm_base_gas(vm, EVM_OP_SELFBALANCE);
     if (f->gas < cost)
-        return vm_halt(vm, EVM_HALT_OUT_OF_GAS);
+        return vm_short(vm, cost);
     if (vm_load(vm, f->self, EVM_NEED_BALANCE) != EVM_READ_OK)
         return VM_PENDING;
     f->gas -= cost;
@@ -74,7 +74,7 @@ enum vm_next vm_op_extcodecopy(struct evm_vm *vm, struct frame *f)
     size_t before = f->memory_size;
     int64_t gas = vm_grow(vm, f, to, size, f->gas);
     if (gas < 0)
-        return vm_halt(vm, EVM_HALT_OUT_OF_GAS);
+        return vm_short(vm, f->gas - gas);
     uint64_t words = vm_words(size->w[0]); /* memory took it, so it is small */
     int64_t more = f->gas - gas + (int64_t)(words * 3);
     struct evm_jaccount *acc;
@@ -99,7 +99,7 @@ enum vm_next vm_op_extcodehash(struct evm_vm *vm, struct frame *f)
     struct evm_jaccount *acc = vm_entry(vm, &addr);
     int64_t cost = vm_base_gas(vm, EVM_OP_EXTCODEHASH) + vm_cold_account(vm, acc);
     if (f->gas < cost)
-        return vm_halt(vm, EVM_HALT_OUT_OF_GAS);
+        return vm_short(vm, cost);
     if (vm_load(vm, acc, EVM_NEED_CODE) != EVM_READ_OK)
         return VM_PENDING;
     /* Only an account without code can be empty, and then nonce and balance decide. */
@@ -122,7 +122,7 @@ enum vm_next vm_op_blockhash(struct evm_vm *vm, struct frame *f)
 {
     int64_t cost = vm_base_gas(vm, EVM_OP_BLOCKHASH);
     if (f->gas < cost)
-        return vm_halt(vm, EVM_HALT_OUT_OF_GAS);
+        return vm_short(vm, cost);
     f->gas -= cost;
     uint64_t number = evm_u256_clamp64(&f->sp[-1]), now = vm->block->number;
     struct evm_hash hash = {{0}};
@@ -143,7 +143,7 @@ enum vm_next vm_op_sload(struct evm_vm *vm, struct frame *f)
     if (cold)
         cost += (int64_t)vm->rules->cold_slot_extra_gas;
     if (f->gas < cost)
-        return vm_halt(vm, EVM_HALT_OUT_OF_GAS);
+        return vm_short(vm, cost);
     if (!slot->loaded &&
         evm_journal_slot(vm->journal, f->self, &f->sp[-1], true, &slot) != EVM_READ_OK)
         return VM_PENDING;
@@ -210,12 +210,12 @@ enum vm_next vm_op_sstore(struct evm_vm *vm, struct frame *f)
     bool cold = r->access_lists && !slot->warm;
     int64_t cost = cold ? (int64_t)r->cold_slot_gas : 0;
     if (f->gas < cost)
-        return vm_halt(vm, EVM_HALT_OUT_OF_GAS);
+        return vm_short(vm, cost);
     if (!slot->loaded && evm_journal_slot(vm->journal, f->self, key, true, &slot) != EVM_READ_OK)
         return VM_PENDING;
     struct store_price p = r->sstore_net ? net_price(r, slot, value) : gross_price(r, slot, value);
     if (f->gas < cost + p.gas)
-        return vm_halt(vm, EVM_HALT_OUT_OF_GAS);
+        return vm_short(vm, cost + p.gas);
     f->gas -= cost + p.gas;
     if (cold)
         evm_journal_warm_slot(vm->journal, f->self, slot);
@@ -231,7 +231,7 @@ enum vm_next vm_op_tload(struct evm_vm *vm, struct frame *f)
 {
     int64_t cost = vm_base_gas(vm, EVM_OP_TLOAD);
     if (f->gas < cost)
-        return vm_halt(vm, EVM_HALT_OUT_OF_GAS);
+        return vm_short(vm, cost);
     f->gas -= cost;
     evm_journal_transient_get(vm->journal, f->self, &f->sp[-1], &f->sp[-1]);
     return VM_NEXT;
@@ -243,7 +243,7 @@ enum vm_next vm_op_tstore(struct evm_vm *vm, struct frame *f)
     if (f->is_static)
         return vm_halt(vm, EVM_HALT_STATIC_VIOLATION);
     if (f->gas < cost)
-        return vm_halt(vm, EVM_HALT_OUT_OF_GAS);
+        return vm_short(vm, cost);
     f->gas -= cost;
     evm_journal_transient_set(vm->journal, f->self, &f->sp[-1], &f->sp[-2]);
     f->sp -= 2;
@@ -258,9 +258,10 @@ enum vm_next vm_op_log(struct evm_vm *vm, struct frame *f, unsigned topics)
     if (f->is_static)
         return vm_halt(vm, EVM_HALT_STATIC_VIOLATION);
     int64_t gas = vm_grow(vm, f, offset, size, f->gas - vm_base_gas(vm, EVM_OP_LOG0 + topics));
-    if (gas < 0 || gas < (int64_t)(8 * size->w[0]))
-        return vm_halt(vm, EVM_HALT_OUT_OF_GAS);
-    f->gas = gas - (int64_t)(8 * size->w[0]);
+    int64_t bytes_gas = gas < 0 ? 0 : (int64_t)(8 * size->w[0]);
+    if (gas < bytes_gas)
+        return vm_short(vm, f->gas - gas + bytes_gas);
+    f->gas = gas - bytes_gas;
     struct evm_hash words[4];
     for (unsigned i = 0; i < topics; i++)
         evm_u256_store_be(words[i].b, &f->sp[-3 - (int)i]);
