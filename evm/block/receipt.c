@@ -3,41 +3,31 @@
 #include <stdlib.h>
 
 #include "evm/core/alloc.h"
-#include "evm/core/keccak_cache.h"
 #include "evm/core/rlp.h"
 #include "evm/core/u256.h"
 #include "evm/state/trie.h"
 
-void evm_bloom_add(struct evm_bloom *bloom, const uint8_t *data, size_t size)
+void evm_receipts_filter(struct evm_receipt *receipts, size_t count)
 {
-    /* Three bits of 2048, each picked by the low 11 bits of a pair of bytes of the hash; bit 0 is
-     * the last of the last byte. */
-    struct evm_hash h;
-    evm_keccak256_cached(&h, (struct evm_bytes){data, size});
-    for (int i = 0; i < 6; i += 2) {
-        unsigned bit = ((unsigned)h.b[i] << 8 | h.b[i + 1]) & 2047;
-        bloom->b[255 - bit / 8] |= (uint8_t)(1u << (bit % 8));
+    struct evm_bloom_batch batch = {0};
+    for (size_t i = 0; i < count; i++) {
+        const struct evm_receipt *r = &receipts[i];
+        for (uint32_t k = 0; k < r->log_count; k++) {
+            const struct evm_log *log = &r->logs[k];
+            evm_bloom_batch_add(&batch, r->bloom, log->addr.b, sizeof log->addr.b);
+            for (uint32_t t = 0; t < log->topic_count; t++)
+                evm_bloom_batch_add(&batch, r->bloom, log->topics[t].b, sizeof log->topics[t].b);
+        }
     }
-}
-
-void evm_bloom_or(struct evm_bloom *into, const struct evm_bloom *from)
-{
-    for (size_t i = 0; i < sizeof into->b; i++)
-        into->b[i] |= from->b[i];
+    evm_bloom_batch_flush(&batch);
 }
 
 void evm_receipts_bloom(const struct evm_receipt *receipts, size_t count, struct evm_bloom *out)
 {
     *out = (struct evm_bloom){{0}};
     for (size_t i = 0; i < count; i++)
-        evm_bloom_or(out, &receipts[i].bloom);
-}
-
-static void add_log(struct evm_bloom *bloom, const struct evm_log *log)
-{
-    evm_bloom_add(bloom, log->addr.b, sizeof log->addr.b);
-    for (uint32_t i = 0; i < log->topic_count; i++)
-        evm_bloom_add(bloom, log->topics[i].b, sizeof log->topics[i].b);
+        if (receipts[i].bloom)
+            evm_bloom_or(out, receipts[i].bloom);
 }
 
 static enum evm_status copy_logs(struct evm_receipt *out, const struct evm_log *logs,
@@ -48,19 +38,20 @@ static enum evm_status copy_logs(struct evm_receipt *out, const struct evm_log *
         return EVM_OK;
     for (uint32_t i = 0; i < count; i++)
         data += logs[i].data.size;
-    out->storage = evm_malloc(count * sizeof *logs + data);
+    out->storage = evm_malloc(count * sizeof *logs + sizeof *out->bloom + data);
     if (!out->storage)
         return EVM_ERR_MEMORY;
     out->logs = out->storage;
     out->log_count = count;
-    uint8_t *at = (uint8_t *)(out->logs + count);
+    out->bloom = (struct evm_bloom *)(out->logs + count);
+    memset(out->bloom, 0, sizeof *out->bloom);
+    uint8_t *at = out->bloom->b + sizeof *out->bloom;
     for (uint32_t i = 0; i < count; i++) {
         out->logs[i] = logs[i];
         out->logs[i].data.data = at;
         if (logs[i].data.size > 0)
             memcpy(at, logs[i].data.data, logs[i].data.size);
         at += logs[i].data.size;
-        add_log(&out->bloom, &logs[i]);
     }
     return EVM_OK;
 }
@@ -114,7 +105,9 @@ void evm_receipt_encode(struct evm_buf *b, const struct evm_receipt *r)
     else
         evm_rlp_put_u64(b, r->success);
     evm_rlp_put_u64(b, r->cumulative_gas);
-    evm_rlp_put_string(b, (struct evm_bytes){r->bloom.b, sizeof r->bloom.b});
+    static const struct evm_bloom none;
+    const struct evm_bloom *bloom = r->bloom ? r->bloom : &none;
+    evm_rlp_put_string(b, (struct evm_bytes){bloom->b, sizeof bloom->b});
     evm_logs_encode(b, r->logs, r->log_count);
     evm_rlp_close(b, list);
 }

@@ -3,14 +3,11 @@
 #ifndef EVM_BLOCK_RECEIPT_H
 #define EVM_BLOCK_RECEIPT_H
 
+#include "evm/block/bloom.h"
 #include "evm/block/tx.h"
 #include "evm/block/txrun.h"
 #include "evm/core/buf.h"
 #include "evm/core/error.h"
-
-struct evm_bloom {
-    uint8_t b[256];
-};
 
 struct evm_receipt {
     uint32_t tx_index;
@@ -20,21 +17,22 @@ struct evm_receipt {
                             status */
     struct evm_hash state_root;
     uint64_t gas_used, cumulative_gas;
-    struct evm_bloom bloom;
     struct evm_addr created;
-    struct evm_log *logs; /* owned, with topics and data in one block */
+    struct evm_bloom *bloom; /* NULL without logs; empty until evm_receipts_filter */
+    struct evm_log *logs;    /* owned, with bloom and data in one block */
     uint32_t log_count;
     void *storage;
 };
 
-/* Copies what the outcome borrows. cumulative_gas is gas_before + the outcome's. */
+/* Copies what the outcome borrows. cumulative_gas is gas_before + the outcome's; the bloom filter
+ * stays empty: evm_receipts_filter fills those of many receipts for much less. */
 enum evm_status evm_receipt_make(struct evm_receipt *out, uint32_t tx_index,
                                  const struct evm_tx *tx, const struct evm_tx_outcome *outcome,
                                  uint64_t gas_before);
 void evm_receipt_fini(struct evm_receipt *r);
 
-void evm_bloom_add(struct evm_bloom *bloom, const uint8_t *data, size_t size);
-void evm_bloom_or(struct evm_bloom *into, const struct evm_bloom *from);
+/* Fills in the filters of the receipts. Any number of threads may do so, each for its own. */
+void evm_receipts_filter(struct evm_receipt *receipts, size_t count);
 /* The filter in a block's header: all receipts together. */
 void evm_receipts_bloom(const struct evm_receipt *receipts, size_t count, struct evm_bloom *out);
 

@@ -130,8 +130,7 @@ static enum evm_status keep_result(struct execution *e, struct evm_block_result 
     r->burnt = from->burnt;
     if (!r->valid)
         return EVM_OK;
-    for (uint32_t i = 0; i < from->receipt_count; i++)
-        evm_bloom_or(&r->bloom, &from->receipts[i].bloom);
+    evm_receipts_bloom(from->receipts, from->receipt_count, &r->bloom);
     enum evm_status status =
         evm_receipts_root(from->receipts, from->receipt_count, &r->receipts_root);
     if (status == EVM_OK)

@@ -10,6 +10,7 @@
 
 #include "evm/block/block.h"
 #include "evm/block/system.h"
+#include "evm/core/keccak.h"
 #include "evm/core/u256.h"
 
 static void hex(const char *text, uint8_t *out)
@@ -159,7 +160,9 @@ static void blooms(void **state)
 {
     (void)state;
     struct evm_bloom a = {{0}}, b = {{0}};
-    evm_bloom_add(&a, NULL, 0);
+    struct evm_bloom_batch one = {0};
+    evm_bloom_batch_add(&one, &a, NULL, 0);
+    evm_bloom_batch_flush(&one);
     /* keccak256("") starts c5d2 4601 86f7: bits 0x5d2, 0x601, 0x6f7. */
     static const unsigned bits[3] = {0x5d2, 0x601, 0x6f7};
     for (int i = 0; i < 3; i++)
@@ -168,6 +171,54 @@ static void blooms(void **state)
     struct evm_bloom both = {{0x80}};
     evm_bloom_or(&both, &a);
     assert_int_equal(both.b[0], 0x80 | a.b[0]);
+}
+
+/* Receipts of many logs, some alike: each filter has the three bits of each of its items, picked
+ * here by the rule from a hash of its own. */
+static void bloom_batches(void **state)
+{
+    (void)state;
+    enum { N = 40, LOGS = 3 };
+    struct evm_log logs[N][LOGS];
+    struct evm_receipt r[N] = {{0}};
+    for (uint32_t i = 0; i < N; i++) {
+        for (uint32_t k = 0; k < LOGS; k++) {
+            struct evm_log *l = &logs[i][k];
+            *l = (struct evm_log){.topic_count = (i + k) % 5};
+            memset(l->addr.b, (int)(i % 3), sizeof l->addr.b);
+            for (uint32_t t = 0; t < 4; t++) {
+                memset(&l->topics[t], (int)(t * 40 + i % 7 * k), 32);
+                l->topics[t].b[20] = (uint8_t)(t == 2 ? i : 0);
+            }
+        }
+        const struct evm_tx tx = {0};
+        const struct evm_tx_outcome o = {.logs = logs[i], .log_count = i % (LOGS + 1)};
+        assert_int_equal(evm_receipt_make(&r[i], i, &tx, &o, 0), EVM_OK);
+    }
+    evm_receipts_filter(r, N);
+    struct evm_bloom all = {{0}}, sum;
+    for (uint32_t i = 0; i < N; i++) {
+        struct evm_bloom want = {{0}};
+        for (uint32_t k = 0; k < r[i].log_count; k++)
+            for (uint32_t t = 0; t <= logs[i][k].topic_count; t++) {
+                struct evm_hash h;
+                struct evm_bytes item = {t ? logs[i][k].topics[t - 1].b : logs[i][k].addr.b,
+                                         t ? 32 : 20};
+                evm_keccak256(&h, item);
+                for (int b = 0; b < 6; b += 2) {
+                    unsigned bit = (h.b[b] % 8u) * 256 + h.b[b + 1];
+                    want.b[255 - bit / 8] |= (uint8_t)(1u << bit % 8);
+                }
+            }
+        assert_int_equal(r[i].bloom != NULL, r[i].log_count > 0);
+        if (r[i].bloom)
+            assert_memory_equal(r[i].bloom, &want, sizeof want);
+        evm_bloom_or(&all, &want);
+    }
+    evm_receipts_bloom(r, N, &sum);
+    assert_memory_equal(&sum, &all, sizeof all);
+    for (uint32_t i = 0; i < N; i++)
+        evm_receipt_fini(&r[i]);
 }
 
 /* 200 plain transfers. The
@@ -248,6 +299,7 @@ int main(void)
         cmocka_unit_test(base_fees),       cmocka_unit_test(blob_fees),
         cmocka_unit_test(excess_blob_gas), cmocka_unit_test(forks),
         cmocka_unit_test(header_hash),     cmocka_unit_test(blooms),
-        cmocka_unit_test(receipt_roots),   cmocka_unit_test(credits)};
+        cmocka_unit_test(bloom_batches),   cmocka_unit_test(receipt_roots),
+        cmocka_unit_test(credits)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
