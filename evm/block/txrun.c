@@ -12,7 +12,7 @@ enum stage {
     STAGE_SENDER,
     STAGE_AUTHORITIES,
     STAGE_EXECUTE,
-    STAGE_LEAVE, /* the call is over; the journal may have to look at touched accounts */
+    STAGE_SETTLE, /* the call is over; the journal may have to look at touched accounts */
     STAGE_DONE
 };
 
@@ -70,10 +70,16 @@ const char *evm_tx_invalid_name(enum evm_tx_invalid why)
 
 /* ---- costs that need no state ---------------------------------------------------------------- */
 
+/* True if the product passes 256 bits. */
 static bool mul64(struct evm_u256 *out, uint64_t a, const struct evm_u256 *b)
 {
-    struct evm_u256 wide = evm_u256_of(a);
-    return evm_u256_mul_overflow(out, &wide, b);
+    evm_u128 t = 0;
+    for (int i = 0; i < 4; i++) {
+        t += (evm_u128)a * b->w[i];
+        out->w[i] = (uint64_t)t;
+        t >>= 64;
+    }
+    return t != 0;
 }
 
 static uint64_t blob_gas(const struct evm_tx *tx)
@@ -244,22 +250,15 @@ static enum evm_tx_invalid check_sender(const struct evm_txrun *run)
     return EVM_TX_VALID;
 }
 
-/* Never waits: nothing is loaded. */
-static void warm(struct evm_journal *j, const struct evm_addr *addr)
-{
-    struct evm_jaccount *acc;
-    evm_journal_account(j, addr, 0, &acc);
-    evm_journal_warm_account(j, acc);
-}
-
 static void warm_up(struct evm_txrun *run)
 {
     const struct evm_tx *tx = run->tx;
-    warm(run->journal, &tx->sender);
-    if (!tx->is_create)
-        warm(run->journal, &tx->to);
-    if (run->rules->warm_coinbase)
-        warm(run->journal, &run->env->coinbase);
+    evm_journal_warm_account(run->journal, run->sender);
+    if (!tx->is_create) {
+        struct evm_jaccount *to;
+        evm_journal_account(run->journal, &tx->to, 0, &to); /* never waits: nothing is loaded */
+        evm_journal_warm_account(run->journal, to);
+    }
     for (size_t i = 0; i < tx->access_count; i++) {
         const struct evm_access_entry *e = &tx->access_list[i];
         struct evm_jaccount *acc;
@@ -379,7 +378,6 @@ static void settle(struct evm_txrun *run)
 {
     struct evm_tx_outcome *o = &run->outcome;
     struct evm_u256 back, tip = run->gas_price;
-    struct evm_jaccount *coinbase;
     mul64(&back, run->tx->gas_limit - o->gas_used, &run->gas_price);
     evm_journal_add_balance(run->journal, run->sender, &back);
     o->burnt = evm_u256_of(0);
@@ -389,21 +387,21 @@ static void settle(struct evm_txrun *run)
     }
     evm_u256_add(&o->burnt, &o->burnt, &run->blob_fee);
     mul64(&o->fee, o->gas_used, &tip);
-    evm_journal_account(run->journal, &run->env->coinbase, 0, &coinbase);
-    o->pays_beneficiary = !coinbase->destructed;
-    if (coinbase->destructed) {
+    const struct evm_jaccount *coinbase = evm_journal_find(run->journal, &run->env->coinbase);
+    o->pays_beneficiary = !coinbase || !coinbase->destructed;
+    if (!o->pays_beneficiary) {
         evm_u256_add(&o->burnt, &o->burnt, &o->fee);
         o->fee = evm_u256_of(0);
     }
 }
 
-static enum evm_step leave(struct evm_txrun *run)
+/* After the call: what it came to, and who gets the money. False when memory is out. */
+static bool end_call(struct evm_txrun *run)
 {
     struct evm_tx_outcome *o = &run->outcome;
     struct evm_vm_result result;
-    enum evm_status status = evm_vm_result(run->vm, &result);
-    if (status != EVM_OK || evm_journal_failed(run->journal))
-        return stop(run, EVM_ERR_MEMORY, EVM_TX_VALID);
+    if (evm_vm_result(run->vm, &result) != EVM_OK || evm_journal_failed(run->journal))
+        return false;
     o->halt = result.halt;
     o->success = result.halt == EVM_HALT_STOP;
     o->output = result.output;
@@ -412,7 +410,13 @@ static enum evm_step leave(struct evm_txrun *run)
     count_gas(run, &result);
     o->blob_gas_used = blob_gas(run->tx);
     settle(run);
-    status = evm_journal_finish(run->journal, &run->changes);
+    return true;
+}
+
+static enum evm_step leave(struct evm_txrun *run)
+{
+    struct evm_tx_outcome *o = &run->outcome;
+    enum evm_status status = evm_journal_finish(run->journal, &run->changes);
     o->logs = evm_journal_logs(run->journal);
     o->log_count = evm_journal_log_count(run->journal);
     return stop(run, status, EVM_TX_VALID);
@@ -460,6 +464,8 @@ void evm_txrun_begin(struct evm_txrun *run, const struct evm_rules *rules,
     evm_changes_clear(&run->changes);
     run->outcome = (struct evm_tx_outcome){.changes = &run->changes};
     evm_journal_begin(run->journal, rules, view);
+    if (rules->warm_coinbase)
+        evm_journal_warm_always(run->journal, &env->coinbase);
 }
 
 /* The stages before the vm runs; EVM_STEP_SLICE means that it may run now. */
@@ -502,9 +508,11 @@ enum evm_step evm_txrun_step(struct evm_txrun *run, struct evm_meter *meter, uin
         enum evm_step s = evm_vm_step(run->vm, meter, budget);
         if (s != EVM_STEP_DONE)
             return s;
-        run->stage = STAGE_LEAVE;
+        if (!end_call(run))
+            return stop(run, EVM_ERR_MEMORY, EVM_TX_VALID);
+        run->stage = STAGE_SETTLE;
     }
-    if (run->stage == STAGE_LEAVE) {
+    if (run->stage == STAGE_SETTLE) {
         if (evm_journal_settle(run->journal) == EVM_READ_PENDING)
             return EVM_STEP_READ;
         return leave(run);

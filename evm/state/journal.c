@@ -5,23 +5,20 @@
 
 /* ---- pools and tables ------------------------------------------------------------------------ */
 
-static void *pool_take(struct pool *p, size_t size)
+void *journal_pool_grow(struct pool *p, size_t size)
 {
-    uint32_t chunk = p->used / POOL_CHUNK;
-    if (chunk == p->chunk_count) {
-        if (p->chunk_count == p->chunk_capacity) {
-            uint32_t room = p->chunk_capacity ? p->chunk_capacity * 2 : 8;
-            void **grown = evm_realloc(p->chunks, room * sizeof *grown);
-            if (!grown)
-                return NULL;
-            p->chunks = grown;
-            p->chunk_capacity = room;
-        }
-        void *fresh = evm_malloc(POOL_CHUNK * size);
-        if (!fresh)
+    if (p->chunk_count == p->chunk_capacity) {
+        uint32_t room = p->chunk_capacity ? p->chunk_capacity * 2 : 8;
+        void **grown = evm_realloc(p->chunks, room * sizeof *grown);
+        if (!grown)
             return NULL;
-        p->chunks[p->chunk_count++] = fresh;
+        p->chunks = grown;
+        p->chunk_capacity = room;
     }
+    void *fresh = evm_malloc(POOL_CHUNK * size);
+    if (!fresh)
+        return NULL;
+    p->chunks[p->chunk_count++] = fresh;
     return pool_at(p, p->used++, size);
 }
 
@@ -32,19 +29,8 @@ static void pool_fini(struct pool *p)
     free(p->chunks);
 }
 
-static void cell_put(struct cell *cells, uint32_t capacity, const struct cell *c)
+bool journal_table_grow(struct table *t, uint32_t generation)
 {
-    uint32_t i = c->hash & (capacity - 1);
-    while (cells[i].generation == c->generation)
-        i = (i + 1) & (capacity - 1);
-    cells[i] = *c;
-}
-
-/* Room for one more at a load of at most one half; false when memory is out. */
-static bool table_reserve(struct table *t, uint32_t generation)
-{
-    if (t->used * 2 < t->capacity)
-        return true;
     uint32_t capacity = t->capacity ? t->capacity * 2 : 128;
     struct cell *cells = evm_calloc(capacity, sizeof *cells);
     if (!cells)
@@ -56,37 +42,6 @@ static bool table_reserve(struct table *t, uint32_t generation)
     t->cells = cells;
     t->capacity = capacity;
     return true;
-}
-
-static void table_put(struct table *t, uint32_t generation, uint32_t hash, void *entry)
-{
-    struct cell c = {generation, hash, entry};
-    cell_put(t->cells, t->capacity, &c);
-    t->used++;
-}
-
-static inline uint64_t mix(uint64_t a, uint64_t b)
-{
-    evm_u128 m = (evm_u128)a * b;
-    return (uint64_t)m ^ (uint64_t)(m >> 64);
-}
-
-static inline uint32_t hash_addr(const struct evm_addr *addr)
-{
-    uint64_t a, b;
-    uint32_t c;
-    memcpy(&a, addr->b, 8);
-    memcpy(&b, addr->b + 8, 8);
-    memcpy(&c, addr->b + 16, 4);
-    return (uint32_t)mix(a ^ c ^ 0x9e3779b97f4a7c15u,
-                         b ^ ((uint64_t)c << 32) ^ 0xd1b54a32d192ed03u);
-}
-
-static inline uint32_t hash_slot(uint32_t id, const struct evm_u256 *key)
-{
-    uint64_t a = mix(key->w[0] ^ id ^ 0x9e3779b97f4a7c15u, key->w[1] ^ 0xd1b54a32d192ed03u);
-    uint64_t b = mix(key->w[2] ^ 0x8cb92ba72f3d8dd7u, key->w[3] ^ 0xaef17502108ef2d9u);
-    return (uint32_t)(a ^ b);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -132,7 +87,7 @@ void evm_journal_begin(struct evm_journal *j, const struct evm_rules *rules, str
     j->rules = rules;
     j->view = view;
     j->clears_empty = rules->state_clearing;
-    j->failed = false;
+    j->failed = j->settled = j->has_always_warm = false;
     bool wrapped = ++j->generation == 0;
     if (wrapped)
         j->generation = 1;
@@ -147,6 +102,12 @@ void evm_journal_begin(struct evm_journal *j, const struct evm_rules *rules, str
     j->refund = 0;
 }
 
+void evm_journal_warm_always(struct evm_journal *j, const struct evm_addr *addr)
+{
+    j->always_warm = *addr;
+    j->has_always_warm = true;
+}
+
 bool evm_journal_failed(const struct evm_journal *j)
 {
     return j->failed;
@@ -159,7 +120,7 @@ struct evm_codes *evm_journal_codes(const struct evm_journal *j)
 
 /* ---- undo ------------------------------------------------------------------------------------ */
 
-static struct undo *undo_push_slow(struct evm_journal *j)
+struct undo *journal_undo_grow(struct evm_journal *j)
 {
     uint32_t room = j->undo_capacity ? j->undo_capacity * 2 : 256;
     struct undo *grown =
@@ -171,20 +132,6 @@ static struct undo *undo_push_slow(struct evm_journal *j)
     j->undo = grown;
     j->undo_capacity = room;
     return &j->undo[j->undo_count++];
-}
-
-/* The record of a mutation about to happen, or NULL when memory is out (the journal is then marked
- * failed and its content means nothing). */
-static inline struct undo *undo_push(struct evm_journal *j, enum undo_kind kind, void *entry)
-{
-    struct undo *u = __builtin_expect(j->undo_count < j->undo_capacity, 1)
-                         ? &j->undo[j->undo_count++]
-                         : undo_push_slow(j);
-    if (u) {
-        u->kind = kind;
-        u->entry = entry;
-    }
-    return u;
 }
 
 evm_snapshot evm_journal_snapshot(const struct evm_journal *j)
@@ -276,6 +223,12 @@ static bool is_precompile(const struct evm_rules *rules, const struct evm_addr *
     return (n >= 1 && n <= rules->precompiles) || (n == 0x100 && rules->p256verify);
 }
 
+static bool is_warm_always(const struct evm_journal *j, const struct evm_addr *addr)
+{
+    return (j->rules->access_lists && is_precompile(j->rules, addr)) ||
+           (j->has_always_warm && evm_addr_eq(addr, &j->always_warm));
+}
+
 static struct account_entry *account_add(struct evm_journal *j, const struct evm_addr *addr,
                                          uint32_t hash)
 {
@@ -287,7 +240,7 @@ static struct account_entry *account_add(struct evm_journal *j, const struct evm
         return scratch_account(j);
     memset(a, 0, sizeof *a);
     a->pub.addr = *addr;
-    a->pub.warm = j->rules->access_lists && is_precompile(j->rules, addr);
+    a->pub.warm = is_warm_always(j, addr);
     a->index = index;
     a->storage_id = j->next_storage_id++;
     table_put(&j->account_table, j->generation, hash, a);
@@ -345,6 +298,13 @@ enum evm_read evm_journal_account(struct evm_journal *j, const struct evm_addr *
     return EVM_READ_OK;
 }
 
+const struct evm_jaccount *evm_journal_find(const struct evm_journal *j,
+                                            const struct evm_addr *addr)
+{
+    const struct account_entry *a = account_find(j, addr, hash_addr(addr));
+    return a ? &a->pub : NULL;
+}
+
 bool evm_journal_warm_account(struct evm_journal *j, struct evm_jaccount *acc)
 {
     if (acc->warm)
@@ -384,8 +344,8 @@ static struct slot_entry *slot_find(const struct evm_journal *j, uint32_t id,
     }
 }
 
-static struct slot_entry *slot_add(struct evm_journal *j, struct account_entry *a,
-                                   const struct evm_u256 *key, uint32_t hash)
+struct slot_entry *journal_slot_add(struct evm_journal *j, struct account_entry *a,
+                                    const struct evm_u256 *key, uint32_t hash)
 {
     struct slot_entry *s = NULL;
     if (table_reserve(&j->slot_table, j->generation))
@@ -409,7 +369,7 @@ enum evm_read evm_journal_slot(struct evm_journal *j, struct evm_jaccount *acc,
     uint32_t hash = hash_slot(a->storage_id, key);
     struct slot_entry *s = slot_find(j, a->storage_id, key, hash);
     if (!s)
-        s = slot_add(j, a, key, hash);
+        s = journal_slot_add(j, a, key, hash);
     if (load && !s->pub.loaded) {
         /* Storage that restarted empty reads as 0 and asks nobody. */
         if (!acc->wiped) {
@@ -432,280 +392,4 @@ bool evm_journal_warm_slot(struct evm_journal *j, struct evm_jaccount *acc, stru
     undo_push(j, UNDO_WARM_SLOT, slot);
     slot->warm = true;
     return true;
-}
-
-/* ---- mutations ------------------------------------------------------------------------------- */
-
-void evm_journal_touch(struct evm_journal *j, struct evm_jaccount *acc)
-{
-    if (acc->touched)
-        return;
-    undo_push(j, UNDO_TOUCH, acc);
-    acc->touched = true;
-    acc->exists = true;
-}
-
-void evm_journal_set_slot(struct evm_journal *j, struct evm_jaccount *acc, struct evm_jslot *slot,
-                          const struct evm_u256 *value)
-{
-    EVM_DCHECK(slot->loaded, "slot set before it is loaded (%d)", slot->loaded);
-    evm_journal_touch(j, acc);
-    struct undo *u = undo_push(j, UNDO_SLOT, slot);
-    if (u)
-        u->old.word = slot->current;
-    slot->current = *value;
-}
-
-void evm_journal_set_nonce(struct evm_journal *j, struct evm_jaccount *acc, uint64_t nonce)
-{
-    EVM_DCHECK(acc->loaded & EVM_NEED_NONCE, "nonce set before it is loaded (%x)", acc->loaded);
-    evm_journal_touch(j, acc);
-    struct undo *u = undo_push(j, UNDO_NONCE, acc);
-    if (u)
-        u->old.nonce = acc->nonce;
-    acc->nonce = nonce;
-}
-
-void evm_journal_set_code(struct evm_journal *j, struct evm_jaccount *acc,
-                          const struct evm_code *code)
-{
-    EVM_DCHECK(acc->loaded & EVM_NEED_CODE, "code set before it is loaded (%x)", acc->loaded);
-    evm_journal_touch(j, acc);
-    struct undo *u = undo_push(j, UNDO_CODE, acc);
-    if (u)
-        u->old.code = acc->code;
-    acc->code = code;
-}
-
-static void set_balance(struct evm_journal *j, struct evm_jaccount *acc,
-                        const struct evm_u256 *balance)
-{
-    struct undo *u = undo_push(j, UNDO_BALANCE, acc);
-    if (u)
-        u->old.word = acc->balance;
-    acc->balance = *balance;
-}
-
-void evm_journal_add_balance(struct evm_journal *j, struct evm_jaccount *acc,
-                             const struct evm_u256 *amount)
-{
-    EVM_DCHECK(acc->loaded & EVM_NEED_BALANCE, "balance not loaded (%x)", acc->loaded);
-    evm_journal_touch(j, acc);
-    if (evm_u256_is_zero(amount))
-        return;
-    struct evm_u256 sum;
-    evm_u256_add(&sum, &acc->balance, amount);
-    set_balance(j, acc, &sum);
-}
-
-bool evm_jaccount_balance_reaches(struct evm_jaccount *acc, const struct evm_u256 *amount)
-{
-    EVM_DCHECK(acc->loaded & EVM_NEED_BALANCE, "balance not loaded (%x)", acc->loaded);
-    struct evm_u256 rest, need;
-    if (evm_u256_sub(&rest, &acc->balance, amount)) {
-        acc->balance_observed = true;
-        return false;
-    }
-    /* balance = before + gain, so balance >= amount asks of `before` that it reaches amount - gain,
-     * which is before - rest. */
-    if (!evm_u256_sub(&need, &acc->before.balance, &rest) &&
-        evm_u256_lt(&acc->balance_needed, &need))
-        acc->balance_needed = need;
-    return true;
-}
-
-bool evm_journal_balance_reaches(struct evm_journal *j, struct evm_jaccount *acc,
-                                 const struct evm_u256 *amount)
-{
-    (void)j;
-    return evm_jaccount_balance_reaches(acc, amount);
-}
-
-bool evm_journal_sub_balance(struct evm_journal *j, struct evm_jaccount *acc,
-                             const struct evm_u256 *amount)
-{
-    if (!evm_jaccount_balance_reaches(acc, amount))
-        return false;
-    evm_journal_touch(j, acc);
-    if (evm_u256_is_zero(amount))
-        return true;
-    struct evm_u256 rest;
-    evm_u256_sub(&rest, &acc->balance, amount);
-    set_balance(j, acc, &rest);
-    return true;
-}
-
-void evm_journal_create_contract(struct evm_journal *j, struct evm_jaccount *acc)
-{
-    struct account_entry *a = (struct account_entry *)acc;
-    evm_journal_set_nonce(j, acc, j->clears_empty ? 1 : 0);
-    struct undo *u = undo_push(j, UNDO_CREATE, acc);
-    if (u) {
-        u->storage_id = a->storage_id;
-        u->old.create.created = acc->created;
-        u->old.create.wiped = acc->wiped;
-        u->old.create.has_storage = acc->has_storage;
-    }
-    uint32_t old_id = a->storage_id;
-    a->storage_id = j->next_storage_id++;
-    acc->created = true;
-    acc->wiped = true;
-    acc->has_storage = false;
-    /* An access list may have warmed slots of the address before there was a contract. */
-    for (struct slot_entry *s = a->slots; s; s = s->next) {
-        if (s->storage_id != old_id || !s->pub.warm)
-            continue;
-        struct slot_entry *fresh =
-            slot_add(j, a, &s->pub.key, hash_slot(a->storage_id, &s->pub.key));
-        fresh->pub.warm = true;
-    }
-}
-
-bool evm_journal_mark_destructed(struct evm_journal *j, struct evm_jaccount *acc)
-{
-    if (acc->destructed)
-        return false;
-    evm_journal_touch(j, acc);
-    undo_push(j, UNDO_DESTRUCT, acc);
-    acc->destructed = true;
-    return true;
-}
-
-/* ---- transient storage ----------------------------------------------------------------------- */
-
-static struct transient_entry *transient_find(const struct evm_journal *j, uint32_t account,
-                                              const struct evm_u256 *key, uint32_t hash)
-{
-    const struct table *t = &j->transient_table;
-    if (!t->capacity)
-        return NULL;
-    for (uint32_t i = hash & (t->capacity - 1);; i = (i + 1) & (t->capacity - 1)) {
-        const struct cell *c = &t->cells[i];
-        if (c->generation != j->generation)
-            return NULL;
-        if (c->hash == hash) {
-            struct transient_entry *e = c->entry;
-            if (e->account == account && evm_u256_eq(&e->key, key))
-                return e;
-        }
-    }
-}
-
-void evm_journal_transient_get(struct evm_journal *j, const struct evm_jaccount *acc,
-                               const struct evm_u256 *key, struct evm_u256 *out)
-{
-    uint32_t account = ((const struct account_entry *)acc)->index;
-    const struct transient_entry *e = transient_find(j, account, key, hash_slot(account, key));
-    *out = e ? e->value : (struct evm_u256){{0}};
-}
-
-void evm_journal_transient_set(struct evm_journal *j, const struct evm_jaccount *acc,
-                               const struct evm_u256 *key, const struct evm_u256 *value)
-{
-    uint32_t account = ((const struct account_entry *)acc)->index;
-    uint32_t hash = hash_slot(account, key);
-    struct transient_entry *e = transient_find(j, account, key, hash);
-    if (!e) {
-        if (table_reserve(&j->transient_table, j->generation))
-            e = pool_take(&j->transients, sizeof *e);
-        if (!e) {
-            j->failed = true;
-            return;
-        }
-        *e = (struct transient_entry){.account = account, .key = *key};
-        table_put(&j->transient_table, j->generation, hash, e);
-    }
-    struct undo *u = undo_push(j, UNDO_TRANSIENT, e);
-    if (u)
-        u->old.word = e->value;
-    e->value = *value;
-}
-
-/* ---- logs, refund, block hashes -------------------------------------------------------------- */
-
-#define LOG_CHUNK ((size_t)16384)
-
-/* `size` bytes that stay put until the next begin(); NULL when memory is out. */
-static uint8_t *log_bytes(struct evm_journal *j, size_t size)
-{
-    for (; j->chunk_now < j->chunk_count; j->chunk_now++, j->chunk_fill = 0) {
-        struct log_chunk *c = &j->chunks[j->chunk_now];
-        if (c->size - j->chunk_fill >= size) {
-            uint8_t *p = c->bytes + j->chunk_fill;
-            j->chunk_fill += size;
-            return p;
-        }
-    }
-    if (j->chunk_count == j->chunk_capacity) {
-        uint32_t room = j->chunk_capacity ? j->chunk_capacity * 2 : 8;
-        struct log_chunk *grown = evm_realloc(j->chunks, room * sizeof *grown);
-        if (!grown)
-            return NULL;
-        j->chunks = grown;
-        j->chunk_capacity = room;
-    }
-    struct log_chunk c = {.size = size > LOG_CHUNK ? size : LOG_CHUNK};
-    c.bytes = evm_malloc(c.size);
-    if (!c.bytes)
-        return NULL;
-    j->chunks[j->chunk_count++] = c;
-    j->chunk_fill = size;
-    return c.bytes;
-}
-
-void evm_journal_log(struct evm_journal *j, const struct evm_addr *addr, uint32_t topic_count,
-                     const struct evm_hash *topics, struct evm_bytes data)
-{
-    EVM_DCHECK(topic_count <= 4, "%u topics", topic_count);
-    if (j->log_count == j->log_capacity) {
-        uint32_t room = j->log_capacity ? j->log_capacity * 2 : 32;
-        struct evm_log *grown = evm_realloc(j->logs, room * sizeof *grown);
-        if (!grown) {
-            j->failed = true;
-            return;
-        }
-        j->logs = grown;
-        j->log_capacity = room;
-    }
-    uint8_t *bytes = data.size ? log_bytes(j, data.size) : NULL;
-    if ((data.size && !bytes) || !undo_push(j, UNDO_LOG, NULL)) {
-        j->failed = true;
-        return;
-    }
-    struct evm_log *log = &j->logs[j->log_count++];
-    log->addr = *addr;
-    log->topic_count = topic_count;
-    for (uint32_t i = 0; i < topic_count; i++)
-        log->topics[i] = topics[i];
-    if (data.size)
-        memcpy(bytes, data.data, data.size);
-    log->data = (struct evm_bytes){bytes, data.size};
-}
-
-uint32_t evm_journal_log_count(const struct evm_journal *j)
-{
-    return j->log_count;
-}
-
-const struct evm_log *evm_journal_logs(const struct evm_journal *j)
-{
-    return j->logs;
-}
-
-int64_t evm_journal_refund(const struct evm_journal *j)
-{
-    return j->refund;
-}
-
-void evm_journal_add_refund(struct evm_journal *j, int64_t delta)
-{
-    struct undo *u = undo_push(j, UNDO_REFUND, NULL);
-    if (u)
-        u->old.refund = j->refund;
-    j->refund += delta;
-}
-
-void evm_journal_block_hash(struct evm_journal *j, uint64_t number, struct evm_hash *out)
-{
-    j->view.ops->block_hash(j->view.self, number, out);
 }

@@ -64,6 +64,8 @@ void evm_journal_destroy(struct evm_journal *j);
 
 /* Starts a transaction over *view (copied); forgets everything from the one before. */
 void evm_journal_begin(struct evm_journal *j, const struct evm_rules *rules, struct evm_view view);
+/* After begin(): the account counts as accessed from the start (EIP-3651: the coinbase). */
+void evm_journal_warm_always(struct evm_journal *j, const struct evm_addr *addr);
 bool evm_journal_failed(const struct evm_journal *j);
 /* The store given to create: where newly deployed code goes. */
 struct evm_codes *evm_journal_codes(const struct evm_journal *j);
@@ -72,6 +74,9 @@ struct evm_codes *evm_journal_codes(const struct evm_journal *j);
  */
 enum evm_read evm_journal_account(struct evm_journal *j, const struct evm_addr *addr, unsigned need,
                                   struct evm_jaccount **out);
+/* The entry of an account that was asked for before, or NULL. */
+const struct evm_jaccount *evm_journal_find(const struct evm_journal *j,
+                                            const struct evm_addr *addr);
 /* The entry of a slot with its value loaded (load = false: only the entry, never waits). O(1). */
 enum evm_read evm_journal_slot(struct evm_journal *j, struct evm_jaccount *acc,
                                const struct evm_u256 *key, bool load, struct evm_jslot **out);

@@ -78,11 +78,12 @@ static enum evm_read settle(struct evm_journal *j, struct account_entry *a)
 
 enum evm_read evm_journal_settle(struct evm_journal *j)
 {
-    if (j->failed)
+    if (j->failed || j->settled)
         return EVM_READ_OK;
     for (uint32_t i = 0; i < j->accounts.used; i++)
-        if (settle(j, account_at(j, i)) != EVM_READ_OK)
+        if (account_at(j, i)->pub.touched && settle(j, account_at(j, i)) != EVM_READ_OK)
             return EVM_READ_PENDING;
+    j->settled = true;
     return EVM_READ_OK;
 }
 

@@ -1,4 +1,5 @@
-/* evm/state/journal_internal.h - the journal's insides, for its own two files.
+/* evm/state/journal_internal.h - the journal's insides, for its own files: journal.c (entries,
+ * undo), journal_write.c (what a transaction does), journal_finish.c (what it leaves).
  *
  * Entries live in chunked pools, so they never move; open-addressing tables find them by full key.
  * A table cell is valid only if its generation is the journal's, so begin() forgets everything by
@@ -93,7 +94,10 @@ struct evm_journal {
     const struct evm_rules *rules;
     struct evm_view view;
     bool failed;
+    bool settled;      /* evm_journal_settle was done, and nothing was changed since */
     bool clears_empty; /* EIP-161 */
+    bool has_always_warm;
+    struct evm_addr always_warm;
     uint32_t generation;
     uint32_t next_storage_id;
     int64_t refund;
@@ -138,5 +142,83 @@ static inline struct slot_entry *slot_at(const struct evm_journal *j, uint32_t i
 
 /* Loads `missing` fields; PENDING leaves the entry as it was. */
 enum evm_read evm_journal_load(struct evm_journal *j, struct account_entry *a, unsigned missing);
+
+/* ---- journal.c, for journal_write.c -----------------------------------------------------------
+ */
+
+/* Slow paths; NULL or false when memory is out. journal_undo_grow marks the journal failed then. */
+void *journal_pool_grow(struct pool *p, size_t size);
+bool journal_table_grow(struct table *t, uint32_t generation);
+struct undo *journal_undo_grow(struct evm_journal *j);
+
+struct slot_entry *journal_slot_add(struct evm_journal *j, struct account_entry *a,
+                                    const struct evm_u256 *key, uint32_t hash);
+
+static inline void *pool_take(struct pool *p, size_t size)
+{
+    if (p->used == p->chunk_count * POOL_CHUNK)
+        return journal_pool_grow(p, size);
+    return pool_at(p, p->used++, size);
+}
+
+static inline void cell_put(struct cell *cells, uint32_t capacity, const struct cell *c)
+{
+    uint32_t i = c->hash & (capacity - 1);
+    while (cells[i].generation == c->generation)
+        i = (i + 1) & (capacity - 1);
+    cells[i] = *c;
+}
+
+/* Room for one more at a load of at most one half; false when memory is out. */
+static inline bool table_reserve(struct table *t, uint32_t generation)
+{
+    return t->used * 2 < t->capacity || journal_table_grow(t, generation);
+}
+
+static inline void table_put(struct table *t, uint32_t generation, uint32_t hash, void *entry)
+{
+    struct cell c = {generation, hash, entry};
+    cell_put(t->cells, t->capacity, &c);
+    t->used++;
+}
+
+static inline uint64_t mix(uint64_t a, uint64_t b)
+{
+    evm_u128 m = (evm_u128)a * b;
+    return (uint64_t)m ^ (uint64_t)(m >> 64);
+}
+
+static inline uint32_t hash_addr(const struct evm_addr *addr)
+{
+    uint64_t a, b;
+    uint32_t c;
+    memcpy(&a, addr->b, 8);
+    memcpy(&b, addr->b + 8, 8);
+    memcpy(&c, addr->b + 16, 4);
+    return (uint32_t)mix(a ^ c ^ 0x9e3779b97f4a7c15u,
+                         b ^ ((uint64_t)c << 32) ^ 0xd1b54a32d192ed03u);
+}
+
+static inline uint32_t hash_slot(uint32_t id, const struct evm_u256 *key)
+{
+    uint64_t a = mix(key->w[0] ^ id ^ 0x9e3779b97f4a7c15u, key->w[1] ^ 0xd1b54a32d192ed03u);
+    uint64_t b = mix(key->w[2] ^ 0x8cb92ba72f3d8dd7u, key->w[3] ^ 0xaef17502108ef2d9u);
+    return (uint32_t)(a ^ b);
+}
+
+/* The record of a mutation about to happen, or NULL when memory is out (the journal is then marked
+ * failed and its content means nothing). */
+static inline struct undo *undo_push(struct evm_journal *j, enum undo_kind kind, void *entry)
+{
+    struct undo *u = __builtin_expect(j->undo_count < j->undo_capacity, 1)
+                         ? &j->undo[j->undo_count++]
+                         : journal_undo_grow(j);
+    j->settled = false;
+    if (u) {
+        u->kind = kind;
+        u->entry = entry;
+    }
+    return u;
+}
 
 #endif
