@@ -76,4 +76,13 @@ void evm_blob_base_fee(uint64_t excess_blob_gas, uint64_t fraction, struct evm_u
 uint64_t evm_next_excess_blob_gas(const struct evm_chain_config *chain,
                                   const struct evm_header *parent, uint64_t timestamp);
 
+/* ---- proof of work --------------------------------------------------------------------------- */
+
+extern const struct evm_hash evm_no_uncles_hash; /* uncles_hash of a block that has none */
+
+/* Difficulty of the child of a block that comes at `timestamp`, after the parent's. Of the parent:
+ * number, timestamp, difficulty and uncles_hash. */
+void evm_next_difficulty(const struct evm_chain_config *chain, const struct evm_header *parent,
+                         uint64_t timestamp, struct evm_u256 *out);
+
 #endif

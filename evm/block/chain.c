@@ -6,8 +6,7 @@
 
 static const struct evm_fork_at mainnet_forks[] = {
     {EVM_FRONTIER, false, 0},
-    {EVM_HOMESTEAD, false, 1150000}, /* the irregular change of block 1,920,000 (EIP-779) is not
-                                        made */
+    {EVM_HOMESTEAD, false, 1150000},
     {EVM_TANGERINE_WHISTLE, false, 2463000},
     {EVM_SPURIOUS_DRAGON, false, 2675000},
     {EVM_BYZANTIUM, false, 4370000},
@@ -25,6 +24,13 @@ static const struct evm_fork_at mainnet_forks[] = {
 static const struct evm_blob_schedule mainnet_blobs[] = {
     {1765290071, 10, 15, 8346193},
     {1767747671, 14, 21, 11684671},
+};
+
+/* Muir, Arrow and Gray Glacier: EIP-2387, 4345, 5133. */
+static const struct evm_bomb_delay mainnet_bombs[] = {
+    {9200000, 9000000},
+    {13773000, 10700000},
+    {15050000, 11400000},
 };
 
 /* A chain that starts with a fork. */
@@ -67,7 +73,11 @@ static const struct evm_chain_config chains[] = {
      .fork_count = COUNT(mainnet_forks),
      .blobs = mainnet_blobs,
      .blob_count = COUNT(mainnet_blobs),
-     .deposit_contract = DEPOSIT_CONTRACT},
+     .bombs = mainnet_bombs,
+     .bomb_count = COUNT(mainnet_bombs),
+     .deposit_contract = DEPOSIT_CONTRACT,
+     .dao_block = 1920000,
+     .system_contracts = true},
     ONE_FORK_ROW("frontier", FRONTIER),
     ONE_FORK_ROW("homestead", HOMESTEAD),
     ONE_FORK_ROW("tangerine-whistle", TANGERINE_WHISTLE),
@@ -117,4 +127,14 @@ struct evm_blob_schedule evm_chain_blobs(const struct evm_chain_config *chain, u
         if (timestamp >= chain->blobs[i].from_time)
             s = chain->blobs[i];
     return s;
+}
+
+uint64_t evm_chain_bomb_delay(const struct evm_chain_config *chain, uint64_t number,
+                              uint64_t timestamp)
+{
+    uint64_t delay = evm_rules_of(evm_chain_fork(chain, number, timestamp))->bomb_delay;
+    for (size_t i = 0; i < chain->bomb_count; i++)
+        if (number >= chain->bombs[i].from && chain->bombs[i].blocks > delay)
+            delay = chain->bombs[i].blocks;
+    return delay;
 }

@@ -78,13 +78,13 @@ void evm_system_destroy(struct evm_system *sys)
 enum evm_status evm_system_call(struct evm_system *sys, const struct evm_rules *rules,
                                 const struct evm_block_env *env, struct evm_state *s,
                                 const struct evm_block_hashes *hashes, const struct evm_addr *to,
-                                struct evm_bytes input, struct evm_bytes *output)
+                                struct evm_bytes input, struct evm_system_result *out)
 {
     struct evm_account target;
-    if (output)
-        *output = (struct evm_bytes){0};
     evm_state_account(s, to, &target);
-    if (evm_hash_eq(&target.code_hash, &evm_empty_code_hash))
+    *out =
+        (struct evm_system_result){.no_code = evm_hash_eq(&target.code_hash, &evm_empty_code_hash)};
+    if (out->no_code)
         return EVM_OK;
     struct evm_state_view view = {s, hashes};
     struct evm_tx_env tx = {.origin = system_address};
@@ -102,33 +102,38 @@ enum evm_status evm_system_call(struct evm_system *sys, const struct evm_rules *
         status = evm_journal_finish(sys->journal, &sys->changes);
     if (status == EVM_OK)
         status = evm_state_apply(s, &sys->changes);
-    if (output && result.halt == EVM_HALT_STOP)
-        *output = result.output;
+    out->failed = result.halt != EVM_HALT_STOP;
+    if (!out->failed)
+        out->output = result.output;
     return status;
 }
 
-/* ---- a block's barriers ---------------------------------------------------------------------- */
+/* ---- before the transactions ----------------------------------------------------------------- */
 
 enum evm_status evm_block_open(struct evm_system *sys, const struct evm_chain_config *chain,
                                const struct evm_block *block, const struct evm_block_hashes *hashes,
                                struct evm_state *s)
 {
+    static const struct evm_hash none;
     const struct evm_header *h = &block->header;
     const struct evm_rules *rules = evm_rules_of(evm_chain_fork(chain, h->number, h->timestamp));
     struct evm_block_env env;
+    struct evm_system_result ignored;
     enum evm_status status = EVM_OK;
     evm_block_env_of(chain, h, &env);
     if (rules->beacon_root)
         status = evm_system_call(sys, rules, &env, s, hashes, &beacon_roots,
-                                 (struct evm_bytes){h->parent_beacon_root.b, 32}, NULL);
-    if (status == EVM_OK && rules->history_contract)
+                                 (struct evm_bytes){h->parent_beacon_root.b, 32}, &ignored);
+    if (status == EVM_OK && rules->history_contract && !evm_hash_eq(&h->parent_hash, &none))
         status = evm_system_call(sys, rules, &env, s, hashes, &history_storage,
-                                 (struct evm_bytes){h->parent_hash.b, 32}, NULL);
+                                 (struct evm_bytes){h->parent_hash.b, 32}, &ignored);
     return status;
 }
 
-static enum evm_status pay_withdrawals(const struct evm_block *block, const struct evm_rules *rules,
-                                       struct evm_state *s)
+/* ---- after them ------------------------------------------------------------------------------ */
+
+enum evm_status evm_pay_withdrawals(const struct evm_block *block, const struct evm_rules *rules,
+                                    struct evm_state *s)
 {
     const struct evm_u256 gwei = evm_u256_of(1000000000);
     for (uint32_t i = 0; i < block->withdrawal_count; i++) {
@@ -141,45 +146,84 @@ static enum evm_status pay_withdrawals(const struct evm_block *block, const stru
     return EVM_OK;
 }
 
-/* Yellow Paper 11.3: the miner gets the reward and a 32nd of it an uncle; an uncle's miner gets an
- * eighth less for each block that it is late. */
-static enum evm_status pay_rewards(const struct evm_block *block, const struct evm_rules *rules,
-                                   struct evm_state *s)
+static const struct {
+    enum evm_request_type type;
+    const struct evm_addr *contract;
+} request_calls[] = {{EVM_REQUEST_WITHDRAWAL, &withdrawal_requests},
+                     {EVM_REQUEST_CONSOLIDATION, &consolidation_requests}};
+
+enum evm_status evm_collect_requests(struct evm_system *sys, const struct evm_chain_config *chain,
+                                     const struct evm_block *block,
+                                     const struct evm_block_hashes *hashes,
+                                     const struct evm_receipt *receipts, uint32_t receipt_count,
+                                     struct evm_state *s, struct evm_requests *out,
+                                     enum evm_block_fault *fault)
 {
-    struct evm_u256 full = evm_u256_of(rules->block_reward), bonus;
-    const struct evm_u256 nephews = evm_u256_of(block->uncle_count), d32 = evm_u256_of(32);
-    if (rules->block_reward == 0)
+    const struct evm_header *h = &block->header;
+    const struct evm_rules *rules = evm_rules_of(evm_chain_fork(chain, h->number, h->timestamp));
+    struct evm_block_env env;
+    struct evm_system_result result;
+    *fault = EVM_BLOCK_FINE;
+    if (!rules->requests)
         return EVM_OK;
+    evm_block_env_of(chain, h, &env);
+    for (uint32_t i = 0; i < receipt_count; i++)
+        if (!evm_requests_add_deposits(out, &chain->deposit_contract, receipts[i].logs,
+                                       receipts[i].log_count))
+            *fault = EVM_BLOCK_DEPOSIT_LAYOUT;
+    for (size_t i = 0; i < sizeof request_calls / sizeof request_calls[0]; i++) {
+        enum evm_status status = evm_system_call(
+            sys, rules, &env, s, hashes, request_calls[i].contract, (struct evm_bytes){0}, &result);
+        if (status != EVM_OK)
+            return status;
+        if (result.no_code && chain->system_contracts && *fault == EVM_BLOCK_FINE)
+            *fault = EVM_BLOCK_NO_CONTRACT;
+        if (result.failed && *fault == EVM_BLOCK_FINE)
+            *fault = EVM_BLOCK_CONTRACT_FAILED;
+        evm_buf_append(&out->of[request_calls[i].type], result.output);
+    }
+    for (int i = 0; i < EVM_REQUEST_COUNT; i++)
+        if (out->of[i].failed)
+            return EVM_ERR_MEMORY;
+    return EVM_OK;
+}
+
+enum evm_status evm_pay_rewards(const struct evm_block *block, const struct evm_rules *rules,
+                                const struct evm_u256 *reward, struct evm_state *s)
+{
+    const struct evm_u256 nephews = evm_u256_of(block->uncle_count), d32 = evm_u256_of(32);
+    struct evm_u256 bonus, all;
     for (uint32_t i = 0; i < block->uncle_count; i++) {
         const struct evm_header *u = &block->uncles[i];
         struct evm_u256 part = evm_u256_of(8 + u->number - block->header.number);
         const struct evm_u256 eight = evm_u256_of(8);
-        evm_u256_mul(&part, &part, &full);
+        evm_u256_mul(&part, &part, reward);
         evm_u256_div(&part, &part, &eight);
         enum evm_status status = evm_credit(s, rules, &u->coinbase, &part);
         if (status != EVM_OK)
             return status;
     }
-    evm_u256_div(&bonus, &full, &d32);
+    evm_u256_div(&bonus, reward, &d32);
     evm_u256_mul(&bonus, &bonus, &nephews);
-    evm_u256_add(&full, &full, &bonus);
-    return evm_credit(s, rules, &block->header.coinbase, &full);
+    evm_u256_add(&all, reward, &bonus);
+    return evm_credit(s, rules, &block->header.coinbase, &all);
 }
 
 enum evm_status evm_block_close(struct evm_system *sys, const struct evm_chain_config *chain,
                                 const struct evm_block *block,
-                                const struct evm_block_hashes *hashes, struct evm_state *s)
+                                const struct evm_block_hashes *hashes,
+                                const struct evm_receipt *receipts, uint32_t receipt_count,
+                                struct evm_state *s, struct evm_requests *requests,
+                                enum evm_block_fault *fault)
 {
     const struct evm_header *h = &block->header;
     const struct evm_rules *rules = evm_rules_of(evm_chain_fork(chain, h->number, h->timestamp));
-    struct evm_block_env env;
-    evm_block_env_of(chain, h, &env);
-    enum evm_status status = pay_withdrawals(block, rules, s);
-    if (status == EVM_OK && rules->requests)
-        status = evm_system_call(sys, rules, &env, s, hashes, &withdrawal_requests,
-                                 (struct evm_bytes){0}, NULL);
-    if (status == EVM_OK && rules->requests)
-        status = evm_system_call(sys, rules, &env, s, hashes, &consolidation_requests,
-                                 (struct evm_bytes){0}, NULL);
-    return status == EVM_OK ? pay_rewards(block, rules, s) : status;
+    const struct evm_u256 reward = evm_u256_of(rules->block_reward);
+    enum evm_status status = evm_pay_withdrawals(block, rules, s);
+    if (status == EVM_OK)
+        status = evm_collect_requests(sys, chain, block, hashes, receipts, receipt_count, s,
+                                      requests, fault);
+    if (status == EVM_OK && rules->block_reward)
+        status = evm_pay_rewards(block, rules, &reward, s);
+    return status;
 }

@@ -96,6 +96,8 @@ struct evm_rules {
 
     /* Blocks. */
     uint64_t block_reward; /* wei */
+    uint64_t bomb_delay;   /* blocks that the difficulty bomb looks back, EIP-649, 1234, 2384, 3554;
+                              what delays it between two forks stands in the chain's configuration */
     bool receipt_status;   /* EIP-658; else the intermediate state root */
     bool base_fee;         /* EIP-1559 */
     bool prev_randao;      /* EIP-4399: no proof of work, no ommers */

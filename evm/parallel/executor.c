@@ -297,5 +297,6 @@ void evm_block_result_fini(struct evm_block_result *r)
     free(r->receipts);
     free(r->stats);
     free(r->slices);
+    evm_requests_fini(&r->requests);
     *r = (struct evm_block_result){0};
 }

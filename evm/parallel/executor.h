@@ -15,6 +15,7 @@
 #define EVM_PARALLEL_EXECUTOR_H
 
 #include "evm/block/receipt.h"
+#include "evm/block/requests.h"
 #include "evm/block/txrun.h"
 #include "evm/parallel/profile.h"
 #include "evm/state/state.h"
@@ -106,6 +107,11 @@ struct evm_block_result {
                                  overlaps a reader's start with its writer can pass it) */
     int64_t ladder_ns;        /* virtual driver: the commit ladder's share, which is serial */
     uint64_t executions, aborts, validations, wasted_gas;
+
+    /* From evm_block_transition alone: what its barriers gave. */
+    struct evm_requests requests;
+    enum evm_block_fault
+        fault; /* not FINE: the block is invalid, although its transactions are not */
 };
 
 /* Executes. *out is initialised by the call and owned by the caller (evm_block_result_fini, also

@@ -24,7 +24,8 @@ static enum evm_status run(const struct evm_exec_config *config,
         status = evm_state_apply(s, &result->changes);
     }
     if (status == EVM_OK)
-        status = evm_block_close(sys, in->chain, in->block, in->hashes, s);
+        status = evm_block_close(sys, in->chain, in->block, in->hashes, result->receipts,
+                                 result->receipt_count, s, &result->requests, &result->fault);
     if (status != EVM_OK)
         return evm_fail(err, status, "block %llu: out of memory", (unsigned long long)h->number);
     return EVM_OK;
@@ -45,7 +46,7 @@ enum evm_status evm_block_transition(const struct evm_exec_config *config,
     else
         evm_fail(err, status, "out of memory");
     evm_system_destroy(sys);
-    if (status != EVM_OK || result->invalid != EVM_TX_VALID) {
+    if (status != EVM_OK || result->invalid != EVM_TX_VALID || result->fault != EVM_BLOCK_FINE) {
         evm_state_unref(s);
         return status;
     }

@@ -230,10 +230,13 @@ static enum err_code add_block(struct recorded *r, struct genesis *g, size_t i,
                                           EVM_INVALID_REJECTS_BLOCK};
         enum evm_status status = evm_block_transition(&config, &in, &result, &after, &why);
         if (status != EVM_OK || !after)
-            c.code = err_set(err, status == EVM_ERR_MEMORY ? ERR_MEMORY : ERR_INPUT,
-                             "%s: block %llu cannot be executed: %s", r->cfg->source,
-                             (unsigned long long)b->block.header.number,
-                             status != EVM_OK ? why.text : evm_tx_invalid_name(result.invalid));
+            c.code =
+                err_set(err, status == EVM_ERR_MEMORY ? ERR_MEMORY : ERR_INPUT,
+                        "%s: block %llu cannot be executed: %s", r->cfg->source,
+                        (unsigned long long)b->block.header.number,
+                        status != EVM_OK                 ? why.text
+                        : result.fault != EVM_BLOCK_FINE ? evm_block_fault_name(result.fault)
+                                                         : evm_tx_invalid_name(result.invalid));
         evm_block_result_fini(&result);
     } else if (c.code == ERR_OK)
         c.code = err_set(err, ERR_MEMORY, "out of memory for a recorded state");

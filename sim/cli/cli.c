@@ -58,8 +58,9 @@ void cli_help(const struct cli_command *self)
         help_option(o->letter, o->name, o->value, o->doc);
     }
     help_option('h', "help", NULL, "this page");
-    printf("\nexit status: 0 done, 1 a check failed, 2 bad input or environment, "
-           "3 safety violated\n");
+    printf("\nexit status: %s\n", self->statuses ? self->statuses
+                                                 : "0 done, 1 a check failed, 2 bad input or "
+                                                   "environment, 3 safety violated");
 }
 
 static const struct cli_option *find_option(const struct cli_command *self, const char *name,

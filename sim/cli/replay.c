@@ -78,7 +78,7 @@ static enum evm_status compare(struct comparison *c, const struct evm_recorded *
     enum evm_fork fork = evm_chain_fork(&recorded->chain, h->number, h->timestamp);
     *c = (struct comparison){.recorded = recorded, .result = result};
     c->judges_receipts = evm_rules_of(fork)->receipt_status;
-    c->valid = result->invalid == EVM_TX_VALID;
+    c->valid = result->invalid == EVM_TX_VALID && result->fault == EVM_BLOCK_FINE;
     enum evm_status status =
         evm_receipts_root(result->receipts, result->receipt_count, &c->receipts_root);
     evm_receipts_bloom(result->receipts, result->receipt_count, &c->bloom);

@@ -269,10 +269,14 @@ static void credits(void **state)
     evm_state_account(s, &a, &acc);
     assert_false(acc.exists);
 
+    struct evm_requests requests = {0};
+    enum evm_block_fault fault;
     struct evm_header uncle = {.number = 98, .coinbase = c};
     struct evm_block block = {
         .header = {.number = 100, .coinbase = b}, .uncles = &uncle, .uncle_count = 1};
-    assert_int_equal(evm_block_close(sys, evm_chain_find("byzantium"), &block, NULL, s), EVM_OK);
+    assert_int_equal(evm_block_close(sys, evm_chain_find("byzantium"), &block, NULL, NULL, 0, s,
+                                     &requests, &fault),
+                     EVM_OK);
     evm_state_account(s, &b, &acc); /* 3 ether and a 32nd of it */
     assert_int_equal(acc.balance.w[0], 3000000000000000000u + 93750000000000000u);
     evm_state_account(s, &c, &acc); /* two blocks late: six eighths */
@@ -283,7 +287,9 @@ static void credits(void **state)
                                .has_withdrawals = true,
                                .withdrawals = w,
                                .withdrawal_count = 2};
-    assert_int_equal(evm_block_close(sys, evm_chain_find("shanghai"), &block, NULL, s), EVM_OK);
+    assert_int_equal(evm_block_close(sys, evm_chain_find("shanghai"), &block, NULL, NULL, 0, s,
+                                     &requests, &fault),
+                     EVM_OK);
     evm_state_account(s, &a, &acc);
     assert_false(acc.exists);
     evm_state_account(s, &c, &acc);

@@ -1,0 +1,222 @@
+/* weft t8n: one block for other projects' generators, with the arguments of their transition tool.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "evm/core/u256.h"
+#include "evm/io/t8n.h"
+#include "sim/cli/cli.h"
+
+struct settings {
+    const char *alloc, *env, *txs;
+    const char *fork, *reward;
+    uint64_t chain_id;
+    const char *basedir, *out_alloc, *out_result, *out_body;
+};
+
+#define TEXT(flag, field, shown, about)                                                            \
+    {                                                                                              \
+        .name = flag, .type = CLI_STRING, .offset = offsetof(struct settings, field),              \
+        .value = shown, .doc = about                                                               \
+    }
+
+static const struct cli_option options[] = {
+    TEXT("input.alloc", alloc, "FILE", "accounts before the block (default: alloc.json)"),
+    TEXT("input.env", env, "FILE", "the block's environment (default: env.json)"),
+    TEXT("input.txs", txs, "FILE", "transactions, JSON or RLP (default: txs.json)"),
+    TEXT("state.fork", fork, "NAME", "rules (default: GrayGlacier)"),
+    {.name = "state.chainid",
+     .type = CLI_U64,
+     .offset = offsetof(struct settings, chain_id),
+     .value = "N",
+     .doc = "chain id (default: 1)"},
+    TEXT("state.reward", reward, "WEI", "to the beneficiary at the end; -1: none (default: 0)"),
+    TEXT("output.basedir", basedir, "DIR", "where output files go (default: here); made if absent"),
+    TEXT("output.alloc", out_alloc, "FILE", "accounts after it (default: alloc.json)"),
+    TEXT("output.result", out_result, "FILE", "the summary (default: result.json)"),
+    TEXT("output.body", out_body, "FILE", "included transactions as RLP (default: not written)"),
+};
+
+/* ---- output ---------------------------------------------------------------------------------- */
+
+enum { ALLOC, RESULT, BODY, PARTS };
+static const char *const part_names[PARTS] = {"alloc", "result", "body"};
+
+/* What goes where: a file, or a member of the object on a standard stream. */
+struct part {
+    const char *target;
+    struct evm_buf text;
+};
+
+static bool is_stream(const struct part *p)
+{
+    return !strcmp(p->target, "stdout") || !strcmp(p->target, "stderr");
+}
+
+static int io_failure(const struct cli_command *self, const char *path)
+{
+    cli_complain(self, "%s: %s", path, strerror(errno));
+    return EVM_T8N_IO;
+}
+
+/* Beside it first, so that no file is ever half of one. */
+static int write_file(const struct cli_command *self, const char *dir, const struct part *p)
+{
+    size_t size = (dir ? strlen(dir) : 0) + strlen(p->target) + 16;
+    char *path = malloc(size), *beside = malloc(size);
+    int status = EVM_T8N_OK;
+    if (!path || !beside) {
+        cli_complain(self, "out of memory");
+        status = EVM_T8N_EVM;
+        goto out;
+    }
+    bool rooted = p->target[0] == '/' || !dir;
+    snprintf(path, size, "%s%s%s", rooted ? "" : dir, rooted ? "" : "/", p->target);
+    snprintf(beside, size, "%s.part", path);
+    FILE *f = fopen(beside, "wb");
+    bool ok = f && fwrite(p->text.data, 1, p->text.size, f) == p->text.size;
+    ok = f && (fputc('\n', f) != EOF) && ok;
+    if (f)
+        ok = fclose(f) == 0 && ok;
+    if (!ok || rename(beside, path) != 0) {
+        status = io_failure(self, path);
+        if (f)
+            remove(beside);
+    }
+out:
+    free(path);
+    free(beside);
+    return status;
+}
+
+static int write_stream(const struct cli_command *self, const struct part *parts, const char *name,
+                        FILE *stream)
+{
+    bool any = false;
+    for (int i = 0; i < PARTS; i++) {
+        const struct part *p = &parts[i];
+        if (strcmp(p->target, name) != 0)
+            continue;
+        fprintf(stream, "%s\n  \"%s\": ", any ? "," : "{", part_names[i]);
+        fwrite(p->text.data, 1, p->text.size, stream);
+        any = true;
+    }
+    if (any)
+        fputs("\n}\n", stream);
+    if (fflush(stream) != 0 || ferror(stream))
+        return io_failure(self, name);
+    return EVM_T8N_OK;
+}
+
+static int write_all(const struct cli_command *self, const struct settings *set,
+                     const struct part *parts)
+{
+    int status = EVM_T8N_OK;
+    for (int i = 0; i < PARTS && !status; i++)
+        if (parts[i].target[0] && !is_stream(&parts[i]))
+            status = write_file(self, set->basedir, &parts[i]);
+    if (!status)
+        status = write_stream(self, parts, "stdout", stdout);
+    if (!status)
+        status = write_stream(self, parts, "stderr", stderr);
+    return status;
+}
+
+static enum evm_t8n_status make_part(const struct evm_t8n *t, int i, struct part *p,
+                                     struct evm_err *err)
+{
+    unsigned indent = is_stream(p) ? 2 : 0;
+    if (!p->target[0])
+        return EVM_T8N_OK;
+    if (i == ALLOC)
+        return evm_t8n_put_alloc(t, indent, &p->text, err);
+    if (i == RESULT)
+        return evm_t8n_put_result(t, indent, &p->text, err);
+    return evm_t8n_put_body(t, &p->text, err);
+}
+
+/* ---- the command ----------------------------------------------------------------------------- */
+
+static int transition(const struct cli_command *self, const struct settings *set,
+                      const struct evm_t8n_options *how)
+{
+    struct evm_t8n t;
+    struct evm_err err = {0};
+    struct part parts[PARTS] = {
+        {.target = set->out_alloc}, {.target = set->out_result}, {.target = set->out_body}};
+    int status = evm_t8n_load(&t, how, &err);
+    if (!status)
+        status = evm_t8n_run(&t, NULL, &err);
+    for (int i = 0; i < PARTS && !status; i++)
+        status = make_part(&t, i, &parts[i], &err);
+    if (status)
+        cli_complain(self, "%s", err.text);
+    else
+        status = write_all(self, set, parts);
+    for (int i = 0; i < PARTS; i++)
+        evm_buf_fini(&parts[i].text);
+    evm_t8n_fini(&t);
+    return status;
+}
+
+static int run(const struct cli_command *self, int argc, char **argv)
+{
+    struct settings set = {.alloc = "alloc.json",
+                           .env = "env.json",
+                           .txs = "txs.json",
+                           .fork = "GrayGlacier",
+                           .reward = "0",
+                           .chain_id = 1,
+                           .out_alloc = "alloc.json",
+                           .out_result = "result.json",
+                           .out_body = ""};
+    struct cli_operands none;
+    int status = cli_parse(self, argc, argv, &set, &none);
+    if (status >= 0)
+        return status;
+    struct evm_t8n_options how = {.alloc = set.alloc,
+                                  .env = set.env,
+                                  .txs = set.txs,
+                                  .fork = set.fork,
+                                  .chain_id = set.chain_id,
+                                  .has_reward = strcmp(set.reward, "-1") != 0};
+    if (how.has_reward && !evm_u256_parse(&how.reward, set.reward))
+        return cli_complain(self, "--state.reward: '%s' is neither a number of wei nor -1",
+                            set.reward);
+    if (set.basedir && mkdir(set.basedir, 0777) != 0 && errno != EEXIST)
+        return io_failure(self, set.basedir);
+    return transition(self, &set, &how);
+}
+
+const struct cli_command cli_t8n = {
+    .name = "t8n",
+    .operands = "",
+    .summary = "execute one block given as JSON, for other projects' test generators",
+    .details =
+        "Takes accounts, an environment and transactions, and gives the accounts after the block, "
+        "a\n"
+        "summary with roots and receipts, and the included transactions: the transition tool's\n"
+        "arguments, fields and formats. FILE may be stdin for an input (one object with alloc, "
+        "env\n"
+        "and txs, for all inputs that say so) and stdout or stderr for an output. Invalid\n"
+        "transactions are listed as rejected and left out.\n"
+        "Forks: Frontier, Homestead, EIP150, EIP158, Byzantium, Constantinople, "
+        "ConstantinopleFix,\n"
+        "Istanbul, MuirGlacier, Berlin, London, ArrowGlacier, GrayGlacier, Merge, Shanghai, "
+        "Cancun,\n"
+        "Prague, Osaka, BPO1, BPO2, their other names (TangerineWhistle, SpuriousDragon,\n"
+        "Petersburg, Paris), and passages such as BerlinToLondonAt5, CancunToPragueAtTime15k or\n"
+        "HomesteadToDaoAt5.",
+    .statuses =
+        "0 done, 2 the block is invalid, or bad arguments, 3 the environment lacks what the "
+        "fork\nneeds, or an unknown fork, 4 a block hash is missing, 10 bad JSON, 11 a file "
+        "cannot be read or\nwritten, 12 bad RLP",
+    .options = options,
+    .option_count = sizeof options / sizeof options[0],
+    .min_operands = 0,
+    .max_operands = 0,
+    .run = run,
+};
