@@ -210,6 +210,7 @@ static enum evm_t8n_status run_block(struct runner *r)
                                       t->block.tx_count, t->state, &t->requests, &fault);
     if (status != EVM_OK)
         return no_memory(r->err);
+    evm_receipts_filter(t->receipts, t->block.tx_count);
     evm_state_seal(t->state);
     if (fault == EVM_BLOCK_FINE)
         return EVM_T8N_OK;

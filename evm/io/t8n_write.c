@@ -108,10 +108,12 @@ static void put_u64(struct writer *w, const char *key, uint64_t v)
     put_u256(w, key, &wide);
 }
 
+/* NULL: the empty one. */
 static void put_bloom(struct writer *w, const struct evm_bloom *bloom)
 {
+    static const struct evm_bloom empty;
     put_key(w, "logsBloom");
-    put_hex(w, (struct evm_bytes){bloom->b, sizeof bloom->b});
+    put_hex(w, (struct evm_bytes){bloom ? bloom->b : empty.b, sizeof empty.b});
 }
 
 /* ---- accounts -------------------------------------------------------------------------------- */
@@ -239,7 +241,7 @@ static void put_receipt(struct writer *w, const struct evm_t8n *t, uint32_t i, u
     put_hex(w, (struct evm_bytes){r->state_root.b, r->has_state_root ? 32 : 0});
     put_u64(w, "status", r->success);
     put_u64(w, "cumulativeGasUsed", r->cumulative_gas);
-    put_bloom(w, &r->bloom);
+    put_bloom(w, r->bloom);
     put_key(w, "logs");
     put_open(w, "[");
     for (uint32_t k = 0; k < r->log_count; k++)

@@ -15,9 +15,9 @@ struct evm_transition_input {
 };
 
 /* Executes the block. *post becomes a new sealed version over the parent, the caller's to unref;
- * NULL after an error or if the block was rejected (result->invalid or result->fault says why). *result is
- * initialised by the call and owned by the caller (evm_block_result_fini, also after an error); its
- * changes are those of the transactions alone. */
+ * NULL after an error or if the block was rejected (result->invalid or result->fault says why).
+ * *result is initialised by the call and owned by the caller (evm_block_result_fini, also after an
+ * error); its changes are those of the transactions alone. */
 enum evm_status evm_block_transition(const struct evm_exec_config *config,
                                      const struct evm_transition_input *in,
                                      struct evm_block_result *result, struct evm_state **post,

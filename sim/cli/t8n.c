@@ -8,6 +8,7 @@
 
 #include "evm/core/u256.h"
 #include "evm/io/t8n.h"
+#include "evm/io/trace.h"
 #include "sim/cli/cli.h"
 
 struct settings {
@@ -15,12 +16,18 @@ struct settings {
     const char *fork, *reward;
     uint64_t chain_id;
     const char *basedir, *out_alloc, *out_result, *out_body;
+    bool trace, trace_memory, trace_no_stack, trace_return_data;
 };
 
 #define TEXT(flag, field, shown, about)                                                            \
     {                                                                                              \
         .name = flag, .type = CLI_STRING, .offset = offsetof(struct settings, field),              \
         .value = shown, .doc = about                                                               \
+    }
+
+#define FLAG(flag, field, about)                                                                   \
+    {                                                                                              \
+        .name = flag, .type = CLI_FLAG, .offset = offsetof(struct settings, field), .doc = about   \
     }
 
 static const struct cli_option options[] = {
@@ -38,6 +45,10 @@ static const struct cli_option options[] = {
     TEXT("output.alloc", out_alloc, "FILE", "accounts after it (default: alloc.json)"),
     TEXT("output.result", out_result, "FILE", "the summary (default: result.json)"),
     TEXT("output.body", out_body, "FILE", "included transactions as RLP (default: not written)"),
+    FLAG("trace", trace, "EIP-3155: trace-INDEX-HASH.jsonl for each transaction"),
+    FLAG("trace.memory", trace_memory, "with the memory in each line"),
+    FLAG("trace.nostack", trace_no_stack, "without the stack"),
+    FLAG("trace.returndata", trace_return_data, "with the return data in each line"),
 };
 
 /* ---- output ---------------------------------------------------------------------------------- */
@@ -62,20 +73,27 @@ static int io_failure(const struct cli_command *self, const char *path)
     return EVM_T8N_IO;
 }
 
+/* dir/name, to be freed; NULL when memory is out. */
+static char *path_in(const char *dir, const char *name, const char *suffix)
+{
+    bool rooted = name[0] == '/' || !dir;
+    size_t size = (dir ? strlen(dir) : 0) + strlen(name) + strlen(suffix) + 2;
+    char *path = malloc(size);
+    if (path)
+        snprintf(path, size, "%s%s%s%s", rooted ? "" : dir, rooted ? "" : "/", name, suffix);
+    return path;
+}
+
 /* Beside it first, so that no file is ever half of one. */
 static int write_file(const struct cli_command *self, const char *dir, const struct part *p)
 {
-    size_t size = (dir ? strlen(dir) : 0) + strlen(p->target) + 16;
-    char *path = malloc(size), *beside = malloc(size);
+    char *path = path_in(dir, p->target, ""), *beside = path_in(dir, p->target, ".part");
     int status = EVM_T8N_OK;
     if (!path || !beside) {
         cli_complain(self, "out of memory");
         status = EVM_T8N_EVM;
         goto out;
     }
-    bool rooted = p->target[0] == '/' || !dir;
-    snprintf(path, size, "%s%s%s", rooted ? "" : dir, rooted ? "" : "/", p->target);
-    snprintf(beside, size, "%s.part", path);
     FILE *f = fopen(beside, "wb");
     bool ok = f && fwrite(p->text.data, 1, p->text.size, f) == p->text.size;
     ok = f && (fputc('\n', f) != EOF) && ok;
@@ -138,6 +156,84 @@ static enum evm_t8n_status make_part(const struct evm_t8n *t, int i, struct part
     return evm_t8n_put_body(t, &p->text, err);
 }
 
+/* ---- traces ---------------------------------------------------------------------------------- */
+
+struct tracing {
+    const struct settings *set;
+    struct evm_trace trace;
+    FILE *file; /* of the transaction at hand */
+    char **paths;
+    size_t count, room;
+    bool failed;
+};
+
+static const struct evm_tracer *begin_trace(void *self, uint32_t index, const struct evm_tx *tx)
+{
+    struct tracing *g = self;
+    const struct settings *set = g->set;
+    char name[112];
+    int at = snprintf(name, sizeof name, "trace-%u-0x", index);
+    for (size_t i = 0; i < sizeof tx->hash.b; i++)
+        at += snprintf(name + at, sizeof name - (size_t)at, "%02x", tx->hash.b[i]);
+    char *path = path_in(set->basedir, name, ".jsonl");
+    if (g->count == g->room) {
+        size_t room = g->room ? 2 * g->room : 16;
+        char **paths = realloc(g->paths, room * sizeof *paths);
+        g->paths = paths ? paths : g->paths;
+        g->room = paths ? room : g->room;
+    }
+    g->file = path && g->count < g->room ? fopen(path, "wb") : NULL;
+    if (!g->file) {
+        g->failed = true;
+        free(path);
+        return NULL;
+    }
+    g->paths[g->count++] = path;
+    evm_trace_init(&g->trace, g->file,
+                   (set->trace_memory ? EVM_TRACE_MEMORY : 0u) |
+                       (set->trace_no_stack ? EVM_TRACE_NO_STACK : 0u) |
+                       (set->trace_return_data ? 0u : EVM_TRACE_NO_RETURN_DATA));
+    return &g->trace.tracer;
+}
+
+static void drop_trace(struct tracing *g)
+{
+    remove(g->paths[--g->count]);
+    free(g->paths[g->count]);
+}
+
+static void end_trace(void *self, uint32_t index, const struct evm_tx_outcome *o)
+{
+    struct tracing *g = self;
+    (void)index;
+    if (!g->file)
+        return;
+    const struct evm_trace_summary summary = {
+        .pass = o->invalid == EVM_TX_VALID && o->success,
+        .output = o->output,
+        .gas_used = o->gas_used,
+        .error = o->success ? NULL : evm_halt_name(o->halt),
+    };
+    evm_trace_summary(&g->trace, &summary);
+    if (!evm_trace_fini(&g->trace))
+        g->failed = true;
+    if (fclose(g->file) != 0)
+        g->failed = true;
+    g->file = NULL;
+    if (o->error != EVM_OK || o->invalid != EVM_TX_VALID)
+        drop_trace(g);
+}
+
+/* The traces of a block that was not made go as well. */
+static void close_traces(struct tracing *g, bool keep)
+{
+    while (g->count > 0 && !keep)
+        drop_trace(g);
+    for (size_t i = 0; i < g->count; i++)
+        free(g->paths[i]);
+    free(g->paths);
+}
+
 /* ---- the command ----------------------------------------------------------------------------- */
 
 static int transition(const struct cli_command *self, const struct settings *set,
@@ -147,15 +243,23 @@ static int transition(const struct cli_command *self, const struct settings *set
     struct evm_err err = {0};
     struct part parts[PARTS] = {
         {.target = set->out_alloc}, {.target = set->out_result}, {.target = set->out_body}};
+    struct tracing g = {.set = set};
+    const struct evm_t8n_tracing tracing = {begin_trace, end_trace, &g};
     int status = evm_t8n_load(&t, how, &err);
     if (!status)
-        status = evm_t8n_run(&t, NULL, &err);
+        status = evm_t8n_run(&t, set->trace ? &tracing : NULL, &err);
+    if (!status && g.failed) {
+        evm_fail(&err, EVM_ERR_IO, "a trace cannot be written to '%.160s'",
+                 set->basedir ? set->basedir : ".");
+        status = EVM_T8N_IO;
+    }
     for (int i = 0; i < PARTS && !status; i++)
         status = make_part(&t, i, &parts[i], &err);
     if (status)
         cli_complain(self, "%s", err.text);
     else
         status = write_all(self, set, parts);
+    close_traces(&g, status == EVM_T8N_OK);
     for (int i = 0; i < PARTS; i++)
         evm_buf_fini(&parts[i].text);
     evm_t8n_fini(&t);
