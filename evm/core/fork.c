@@ -17,10 +17,14 @@ static const char *const fork_names[EVM_FORK_COUNT] = {
 #define FORK(id, text) [EVM_##id] = text,
 #define ALIAS(text, id)
 #define SET(id, field, value)
+#define VARIANT(id, text, base)
+#define VARIANT_SET(id, field, value)
 #include "evm/core/forks.def"
 #undef FORK
 #undef ALIAS
 #undef SET
+#undef VARIANT
+#undef VARIANT_SET
 };
 
 static const struct {
@@ -30,10 +34,14 @@ static const struct {
 #define FORK(id, text)
 #define ALIAS(text, id) {text, EVM_##id},
 #define SET(id, field, value)
+#define VARIANT(id, text, base)
+#define VARIANT_SET(id, field, value)
 #include "evm/core/forks.def"
 #undef FORK
 #undef ALIAS
 #undef SET
+#undef VARIANT
+#undef VARIANT_SET
 };
 
 /* What fork f sets. */
@@ -44,10 +52,51 @@ static void apply_fork_rows(struct evm_rules *r, enum evm_fork f)
 #define SET(id, field, value)                                                                      \
     if (f == EVM_##id)                                                                             \
         r->field = value;
+#define VARIANT(id, text, base)
+#define VARIANT_SET(id, field, value)
 #include "evm/core/forks.def"
 #undef FORK
 #undef ALIAS
 #undef SET
+#undef VARIANT
+#undef VARIANT_SET
+}
+
+/* ---- rule sets of no chain -------------------------------------------------------------------
+ */
+
+enum variant {
+#define FORK(id, text)
+#define ALIAS(text, id)
+#define SET(id, field, value)
+#define VARIANT(id, text, base) VARIANT_##id,
+#define VARIANT_SET(id, field, value)
+#include "evm/core/forks.def"
+#undef FORK
+#undef ALIAS
+#undef SET
+#undef VARIANT
+#undef VARIANT_SET
+    VARIANT_COUNT
+};
+
+static struct evm_rules variants[VARIANT_COUNT];
+
+static void expand_variants(void)
+{
+#define FORK(id, text)
+#define ALIAS(text, id)
+#define SET(id, field, value)
+#define VARIANT(id, text, base)                                                                    \
+    variants[VARIANT_##id] = all_rules[EVM_##base];                                                \
+    variants[VARIANT_##id].name = text;
+#define VARIANT_SET(id, field, value) variants[VARIANT_##id].field = value;
+#include "evm/core/forks.def"
+#undef FORK
+#undef ALIAS
+#undef SET
+#undef VARIANT
+#undef VARIANT_SET
 }
 
 #define END   EVM_OPF_END
@@ -118,6 +167,7 @@ static void expand_all(void)
         r.ops = all_ops[f];
         all_rules[f] = r;
     }
+    expand_variants();
 }
 
 const struct evm_rules *evm_rules_of(enum evm_fork fork)
@@ -170,4 +220,24 @@ bool evm_fork_from_name(const char *name, enum evm_fork *out)
         }
     }
     return false;
+}
+
+const struct evm_rules *evm_rules_at(size_t i)
+{
+    pthread_once(&expanded, expand_all);
+    if (i < EVM_FORK_COUNT)
+        return &all_rules[i];
+    i -= EVM_FORK_COUNT;
+    return i < VARIANT_COUNT ? &variants[i] : NULL;
+}
+
+const struct evm_rules *evm_rules_from_name(const char *name)
+{
+    enum evm_fork fork;
+    if (evm_fork_from_name(name, &fork))
+        return evm_rules_of(fork);
+    for (size_t i = EVM_FORK_COUNT; evm_rules_at(i); i++)
+        if (same_name(name, evm_rules_at(i)->name))
+            return evm_rules_at(i);
+    return NULL;
 }

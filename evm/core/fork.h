@@ -91,6 +91,7 @@ struct evm_rules {
     /* Precompiles: addresses 1..precompiles, and P256VERIFY at 0x100 (EIP-7951). */
     uint32_t precompiles;
     bool p256verify;
+    bool bls12_draft; /* EIP-2537 of April 2024: addresses and prices; no chain's rules */
     bool modexp_eip2565, modexp_eip7883; /* pricing; 7883 also caps the operands (EIP-7823) */
     bool bn254_eip1108;                  /* pricing */
 
@@ -120,5 +121,12 @@ const struct evm_rules *evm_rules_of(enum evm_fork fork);
 /* Accepts the names used by the state tests ("EIP150", "EIP158", "ConstantinopleFix", "Merge", ...)
  * and plain names in any case ("cancun"). Returns false for an unknown name. */
 bool evm_fork_from_name(const char *name, enum evm_fork *out);
+
+/* The rules of a fork, by the same names, or one of the rule sets that no chain has (VARIANT rows
+ * of forks.def, "Prague-2537-draft"), whose `fork` is the one they start from. NULL for an unknown
+ * name. */
+const struct evm_rules *evm_rules_from_name(const char *name);
+/* All of them, forks first in their order; NULL past the end. */
+const struct evm_rules *evm_rules_at(size_t i);
 
 #endif

@@ -110,6 +110,8 @@ const struct evm_precompile *evm_precompile_find(const struct evm_rules *rules,
         return NULL;
     unsigned n = (unsigned)addr->b[18] << 8 | addr->b[19];
     bool there = (n >= 1 && n <= rules->precompiles) || (n == 0x100 && rules->p256verify);
+    if (there && rules->bls12_draft && n >= 0x0b)
+        return evm_bls12_draft_at(n);
     for (size_t i = 0; there && i < sizeof rows / sizeof rows[0]; i++)
         if (rows[i].address == n)
             return &rows[i];

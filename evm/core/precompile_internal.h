@@ -39,4 +39,7 @@ bool evm_pre_bls12_map_g1(const struct evm_rules *rules, struct evm_bytes in, st
 uint64_t evm_pre_bls12_map_g2_gas(const struct evm_rules *rules, struct evm_bytes in);
 bool evm_pre_bls12_map_g2(const struct evm_rules *rules, struct evm_bytes in, struct evm_buf *out);
 
+/* bls12_draft.c: the row of a draft's address, or NULL. */
+const struct evm_precompile *evm_bls12_draft_at(unsigned address);
+
 #endif

@@ -203,6 +203,28 @@ static void modexp_bounds(void **state)
     evm_buf_fini(&out);
 }
 
+/* A rule set of no chain: EIP-2537's nine addresses of April 2024 over Cancun's rules. */
+static void draft_of_2537(void **state)
+{
+    (void)state;
+    const struct evm_rules *draft = evm_rules_from_name("prague 2537 draft");
+    enum evm_fork fork;
+    assert_non_null(draft);
+    assert_int_equal(draft->fork, EVM_CANCUN);
+    assert_false(evm_fork_from_name("Prague-2537-draft", &fork)); /* no fork: in no schedule */
+    struct evm_addr a = {{[19] = 0x11}}, last = {{[19] = 0x13}}, behind = {{[19] = 0x14}};
+    uint8_t input[384 * 2] = {0};
+    assert_int_equal(evm_precompile_find(draft, &a)->gas(draft, (struct evm_bytes){input, 768}),
+                     65000 + 2 * 43000);
+    assert_string_equal(evm_precompile_find(draft, &last)->name, "BLS12_MAP_FP2_TO_G2");
+    assert_null(evm_precompile_find(draft, &behind));
+    assert_string_equal(find(EVM_PRAGUE, 0x11)->name, "BLS12_MAP_FP2_TO_G2");
+    assert_null(find(EVM_PRAGUE, 0x12));
+    assert_null(find(EVM_CANCUN, 0x0b));
+    assert_ptr_equal(evm_rules_from_name("Merge"), evm_rules_of(EVM_PARIS));
+    assert_null(evm_rules_from_name("Atlantis"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +233,7 @@ int main(void)
         cmocka_unit_test(shared_blake2f),       cmocka_unit_test(shared_blake2f_refused),
         cmocka_unit_test(shared_p256),          cmocka_unit_test(digests),
         cmocka_unit_test(which_fork_has_which), cmocka_unit_test(modexp_bounds),
+        cmocka_unit_test(draft_of_2537),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
