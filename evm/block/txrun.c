@@ -61,6 +61,7 @@ static const char *const invalid_names[EVM_TX_INVALID_COUNT] = {
     [EVM_TX_SET_CODE_CREATE] = "set-code transaction cannot create a contract",
     [EVM_TX_SET_CODE_EMPTY] = "no authorizations",
     [EVM_TX_COST_OVERFLOW] = "cost overflows 256 bits",
+    [EVM_TX_MALFORMED] = "malformed transaction",
 };
 
 const char *evm_tx_invalid_name(enum evm_tx_invalid why)

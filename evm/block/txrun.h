@@ -42,6 +42,7 @@ enum evm_tx_invalid {
     EVM_TX_SET_CODE_CREATE,
     EVM_TX_SET_CODE_EMPTY,
     EVM_TX_COST_OVERFLOW,
+    EVM_TX_MALFORMED, /* the bytes hold no transaction; said by whoever decodes, not by the run */
     EVM_TX_INVALID_COUNT
 };
 const char *evm_tx_invalid_name(enum evm_tx_invalid why); /* "nonce too low" */

@@ -1,6 +1,7 @@
 #include "evm/io/statetest.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <strings.h>
 
 #include "evm/block/system.h"
@@ -9,13 +10,18 @@
 #include "evm/core/keccak.h"
 #include "evm/core/u256.h"
 #include "evm/io/accounts.h"
+#include "evm/io/exceptions.h"
 #include "evm/io/file.h"
+#include "evm/io/trace.h"
 
 static const char *const reason_names[EVM_STATETEST_REASON_COUNT] = {
     [EVM_STATETEST_PASSED] = "passed",
     [EVM_STATETEST_SKIPPED] = "unknown fork",
     [EVM_STATETEST_MALFORMED] = "malformed",
     [EVM_STATETEST_EXCEPTION_EXPECTED] = "exception expected",
+    [EVM_STATETEST_EXCEPTION_WRONG] = "wrong exception",
+    [EVM_STATETEST_EXCEPTION_UNKNOWN] = "unknown exception",
+    [EVM_STATETEST_EXCEPTION_FOUND] = "unexpected exception",
     [EVM_STATETEST_LOGS] = "logs mismatch",
     [EVM_STATETEST_ROOT] = "root mismatch",
 };
@@ -33,6 +39,9 @@ struct runner {
     struct evm_state *pre; /* of the test at hand */
     struct evm_jval env, tx;
     struct evm_statetest_case c;
+    const struct evm_statetest_options *options;
+    void (*report)(void *self, const struct evm_statetest_case *c);
+    void *self;
 };
 
 /* ---- a view whose ancestors are made up: the hash of block n is keccak256 of n in decimal ------
@@ -121,34 +130,42 @@ static bool read_legacy(struct runner *r, struct evm_tx *tx)
     return ok;
 }
 
-/* False: the bytes hold no transaction, with the reason in *err. */
-static bool read_tx(struct runner *r, struct evm_jval post, const struct evm_rules *rules,
-                    struct evm_tx *tx, struct evm_err *err)
+/* Says why there is no transaction: the bytes hold none, or nobody signed them; the decoder's words
+ * are in *err. */
+static enum evm_tx_invalid read_tx(struct runner *r, struct evm_jval post,
+                                   const struct evm_rules *rules, struct evm_tx *tx,
+                                   struct evm_err *err)
 {
     struct evm_jval text = evm_json_get(post, "txbytes");
     struct evm_bytes raw;
     *tx = (struct evm_tx){0};
     if (!evm_json_present(text)) {
         if (read_legacy(r, tx))
-            return true;
+            return EVM_TX_VALID;
         evm_fail(err, EVM_ERR_INPUT, "transaction: a field is missing or out of range");
-        return false;
+        return EVM_TX_MALFORMED;
     }
     if (!evm_json_bytes(r->doc, text, &raw)) {
         evm_fail(err, EVM_ERR_INPUT, "transaction: bad hexadecimal text");
-        return false;
+        return EVM_TX_MALFORMED;
     }
-    return evm_tx_decode(tx, raw, err) == EVM_OK &&
-           evm_tx_recover(tx, rules->low_s_required, err) == EVM_OK;
+    if (evm_tx_decode(tx, raw, err) != EVM_OK)
+        return EVM_TX_MALFORMED;
+    bool signed_well = evm_tx_recover(tx, rules->low_s_required, err) == EVM_OK;
+    return signed_well ? EVM_TX_VALID : EVM_TX_BAD_SIGNATURE;
 }
 
 /* ---- one case -------------------------------------------------------------------------------- */
 
 /* The verdict on a case, after its execution. */
 struct verdict {
-    bool invalid;
-    char why[160]; /* of an invalid one */
+    enum evm_tx_invalid invalid;
+    struct evm_err err; /* of a malformed one */
     struct evm_hash logs, root;
+    bool success;
+    enum evm_halt halt;
+    uint64_t gas_used;
+    struct evm_bytes output; /* valid until the next run */
 };
 
 static enum evm_status logs_hash(const struct evm_log *logs, uint32_t count, struct evm_hash *out)
@@ -174,10 +191,13 @@ static enum evm_status run_tx(struct runner *r, const struct evm_rules *rules,
     const struct evm_tx_outcome *o = evm_txrun_outcome(r->run);
     if (o->error != EVM_OK)
         return o->error;
-    v->invalid = o->invalid != EVM_TX_VALID;
-    snprintf(v->why, sizeof v->why, "%s", evm_tx_invalid_name(o->invalid));
-    if (v->invalid)
+    v->invalid = o->invalid;
+    if (v->invalid != EVM_TX_VALID)
         return EVM_OK;
+    v->success = o->success;
+    v->halt = o->halt;
+    v->gas_used = o->gas_used;
+    v->output = o->output;
     enum evm_status status = logs_hash(o->logs, o->log_count, &v->logs);
     if (status == EVM_OK)
         status = evm_state_apply(s, o->changes);
@@ -191,18 +211,13 @@ static enum evm_status execute(struct runner *r, struct evm_jval post,
                                struct verdict *v)
 {
     struct evm_tx tx;
-    struct evm_err err = {0};
     struct evm_state *s = evm_state_fork(r->pre);
     enum evm_status status = s ? logs_hash(NULL, 0, &v->logs) : EVM_ERR_MEMORY;
-    v->invalid = !read_tx(r, post, rules, &tx, &err);
-    if (v->invalid) {
-        snprintf(v->why, sizeof v->why, "%.150s", err.text);
-    } else if (tx.gas_limit > env->gas_limit) {
-        v->invalid = true;
-        snprintf(v->why, sizeof v->why, "%s", evm_tx_invalid_name(EVM_TX_GAS_LIMIT_EXCEEDS_BLOCK));
-    } else if (status == EVM_OK) {
+    v->invalid = read_tx(r, post, rules, &tx, &v->err);
+    if (v->invalid == EVM_TX_VALID && tx.gas_limit > env->gas_limit)
+        v->invalid = EVM_TX_GAS_LIMIT_EXCEEDS_BLOCK;
+    if (v->invalid == EVM_TX_VALID && status == EVM_OK)
         status = run_tx(r, rules, env, &tx, s, v);
-    }
     const struct evm_u256 nothing = evm_u256_of(0);
     if (status == EVM_OK)
         status = evm_credit(s, rules, &env->coinbase, &nothing);
@@ -215,9 +230,57 @@ static enum evm_status execute(struct runner *r, struct evm_jval post,
     return status;
 }
 
+/* Runs it with a trace, if one is wanted. */
+static enum evm_status execute_traced(struct runner *r, struct evm_jval post,
+                                      const struct evm_rules *rules,
+                                      const struct evm_block_env *env, struct verdict *v)
+{
+    const struct evm_statetest_options *o = r->options;
+    FILE *file = o->trace_open ? o->trace_open(r->self, &r->c) : NULL;
+    if (!file)
+        return execute(r, post, rules, env, v);
+    struct evm_trace trace;
+    evm_trace_init(&trace, file, o->trace_flags);
+    evm_txrun_trace(r->run, &trace.tracer);
+    enum evm_status status = execute(r, post, rules, env, v);
+    evm_txrun_trace(r->run, NULL);
+    const char *error = NULL;
+    if (v->invalid != EVM_TX_VALID)
+        error = evm_tx_invalid_name(v->invalid);
+    else if (!v->success)
+        error = evm_halt_name(v->halt);
+    struct evm_trace_summary sum = {
+        .pass = v->success,
+        .output = v->output,
+        .gas_used = v->gas_used,
+        .error = error,
+        .state_root = &v->root,
+        .fork = r->c.fork,
+    };
+    evm_trace_summary(&trace, &sum);
+    bool lost = !evm_trace_fini(&trace);
+    if (o->trace_close)
+        o->trace_close(r->self, file, lost);
+    return status;
+}
+
+/* What is shown of the case, whatever the verdict. */
+static void keep_result(struct evm_statetest_case *c, const struct verdict *v)
+{
+    c->executed = true;
+    c->state_root = v->root;
+    c->logs_hash = v->logs;
+    c->gas_used = v->gas_used;
+    if (v->err.text[0])
+        snprintf(c->error, sizeof c->error, "%.150s", v->err.text);
+    else if (v->invalid != EVM_TX_VALID)
+        snprintf(c->error, sizeof c->error, "%s", evm_tx_invalid_name(v->invalid));
+    else if (!v->success)
+        snprintf(c->error, sizeof c->error, "%s", evm_halt_name(v->halt));
+}
+
 static void mismatch(struct evm_statetest_case *c, enum evm_statetest_reason reason,
-                     const struct verdict *v, const struct evm_hash *got,
-                     const struct evm_hash *expected)
+                     const struct evm_hash *got, const struct evm_hash *expected)
 {
     char text[2][17];
     const struct evm_hash *h[2] = {got, expected};
@@ -225,8 +288,31 @@ static void mismatch(struct evm_statetest_case *c, enum evm_statetest_reason rea
         for (int i = 0; i < 8; i++)
             snprintf(text[k] + 2 * i, 3, "%02x", h[k]->b[i]);
     c->reason = reason;
-    snprintf(c->detail, sizeof c->detail, "got %s expected %s%s%.100s", text[0], text[1],
-             v->invalid ? "; transaction invalid: " : "", v->invalid ? v->why : "");
+    snprintf(c->detail, sizeof c->detail, "got %s expected %s", text[0], text[1]);
+}
+
+/* The exception that the fixture names, against the one there was. */
+static void judge_exception(struct evm_statetest_case *c, const char *expected,
+                            const struct verdict *v)
+{
+    char unknown[64];
+    if (v->invalid == EVM_TX_VALID) {
+        c->reason = EVM_STATETEST_EXCEPTION_EXPECTED;
+        snprintf(c->detail, sizeof c->detail, "%.160s", expected);
+        return;
+    }
+    switch (evm_exception_check(expected, v->invalid, v->err.text, unknown)) {
+    case EVM_EXCEPTION_SAME: return;
+    case EVM_EXCEPTION_WRONG:
+        c->reason = EVM_STATETEST_EXCEPTION_WRONG;
+        snprintf(c->detail, sizeof c->detail, "expected %.120s, got %.100s", expected, c->error);
+        return;
+    case EVM_EXCEPTION_UNKNOWN:
+        c->reason = EVM_STATETEST_EXCEPTION_UNKNOWN;
+        snprintf(c->detail, sizeof c->detail, "%s has no row in evm/io/exceptions.c; got %.100s",
+                 unknown, c->error);
+        return;
+    }
 }
 
 static void judge(struct evm_statetest_case *c, struct evm_jval post, const struct verdict *v)
@@ -237,97 +323,146 @@ static void judge(struct evm_statetest_case *c, struct evm_jval post, const stru
         !evm_json_hash(evm_json_get(post, "logs"), &logs)) {
         c->reason = EVM_STATETEST_MALFORMED;
         snprintf(c->detail, sizeof c->detail, "no post-state root or logs hash");
-    } else if (exception && !v->invalid) {
-        c->reason = EVM_STATETEST_EXCEPTION_EXPECTED;
-        snprintf(c->detail, sizeof c->detail, "%.160s", exception);
-    } else if (!evm_hash_eq(&logs, &v->logs)) {
-        mismatch(c, EVM_STATETEST_LOGS, v, &v->logs, &logs);
-    } else if (!evm_hash_eq(&root, &v->root)) {
-        mismatch(c, EVM_STATETEST_ROOT, v, &v->root, &root);
+        return;
     }
+    if (exception) {
+        judge_exception(c, exception, v);
+    } else if (v->invalid != EVM_TX_VALID && evm_json_present(evm_json_get(post, "txbytes"))) {
+        /* Fixtures of before 2021 have neither bytes nor names of exceptions. */
+        c->reason = EVM_STATETEST_EXCEPTION_FOUND;
+        snprintf(c->detail, sizeof c->detail, "%.150s", c->error);
+    }
+    if (c->reason != EVM_STATETEST_PASSED)
+        return;
+    if (!evm_hash_eq(&logs, &v->logs))
+        mismatch(c, EVM_STATETEST_LOGS, &v->logs, &logs);
+    else if (!evm_hash_eq(&root, &v->root))
+        mismatch(c, EVM_STATETEST_ROOT, &v->root, &root);
+    size_t used = strlen(c->detail);
+    if (c->detail[0] && c->error[0])
+        snprintf(c->detail + used, sizeof c->detail - used, "; the transaction: %.140s", c->error);
+}
+
+/* ---- tests and files ------------------------------------------------------------------------- */
+
+static bool wanted_case(const struct evm_statetest_options *o, const struct evm_statetest_case *c)
+{
+    return (!o->has_index || c->index == o->index) && (!o->has_data || c->data == o->data) &&
+           (!o->has_gas || c->gas == o->gas) && (!o->has_value || c->value == o->value);
+}
+
+static bool same_fork(const char *a, const char *b)
+{
+    enum evm_fork x, y;
+    return !strcasecmp(a, b) || (evm_fork_from_name(a, &x) && evm_fork_from_name(b, &y) && x == y);
+}
+
+static bool wanted_fork(const struct evm_statetest_options *o, const char *fork)
+{
+    for (size_t i = 0; i < o->fork_count; i++)
+        if (same_fork(o->forks[i], fork))
+            return true;
+    return o->fork_count == 0;
+}
+
+/* NULL for a name that is not known. */
+static const struct evm_rules *rules_of(const struct evm_statetest_options *o, const char *fork)
+{
+    for (size_t i = 0; i < o->alias_count; i++)
+        if (same_fork(o->aliases[i].label, fork))
+            return o->aliases[i].rules;
+    return evm_rules_from_name(fork);
+}
+
+/* A case that cannot be run: the reason, and what is wrong. */
+static void refuse(struct runner *r, enum evm_statetest_reason reason, const char *what)
+{
+    r->c.reason = reason;
+    snprintf(r->c.detail, sizeof r->c.detail, "%.200s", what);
+    r->report(r->self, &r->c);
 }
 
 static enum evm_status run_case(struct runner *r, struct evm_jval post,
                                 const struct evm_rules *rules, const struct evm_block_env *env)
 {
     struct evm_jval indexes = evm_json_get(post, "indexes");
-    struct verdict v = {0};
-    r->c.data = r->c.gas = r->c.value = 0;
-    if (!evm_json_u64(evm_json_get(indexes, "data"), &r->c.data) ||
-        !evm_json_u64(evm_json_get(indexes, "gas"), &r->c.gas) ||
-        !evm_json_u64(evm_json_get(indexes, "value"), &r->c.value)) {
-        r->c.reason = EVM_STATETEST_MALFORMED;
-        snprintf(r->c.detail, sizeof r->c.detail, "bad indexes");
+    struct verdict v = {.invalid = EVM_TX_VALID};
+    struct evm_statetest_case fresh = {.test = r->c.test, .fork = r->c.fork, .index = r->c.index};
+    r->c = fresh;
+    bool fine = evm_json_u64(evm_json_get(indexes, "data"), &r->c.data) &&
+                evm_json_u64(evm_json_get(indexes, "gas"), &r->c.gas) &&
+                evm_json_u64(evm_json_get(indexes, "value"), &r->c.value);
+    if (!wanted_case(r->options, &r->c))
+        return EVM_OK;
+    if (!rules || !fine || !env) {
+        char text[80];
+        snprintf(text, sizeof text, "fork %.60s", r->c.fork);
+        refuse(r, rules ? EVM_STATETEST_MALFORMED : EVM_STATETEST_SKIPPED,
+               !rules ? text
+               : env  ? "bad indexes"
+                      : "bad env");
         return EVM_OK;
     }
-    enum evm_status status = execute(r, post, rules, env, &v);
-    if (status == EVM_OK)
-        judge(&r->c, post, &v);
-    return status;
+    enum evm_status status = execute_traced(r, post, rules, env, &v);
+    if (status != EVM_OK)
+        return status;
+    keep_result(&r->c, &v);
+    judge(&r->c, post, &v);
+    r->report(r->self, &r->c);
+    return EVM_OK;
 }
 
-/* ---- tests and files ------------------------------------------------------------------------- */
-
-static enum evm_status run_fork(struct runner *r, struct evm_jval test, const char *name,
-                                struct evm_jval posts,
-                                void (*report)(void *self, const struct evm_statetest_case *c),
-                                void *self)
+static enum evm_status run_fork(struct runner *r, struct evm_jval test, struct evm_jval posts)
 {
-    enum evm_fork fork;
     struct evm_block_env env;
     uint64_t chain_id = 1;
-    bool known = evm_fork_from_name(name, &fork);
+    const struct evm_rules *rules = rules_of(r->options, r->c.fork);
     evm_json_u64(evm_json_get(evm_json_get(test, "config"), "chainid"), &chain_id);
-    bool fine = known && read_env(r->env, evm_rules_of(fork), chain_id ? chain_id : 1, &env);
-    r->c.fork = name;
+    bool fine = rules && read_env(r->env, rules, chain_id ? chain_id : 1, &env);
     for (size_t i = 0; i < evm_json_count(posts); i++) {
-        enum evm_status status = EVM_OK;
         r->c.index = i;
-        r->c.reason = EVM_STATETEST_PASSED;
-        r->c.detail[0] = 0;
-        if (fine)
-            status = run_case(r, evm_json_at(posts, i), evm_rules_of(fork), &env);
-        else
-            r->c.reason = known ? EVM_STATETEST_MALFORMED : EVM_STATETEST_SKIPPED;
+        enum evm_status status = run_case(r, evm_json_at(posts, i), rules, fine ? &env : NULL);
         if (status != EVM_OK)
             return status;
-        if (!fine)
-            snprintf(r->c.detail, sizeof r->c.detail, known ? "bad env" : "fork %.60s", name);
-        report(self, &r->c);
     }
     return EVM_OK;
 }
 
-static enum evm_status run_test(struct runner *r, struct evm_jval test, const char *only_fork,
-                                void (*report)(void *self, const struct evm_statetest_case *c),
-                                void *self, struct evm_err *err)
+static enum evm_status run_test(struct runner *r, struct evm_jval test, struct evm_err *err)
 {
     void *iter = NULL;
     const char *fork;
     struct evm_jval posts;
+    struct evm_err inner = {0};
     r->env = evm_json_get(test, "env");
     r->tx = evm_json_get(test, "transaction");
     r->pre = evm_state_create(r->codes);
     if (!r->pre)
         return evm_fail(err, EVM_ERR_MEMORY, "out of memory");
-    enum evm_status status = evm_accounts_load(r->doc, evm_json_get(test, "pre"), r->pre, err);
+    enum evm_status status = evm_accounts_load(r->doc, evm_json_get(test, "pre"), r->pre, &inner);
     evm_state_seal(r->pre);
-    while (status == EVM_OK && evm_json_next(evm_json_get(test, "post"), &iter, &fork, &posts)) {
-        enum evm_fork a, b;
-        bool wanted = !only_fork || !strcasecmp(only_fork, fork) ||
-                      (evm_fork_from_name(only_fork, &a) && evm_fork_from_name(fork, &b) && a == b);
-        if (wanted && run_fork(r, test, fork, posts, report, self) != EVM_OK)
-            status = evm_fail(err, EVM_ERR_MEMORY, "out of memory");
+    if (status == EVM_ERR_INPUT) {
+        r->c = (struct evm_statetest_case){.test = r->c.test, .fork = "?"};
+        refuse(r, EVM_STATETEST_MALFORMED, inner.text);
+        status = EVM_OK;
+    } else {
+        while (status == EVM_OK &&
+               evm_json_next(evm_json_get(test, "post"), &iter, &fork, &posts)) {
+            r->c.fork = fork;
+            if (wanted_fork(r->options, fork))
+                status = run_fork(r, test, posts);
+        }
     }
     evm_state_unref(r->pre);
-    return status;
+    return status == EVM_OK ? EVM_OK : evm_fail(err, EVM_ERR_MEMORY, "out of memory");
 }
 
-enum evm_status evm_statetest_file(const char *path, const char *only_fork,
+enum evm_status evm_statetest_file(const char *path, const struct evm_statetest_options *options,
                                    void (*report)(void *self, const struct evm_statetest_case *c),
                                    void *self, struct evm_err *err)
 {
-    struct runner r = {0};
+    static const struct evm_statetest_options everything;
+    struct runner r = {.options = options ? options : &everything, .report = report, .self = self};
     struct evm_buf text = {0};
     struct evm_err inner = {0};
     enum evm_status status = evm_file_read(path, &text, err);
@@ -342,10 +477,13 @@ enum evm_status evm_statetest_file(const char *path, const char *only_fork,
         status = evm_fail(err, EVM_ERR_MEMORY, "%s: out of memory", path);
     void *iter = NULL;
     struct evm_jval test;
-    while (status == EVM_OK && evm_json_next(evm_json_root(r.doc), &iter, &r.c.test, &test)) {
-        if (!evm_json_present(evm_json_get(test, "post")))
-            continue; /* "_info" and the like */
-        status = run_test(&r, test, only_fork, report, self, &inner);
+    const char *name;
+    while (status == EVM_OK && evm_json_next(evm_json_root(r.doc), &iter, &name, &test)) {
+        bool wanted = !r.options->test || strstr(name, r.options->test);
+        if (!wanted || !evm_json_present(evm_json_get(test, "post")))
+            continue; /* filtered, or "_info" and the like */
+        r.c.test = name;
+        status = run_test(&r, test, &inner);
         if (status != EVM_OK)
             evm_fail(err, status, "%.120s: %.100s", path, inner.text);
     }
