@@ -33,7 +33,9 @@ FLAGS.tiny    := -O1 -g -DWEFT_DEBUG -DWEFT_TINY -fsanitize=address,undefined -f
 FLAGS.evm/core/vm_fast    := -fno-gcse -fno-crossjumping --param max-goto-duplication-insns=64 -fno-tree-slp-vectorize
 FLAGS.evm/core/vm_metered := $(FLAGS.evm/core/vm_fast)
 # 25 lanes in 16 registers: 6 % fewer instructions a permutation.
-FLAGS.evm/core/keccak     := -O3 -frename-registers
+FLAGS.evm/core/keccak     := $(if $(filter release,$(MODE)),-O3 -frename-registers)
+# All loops over limbs unroll; limbs that go through vectors or memory cost more than they save.
+FLAGS.evm/core/u256       := $(if $(filter release,$(MODE)),-O3 -fno-tree-slp-vectorize -fno-tree-vectorize)
 CFLAGS    = -std=c17 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -I. $(WARN) -ffp-contract=off -fopenmp \
             -MMD -MP $(FLAGS.$(MODE)) $(PKG)
 LDFLAGS   = -fopenmp $(FLAGS.$(MODE))

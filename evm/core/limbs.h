@@ -116,4 +116,106 @@ limb_row_6(uint64_t t[6], const uint64_t *a, uint64_t b, const uint64_t *p, cons
 #define LIMB_ASM_ROW(n)  LIMB_ASM_ROW_(n)
 #endif
 
+/* ---- products of four limbs by four ---------------------------------------------------------- */
+
+#if defined(LIMB_ASM)
+#define LIMB_STEP(k, at,                                                                           \
+                  next) /* t[at] += low by the first chain, t[next] += high by the second */       \
+    "mulx 8*" #k "(%[a]), %[lo], %[hi]\n\t"                                                        \
+    "adcx %[lo], %[" #at "]\n\t"                                                                   \
+    "adox %[hi], %[" #next "]\n\t"
+#define LIMB_FIRST_ROW                                                                             \
+    "movq (%[b]), %%rdx\n\t"                                                                       \
+    "mulx (%[a]), %[t0], %[t1]\n\t"                                                                \
+    "mulx 8(%[a]), %[lo], %[t2]\n\t"                                                               \
+    "addq %[lo], %[t1]\n\t"                                                                        \
+    "mulx 16(%[a]), %[lo], %[t3]\n\t"                                                              \
+    "adcq %[lo], %[t2]\n\t"
+#define LIMB_NEXT_ROW(i, done, at1, at2, at3, top) /* row i; t[done] is what row i - 1 finished */ \
+    "movq %[" #done "], 8*(" #i " - 1)(%[r])\n\t"                                                  \
+    "movq 8*" #i "(%[b]), %%rdx\n\t"                                                               \
+    "xorl %k[" #done "], %k[" #done "]\n\t" LIMB_STEP(0, at1, at2) LIMB_STEP(1, at2, at3)          \
+        LIMB_STEP(2, at3, top) LIMB_STEP(3, top, done) "adcq $0, %[" #done "]\n\t"
+#endif
+
+/* The low and the high half of a * b; low is apart from a and b. */
+static inline void limb_mul_full(uint64_t low[4], uint64_t high[4], const uint64_t a[4],
+                                 const uint64_t b[4])
+{
+#if defined(LIMB_ASM)
+    uint64_t t0, t1, t2, t3, t4, lo, hi;
+    __asm__(LIMB_FIRST_ROW "mulx 24(%[a]), %[lo], %[t4]\n\t"
+                           "adcq %[lo], %[t3]\n\t"
+                           "adcq $0, %[t4]\n\t" LIMB_NEXT_ROW(1, t0, t1, t2, t3, t4)
+                               LIMB_NEXT_ROW(2, t1, t2, t3, t4, t0)
+                                   LIMB_NEXT_ROW(3, t2, t3, t4, t0, t1)
+            : [t0] "=&r"(t0), [t1] "=&r"(t1), [t2] "=&r"(t2), [t3] "=&r"(t3), [t4] "=&r"(t4),
+              [lo] "=&r"(lo), [hi] "=&r"(hi), "=m"(*(uint64_t(*)[3])low)
+            : [a] "r"(a), [b] "r"(b), [r] "r"(low), "m"(*(const uint64_t(*)[4])a),
+              "m"(*(const uint64_t(*)[4])b)
+            : "rdx", "cc");
+    low[3] = t3;
+    high[0] = t4;
+    high[1] = t0;
+    high[2] = t1;
+    high[3] = t2;
+#else
+    uint64_t r[8] = {0};
+    for (int i = 0; i < 4; i++) {
+        uint64_t carry = 0;
+        for (int j = 0; j < 4; j++) {
+            /* Largest value: (2^64-1)^2 + 2 (2^64-1) = 2^128 - 1, so this never wraps. */
+            evm_u128 t = (evm_u128)a[j] * b[i] + r[i + j] + carry;
+            r[i + j] = (uint64_t)t;
+            carry = (uint64_t)(t >> 64);
+        }
+        r[i + 4] = carry;
+    }
+    memcpy(low, r, 4 * sizeof r[0]);
+    memcpy(high, r + 4, 4 * sizeof r[0]);
+#endif
+}
+
+/* r = a * b modulo 2^256; r may be a or b. */
+static inline void limb_mul_low(uint64_t r[4], const uint64_t a[4], const uint64_t b[4])
+{
+#if defined(LIMB_ASM)
+    uint64_t t0, t1, t2, t3, lo, hi;
+    __asm__(LIMB_FIRST_ROW "mulx 24(%[a]), %[lo], %[hi]\n\t"
+                           "adcq %[lo], %[t3]\n\t"
+                           "movq 8(%[b]), %%rdx\n\t"
+                           "xorl %k[lo], %k[lo]\n\t" /* clears both carries */
+            LIMB_STEP(0, t1, t2) LIMB_STEP(1, t2, t3) "mulx 16(%[a]), %[lo], %[hi]\n\t"
+                                                      "adcx %[lo], %[t3]\n\t"
+                                                      "movq 16(%[b]), %%rdx\n\t"
+                                                      "mulx (%[a]), %[lo], %[hi]\n\t"
+                                                      "addq %[lo], %[t2]\n\t"
+                                                      "adcq %[hi], %[t3]\n\t"
+                                                      "imulq 8(%[a]), %%rdx\n\t"
+                                                      "addq %%rdx, %[t3]\n\t"
+                                                      "movq 24(%[b]), %%rdx\n\t"
+                                                      "imulq (%[a]), %%rdx\n\t"
+                                                      "addq %%rdx, %[t3]\n\t"
+            : [t0] "=&r"(t0), [t1] "=&r"(t1), [t2] "=&r"(t2), [t3] "=&r"(t3), [lo] "=&r"(lo),
+              [hi] "=&r"(hi)
+            : [a] "r"(a), [b] "r"(b), "m"(*(const uint64_t(*)[4])a), "m"(*(const uint64_t(*)[4])b)
+            : "rdx", "cc");
+    r[0] = t0;
+    r[1] = t1;
+    r[2] = t2;
+    r[3] = t3;
+#else
+    uint64_t t[4] = {0};
+    for (int i = 0; i < 4; i++) {
+        uint64_t carry = 0;
+        for (int j = 0; i + j < 4; j++) {
+            evm_u128 x = (evm_u128)a[j] * b[i] + t[i + j] + carry;
+            t[i + j] = (uint64_t)x;
+            carry = (uint64_t)(x >> 64);
+        }
+    }
+    memcpy(r, t, sizeof t);
+#endif
+}
+
 #endif

@@ -171,6 +171,14 @@ static inline unsigned evm_u256_bits(const struct evm_u256 *a)
     return 0;
 }
 
+/* Exactly one bit set? */
+static inline bool evm_u256_is_power_of_2(const struct evm_u256 *a)
+{
+    return __builtin_popcountll(a->w[0]) + __builtin_popcountll(a->w[1]) +
+               __builtin_popcountll(a->w[2]) + __builtin_popcountll(a->w[3]) ==
+           1;
+}
+
 /* Byte i counted from the most significant one, i < 32. */
 static inline uint8_t evm_u256_byte(const struct evm_u256 *a, unsigned i)
 {
@@ -248,6 +256,136 @@ void evm_u256_mulmod(struct evm_u256 *out, const struct evm_u256 *a, const struc
 void evm_u256_exp(struct evm_u256 *out, const struct evm_u256 *base, const struct evm_u256 *e);
 /* Extends the sign of byte i (counted from the least significant one); i >= 31 changes nothing. */
 void evm_u256_signextend(struct evm_u256 *out, const struct evm_u256 *i, const struct evm_u256 *a);
+
+/* ---- with a number of 64 bits ----------------------------------------------------------------
+ * For constants: the interpreter's PUSH before an opcode, a caller's known divisor. */
+
+/* (hi:lo) / d for hi < d. */
+static inline uint64_t evm_div_2by1(uint64_t hi, uint64_t lo, uint64_t d, uint64_t *rem)
+{
+#if defined(__x86_64__)
+    uint64_t q, r;
+    __asm__("divq %4" : "=a"(q), "=d"(r) : "0"(lo), "1"(hi), "r"(d) : "cc");
+    *rem = r;
+    return q;
+#else
+    evm_u128 n = (evm_u128)hi << 64 | lo;
+    *rem = (uint64_t)(n % d);
+    return (uint64_t)(n / d);
+#endif
+}
+
+static inline void evm_u256_add_u64(struct evm_u256 *out, const struct evm_u256 *a, uint64_t b)
+{
+#if defined(__x86_64__)
+    uint64_t r0 = a->w[0], r1 = a->w[1], r2 = a->w[2], r3 = a->w[3];
+    __asm__("addq %[b], %[r0]\n\tadcq $0, %[r1]\n\tadcq $0, %[r2]\n\tadcq $0, %[r3]"
+            : [r0] "+&r"(r0), [r1] "+&r"(r1), [r2] "+&r"(r2), [r3] "+&r"(r3)
+            : [b] "re"(b)
+            : "cc");
+    *out = (struct evm_u256){{r0, r1, r2, r3}};
+#else
+    struct evm_u256 x = evm_u256_of(b);
+    evm_u256_add(out, a, &x);
+#endif
+}
+
+static inline void evm_u256_sub_u64(struct evm_u256 *out, const struct evm_u256 *a, uint64_t b)
+{
+#if defined(__x86_64__)
+    uint64_t r0 = a->w[0], r1 = a->w[1], r2 = a->w[2], r3 = a->w[3];
+    __asm__("subq %[b], %[r0]\n\tsbbq $0, %[r1]\n\tsbbq $0, %[r2]\n\tsbbq $0, %[r3]"
+            : [r0] "+&r"(r0), [r1] "+&r"(r1), [r2] "+&r"(r2), [r3] "+&r"(r3)
+            : [b] "re"(b)
+            : "cc");
+    *out = (struct evm_u256){{r0, r1, r2, r3}};
+#else
+    struct evm_u256 x = evm_u256_of(b);
+    evm_u256_sub(out, a, &x);
+#endif
+}
+
+static inline void evm_u256_and_u64(struct evm_u256 *out, const struct evm_u256 *a, uint64_t b)
+{
+    *out = evm_u256_of(a->w[0] & b);
+}
+
+static inline bool evm_u256_eq_u64(const struct evm_u256 *a, uint64_t b)
+{
+    return ((a->w[0] ^ b) | a->w[1] | a->w[2] | a->w[3]) == 0;
+}
+
+static inline bool evm_u256_lt_u64(const struct evm_u256 *a, uint64_t b)
+{
+    return evm_u256_fits64(a) && a->w[0] < b;
+}
+
+static inline bool evm_u256_gt_u64(const struct evm_u256 *a, uint64_t b)
+{
+    return !evm_u256_fits64(a) || a->w[0] > b;
+}
+
+static inline void evm_u256_mul_u64(struct evm_u256 *out, const struct evm_u256 *a, uint64_t b)
+{
+    evm_u128 p0 = (evm_u128)a->w[0] * b, p1 = (evm_u128)a->w[1] * b, p2 = (evm_u128)a->w[2] * b;
+    p1 += (uint64_t)(p0 >> 64);
+    p2 += (uint64_t)(p1 >> 64);
+    uint64_t r3 = a->w[3] * b + (uint64_t)(p2 >> 64);
+    *out = (struct evm_u256){{(uint64_t)p0, (uint64_t)p1, (uint64_t)p2, r3}};
+}
+
+/* a >> n for n < 64, without the window of evm_u256_shr; evm_u256_shl_small likewise. */
+static inline void evm_u256_shr_small(struct evm_u256 *out, const struct evm_u256 *a, unsigned n)
+{
+    uint64_t a0 = a->w[0], a1 = a->w[1], a2 = a->w[2], a3 = a->w[3];
+    out->w[0] = a0 >> n | (a1 << 1) << (63 - n);
+    out->w[1] = a1 >> n | (a2 << 1) << (63 - n);
+    out->w[2] = a2 >> n | (a3 << 1) << (63 - n);
+    out->w[3] = a3 >> n;
+}
+
+static inline void evm_u256_shl_small(struct evm_u256 *out, const struct evm_u256 *a, unsigned n)
+{
+    uint64_t a0 = a->w[0], a1 = a->w[1], a2 = a->w[2], a3 = a->w[3];
+    out->w[3] = a3 << n | (a2 >> 1) >> (63 - n);
+    out->w[2] = a2 << n | (a1 >> 1) >> (63 - n);
+    out->w[1] = a1 << n | (a0 >> 1) >> (63 - n);
+    out->w[0] = a0 << n;
+}
+
+/* a / b and a mod b; 0 for b = 0. One division a limb that is not zero, or a shift. */
+static inline void evm_u256_div_u64(struct evm_u256 *out, const struct evm_u256 *a, uint64_t b)
+{
+    if (evm_u256_fits64(a)) {
+        *out = evm_u256_of(b ? a->w[0] / b : 0);
+    } else if ((b & (b - 1)) == 0) {
+        if (b)
+            evm_u256_shr_small(out, a, (unsigned)__builtin_ctzll(b));
+        else
+            *out = evm_u256_of(0);
+    } else {
+        uint64_t rem, r3 = a->w[3] / b, r2, r1, r0;
+        rem = a->w[3] % b;
+        r2 = evm_div_2by1(rem, a->w[2], b, &rem);
+        r1 = evm_div_2by1(rem, a->w[1], b, &rem);
+        r0 = evm_div_2by1(rem, a->w[0], b, &rem);
+        *out = (struct evm_u256){{r0, r1, r2, r3}};
+    }
+}
+
+static inline uint64_t evm_u256_mod_u64(const struct evm_u256 *a, uint64_t b)
+{
+    uint64_t rem;
+    if (evm_u256_fits64(a))
+        return b ? a->w[0] % b : 0;
+    if ((b & (b - 1)) == 0)
+        return b ? a->w[0] & (b - 1) : 0;
+    rem = a->w[3] % b;
+    evm_div_2by1(rem, a->w[2], b, &rem);
+    evm_div_2by1(rem, a->w[1], b, &rem);
+    evm_div_2by1(rem, a->w[0], b, &rem);
+    return rem;
+}
 
 /* ---- text ------------------------------------------------------------------------------------ */
 
