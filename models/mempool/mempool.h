@@ -78,7 +78,8 @@ struct mempool_ops {
     void (*size)(const void *state, uint32_t *count, uint64_t *bytes);
     /* Calls visit for every transaction held, in a fixed order. */
     void (*each)(const void *state, void (*visit)(void *self, struct tx *tx), void *self);
-    /* A crash: everything held leaves as POOL_CRASHED, the state is as after init. */
+    /* A crash: everything held leaves as POOL_CRASHED, the state is as after init. Then included()
+     * tells again of the chain's blocks that account() does not show yet, and of its head. */
     void (*clear)(void *state);
     void (*fini)(void *state);
 };

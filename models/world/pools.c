@@ -93,10 +93,22 @@ bool pools_offer(struct world *w, node_id node, struct tx *tx, bool local)
     return false;
 }
 
+/* The chain is on disk, the pool was not: the new one hears of the head, and of what the chain has
+ * ordered while the node's accounts do not show it yet. */
 void pools_crash(struct world *w, node_id node)
 {
     struct layer *l = layer_of(w, node);
-    l->mempool->clear(mempool_state(l, node));
+    struct node *n = &w->nodes[node];
+    void *pool = mempool_state(l, node);
+    l->mempool->clear(pool);
+    uint64_t from = n->head->height;
+    if (l->after_order && n->executed->height < from)
+        from = n->executed->height + 1;
+    for (uint64_t h = from; h <= n->head->height; h++) {
+        struct block *b = block_ancestor(n->head, h);
+        if (b)
+            l->mempool->included(pool, b, &b->track->next);
+    }
 }
 
 void pools_on_tick(struct sim *sim, void *self, const struct sim_event *ev)

@@ -119,12 +119,9 @@ static void chain_is_sound(const struct world *w, const struct layer *l)
         for (uint32_t i = 0; i < b->tx_count; i++) {
             const struct tx *tx = b->txs[i];
             assert_true(tx->emitted <= tx->pooled && tx->pooled <= b->created);
-            /* Ordered before it is executed: one that an earlier block held already is skipped. */
-            bool again = l->after_order && tx->height < h;
-            if (h < l->settled && !again)
-                assert_true(tx->phase == TX_COMMITTED &&
-                            /* ordered a second time, it is skipped there */
-                            (tx->skipped || tx->height < h || tx->committed >= b->created));
+            if (h < l->settled)
+                assert_true(tx->phase == TX_COMMITTED && tx->height == h &&
+                            (tx->skipped || tx->committed >= b->created));
         }
     }
     for (node_id i = l->first; i < l->first + l->count; i++) {
@@ -366,6 +363,7 @@ static void test_storm(void **state)
         struct fixture f = fixture_make(poa, all, 8, 1, NULL);
         fixture_run(&f);
         chain_is_sound(f.world, &f.world->layers[0]);
+        nonces_are_contiguous(&f.world->layers[0]);
         pools_are_counted(f.world);
         crashes += f.world->crashes;
         stale += f.world->layers[0].stale;
