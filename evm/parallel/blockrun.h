@@ -160,6 +160,13 @@ void evm_run_drop(struct evm_run *run);
 
 void evm_run_validate(struct evm_blockrun *b, struct evm_task task, uint32_t core,
                       struct evm_task_result *result, struct evm_mv_cost *cost);
+/* May transaction tx, with that outcome, be in the block after all that *l counts? */
+enum evm_tx_invalid evm_ladder_judge(const struct evm_ladder *l,
+                                     const struct evm_block_rules *rules, uint32_t tx,
+                                     const struct evm_tx_outcome *outcome);
+/* Counts its gas and its fees. EVM_ERR_INPUT, and l->overflow is set, if a sum of wei passes
+ * 2^256. */
+enum evm_status evm_ladder_add(struct evm_ladder *l, const struct evm_tx_outcome *outcome);
 void evm_ladder_commit(struct evm_blockrun *b, struct evm_task task, uint32_t core,
                        struct evm_task_result *result, struct evm_mv_cost *cost);
 

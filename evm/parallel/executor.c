@@ -5,6 +5,7 @@
 
 #include "evm/core/alloc.h"
 #include "evm/parallel/blockrun.h"
+#include "evm/parallel/direct.h"
 #include "evm/parallel/txbody.h"
 
 /* ---- the registry ---------------------------------------------------------------------------- */
@@ -43,6 +44,7 @@ const char *evm_executor_doc(const struct evm_executor_ops *ops)
 
 struct context {
     struct evm_blockrun run;
+    struct evm_direct direct;
     struct evm_mv *mv;
     const struct evm_executor_ops *ops; /* whose state `sched` is */
     void *sched;
@@ -62,6 +64,7 @@ static void context_destroy(struct context *c)
     if (!c)
         return;
     evm_blockrun_fini(&c->run);
+    evm_direct_fini(&c->direct);
     evm_mv_destroy(c->mv);
     if (c->ops)
         c->ops->destroy(c->sched);
@@ -236,20 +239,19 @@ static void filter_receipts(struct evm_block_result *r, uint32_t threads)
     }
 }
 
-static enum evm_status execute(struct context *c, const struct evm_exec_config *config,
-                               const struct evm_block_input *in, struct evm_block_result *out)
+/* Over the multi-version memory. */
+static enum evm_status execute_versions(struct context *c, const struct evm_exec_config *config,
+                                        const struct evm_block_input *in,
+                                        const struct evm_block_rules *rules, struct evm_view base,
+                                        struct evm_block_result *out)
 {
-    struct evm_block_rules rules;
-    struct evm_state_view state = {in->pre, in->hashes};
     struct evm_txbody body = {in, c->codes};
     struct evm_schedule keep = {.on = config->keep_schedule};
     bool timed = config->driver == EVM_DRIVER_VIRTUAL;
     uint32_t workers = workers_of(config, in->tx_count);
-    enum evm_status st = block_rules(c, in, &rules);
-    if (st != EVM_OK)
-        return st;
-    st = evm_blockrun_begin(&c->run, &rules, &evm_txbody_ops, &body, evm_state_view(&state),
-                            in->txs, workers, !timed && workers > 1, timed, config->seed, out);
+    enum evm_status st =
+        evm_blockrun_begin(&c->run, rules, &evm_txbody_ops, &body, base, in->txs, workers,
+                           !timed && workers > 1, timed, config->seed, out);
     if (st != EVM_OK)
         return st;
     st = timed ? evm_drive_virtual(&c->run, config->profile, workers, config->seed, &keep)
@@ -257,8 +259,31 @@ static enum evm_status execute(struct context *c, const struct evm_exec_config *
     if (st != EVM_OK)
         evm_blockrun_fail(&c->run, st);
     st = evm_blockrun_end(&c->run);
-    filter_receipts(out, timed ? 1 : workers);
     give_slices(out, &keep);
+    return st;
+}
+
+/* Nobody asks for single transactions, bars of a chart, or other cores' clocks: then `serial` needs
+ * no scheduler and no versions. */
+static bool is_direct(const struct evm_exec_config *config, const struct evm_block_input *in)
+{
+    return config->executor == &evm_executor_serial && config->driver == EVM_DRIVER_THREADS &&
+           !config->keep_schedule && !in->committed;
+}
+
+static enum evm_status execute(struct context *c, const struct evm_exec_config *config,
+                               const struct evm_block_input *in, struct evm_block_result *out)
+{
+    struct evm_block_rules rules;
+    struct evm_state_view state = {in->pre, in->hashes};
+    struct evm_view base = evm_state_view(&state);
+    bool direct = is_direct(config, in);
+    enum evm_status st = block_rules(c, in, &rules);
+    if (st == EVM_OK)
+        st = direct ? evm_direct_execute(&c->direct, &rules, in, base, c->codes, out)
+                    : execute_versions(c, config, in, &rules, base, out);
+    bool threads = !direct && config->driver == EVM_DRIVER_THREADS;
+    filter_receipts(out, threads ? workers_of(config, in->tx_count) : 1);
     return st;
 }
 
@@ -273,10 +298,11 @@ enum evm_status evm_execute(const struct evm_exec_config *config, const struct e
     struct context *c = pool_take(config->pool);
     if (!c)
         return evm_fail(err, EVM_ERR_MEMORY, "out of memory");
+    c->run.ladder.overflow = c->direct.ladder.overflow = false;
     st = context_fit(c, config->executor, evm_state_codes(in->pre));
     if (st == EVM_OK)
         st = execute(c, config, in, out);
-    bool overflow = st == EVM_ERR_INPUT && c->run.ladder.overflow;
+    bool overflow = st == EVM_ERR_INPUT && (c->run.ladder.overflow || c->direct.ladder.overflow);
     /* After an error its parts may be half grown; they still can be given back. */
     pool_give(st == EVM_OK ? config->pool : NULL, c);
     if (st == EVM_ERR_MEMORY)

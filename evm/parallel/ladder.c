@@ -6,18 +6,28 @@
 
 /* ---- what the block allows ------------------------------------------------------------------- */
 
-static enum evm_tx_invalid judge(const struct evm_blockrun *b, uint32_t tx)
+enum evm_tx_invalid evm_ladder_judge(const struct evm_ladder *l,
+                                     const struct evm_block_rules *rules, uint32_t tx,
+                                     const struct evm_tx_outcome *o)
 {
-    const struct evm_tx_outcome *o = &b->records[tx].outcome;
-    const struct evm_ladder *l = &b->ladder;
     if (o->invalid != EVM_TX_VALID)
         return o->invalid;
-    uint64_t limit = b->rules.tx_gas_limits ? b->rules.tx_gas_limits[tx] : 0;
-    if (limit > b->rules.gas_limit - l->gas_used)
+    uint64_t limit = rules->tx_gas_limits ? rules->tx_gas_limits[tx] : 0;
+    if (limit > rules->gas_limit - l->gas_used)
         return EVM_TX_GAS_LIMIT_EXCEEDS_BLOCK;
-    if (o->blob_gas_used > b->rules.blob_gas_limit - l->blob_gas_used)
+    if (o->blob_gas_used > rules->blob_gas_limit - l->blob_gas_used)
         return EVM_TX_BLOB_TOO_MANY;
     return EVM_TX_VALID;
+}
+
+enum evm_status evm_ladder_add(struct evm_ladder *l, const struct evm_tx_outcome *o)
+{
+    l->gas_used += o->gas_used;
+    l->blob_gas_used += o->blob_gas_used;
+    bool over = o->pays_beneficiary && evm_u256_add(&l->fees, &l->fees, &o->fee);
+    over |= evm_u256_add(&l->burnt, &l->burnt, &o->burnt);
+    l->overflow |= over;
+    return over ? EVM_ERR_INPUT : EVM_OK;
 }
 
 /* ---- the beneficiary --------------------------------------------------------------------------
@@ -175,16 +185,6 @@ static void put_stat(struct evm_blockrun *b, struct evm_task task, enum evm_tx_i
     s->cost_ns = b->records[task.tx].total_ns;
 }
 
-/* The block's totals. EVM_ERR_INPUT as above. */
-static enum evm_status add_totals(struct evm_ladder *l, const struct evm_tx_outcome *o)
-{
-    l->gas_used += o->gas_used;
-    l->blob_gas_used += o->blob_gas_used;
-    if (o->pays_beneficiary && evm_u256_add(&l->fees, &l->fees, &o->fee))
-        return EVM_ERR_INPUT;
-    return evm_u256_add(&l->burnt, &l->burnt, &o->burnt) ? EVM_ERR_INPUT : EVM_OK;
-}
-
 /* It counts: fee, receipt, totals. */
 static enum evm_status take(struct evm_blockrun *b, struct evm_task task, uint32_t core,
                             struct evm_task_result *result)
@@ -205,7 +205,7 @@ static enum evm_status take(struct evm_blockrun *b, struct evm_task task, uint32
     struct evm_mv_apart before = l->beneficiary;
     enum evm_status st = fold_fee(b, task.tx);
     if (st == EVM_OK)
-        st = add_totals(l, &r->outcome);
+        st = evm_ladder_add(l, &r->outcome);
     if (st != EVM_OK) {
         l->overflow = true;
         return st;
@@ -254,7 +254,7 @@ void evm_ladder_commit(struct evm_blockrun *b, struct evm_task task, uint32_t co
     *result = (struct evm_task_result){.what = EVM_RAN_INVALID, .blocker = EVM_NO_TX};
     if (!still_valid(b, task, core, result, cost))
         return;
-    enum evm_tx_invalid invalid = judge(b, task.tx);
+    enum evm_tx_invalid invalid = evm_ladder_judge(l, &b->rules, task.tx, &r->outcome);
     put_stat(b, task, invalid);
     if (invalid != EVM_TX_VALID && b->rules.policy == EVM_INVALID_REJECTS_BLOCK) {
         b->result->invalid = invalid;

@@ -6,62 +6,27 @@
 #include "evm/core/u256.h"
 #include "evm/parallel/mvmemory_internal.h"
 
-/* ---- order: by a 64-bit prefix first, which for addresses and hashed keys settles nearly all ---
- */
-
-static void sort_prefix(struct mv_order *v, struct mv_order *scratch, size_t n)
-{
-    for (int shift = 0; shift < 64; shift += 8) {
-        size_t at[257] = {0};
-        for (size_t i = 0; i < n; i++)
-            at[((v[i].key >> shift) & 255) + 1]++;
-        if (at[((v[0].key >> shift) & 255) + 1] == n)
-            continue; /* all alike in this byte */
-        for (int b = 0; b < 256; b++)
-            at[b + 1] += at[b];
-        for (size_t i = 0; i < n; i++)
-            scratch[at[(v[i].key >> shift) & 255]++] = v[i];
-        memcpy(v, scratch, n * sizeof *v);
-    }
-}
+/* ---- order ---- */
 
 static int account_order(const void *x, const void *y)
 {
-    const struct mv_order *a = x, *b = y;
+    const struct evm_order *a = x, *b = y;
     const struct mv_account *p = a->object, *q = b->object;
     return memcmp(p->addr.b, q->addr.b, sizeof p->addr.b);
 }
 
 static int slot_order(const void *x, const void *y)
 {
-    const struct mv_order *a = x, *b = y;
+    const struct evm_order *a = x, *b = y;
     const struct mv_slot *p = a->object, *q = b->object;
     return evm_u256_cmp(&p->key, &q->key);
-}
-
-/* v has room for 2n. */
-static void sort(struct mv_order *v, size_t n, int (*order)(const void *, const void *))
-{
-    if (n < 2)
-        return;
-    if (n <= 32) {
-        qsort(v, n, sizeof *v, order);
-        return;
-    }
-    sort_prefix(v, v + n, n);
-    for (size_t i = 0, end; i < n; i = end) {
-        for (end = i + 1; end < n && v[end].key == v[i].key; end++)
-            ;
-        if (end - i > 1)
-            qsort(v + i, end - i, sizeof *v, order);
-    }
 }
 
 static bool order_reserve(struct evm_mv *mv, size_t n)
 {
     if (n <= mv->order_capacity)
         return true;
-    struct mv_order *grown = evm_realloc(mv->order, n * sizeof *grown);
+    struct evm_order *grown = evm_realloc(mv->order, n * sizeof *grown);
     if (!grown)
         return false;
     mv->order = grown;
@@ -140,12 +105,12 @@ static void put_fields(const struct mv_account *a, const struct evm_mv_apart *ap
 }
 
 /* The account's slots stand at order[first_slot ...], with room to sort after them. */
-static void put_slots(const struct mv_account *a, struct mv_order *slots, struct mv_order *scratch,
-                      struct evm_changes *out)
+static void put_slots(const struct mv_account *a, struct evm_order *slots,
+                      struct evm_order *scratch, struct evm_changes *out)
 {
     bool wiped = wipes(a);
     memcpy(scratch, slots, a->slot_count * sizeof *slots);
-    sort(scratch, a->slot_count, slot_order);
+    evm_order_sort(scratch, a->slot_count, slot_order);
     for (uint32_t i = 0; i < a->slot_count; i++) {
         const struct mv_slot *s = scratch[i].object;
         struct evm_u256 value = final_slot(s);
@@ -155,7 +120,7 @@ static void put_slots(const struct mv_account *a, struct mv_order *slots, struct
 }
 
 static void put_account(const struct mv_account *a, const struct evm_mv_apart *apart,
-                        struct mv_order *slots, struct mv_order *scratch, struct evm_changes *out)
+                        struct evm_order *slots, struct evm_order *scratch, struct evm_changes *out)
 {
     struct evm_account_change c = {.addr = a->addr, .first_slot = out->slot_count};
     if (final_exists(a, apart)) {
@@ -224,10 +189,10 @@ static bool gather(struct evm_mv *mv, uint32_t *accounts, uint32_t *slots)
         for (uint32_t k = 0; k < mv->shards[i].accounts.used; k++) {
             struct mv_account *a = mv_account_nth(&mv->shards[i].accounts, k);
             if (written(a))
-                mv->order[(*accounts)++] = (struct mv_order){addr_prefix(&a->addr), a};
+                mv->order[(*accounts)++] = (struct evm_order){addr_prefix(&a->addr), a};
         }
-    sort(mv->order, *accounts, account_order);
-    struct mv_order *by_account = mv->order + (size_t)*accounts * 2;
+    evm_order_sort(mv->order, *accounts, account_order);
+    struct evm_order *by_account = mv->order + (size_t)*accounts * 2;
     uint32_t first = 0;
     for (uint32_t i = 0; i < *accounts; i++) {
         struct mv_account *a = mv->order[i].object;
@@ -240,7 +205,7 @@ static bool gather(struct evm_mv *mv, uint32_t *accounts, uint32_t *slots)
             struct mv_slot *s = mv_slot_nth(&mv->shards[i].slots, k);
             if (slot_written(s))
                 by_account[s->account->first_slot + s->account->slot_count++] =
-                    (struct mv_order){s->key.w[3], s};
+                    (struct evm_order){s->key.w[3], s};
         }
     return true;
 }
@@ -258,7 +223,7 @@ enum evm_status evm_mv_collect(struct evm_mv *mv, const struct evm_mv_apart *apa
     enum evm_status st = evm_changes_reserve(out, accounts, slots);
     if (st != EVM_OK)
         return st;
-    struct mv_order *by_account = mv->order + (size_t)accounts * 2;
+    struct evm_order *by_account = mv->order + (size_t)accounts * 2;
     for (uint32_t i = 0; i < accounts; i++)
         put_account(mv->order[i].object, apart, by_account, by_account + slots, out);
     return EVM_OK;

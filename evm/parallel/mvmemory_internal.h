@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "evm/parallel/mvmemory.h"
+#include "evm/parallel/order.h"
 #include "evm/parallel/spin.h"
 
 enum {
@@ -98,10 +99,7 @@ struct evm_mv {
     struct mv_writes *writes; /* tx_capacity */
     struct mv_shard shards[MV_SHARDS];
     /* mvcollect.c: scratch. */
-    struct mv_order {
-        uint64_t key;
-        void *object;
-    } * order;
+    struct evm_order *order;
     size_t order_capacity;
 };
 
