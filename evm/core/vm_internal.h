@@ -203,10 +203,7 @@ static inline void vm_warm_account(struct evm_vm *vm, struct evm_jaccount *acc)
 /* Loads what is missing of an entry. */
 static inline enum evm_read vm_load(struct evm_vm *vm, struct evm_jaccount *acc, unsigned need)
 {
-    if ((acc->loaded & need) == need)
-        return EVM_READ_OK;
-    struct evm_jaccount *same;
-    return evm_journal_account(vm->journal, &acc->addr, need, &same);
+    return (acc->loaded & need) == need ? EVM_READ_OK : evm_journal_load(vm->journal, acc, need);
 }
 
 static inline struct evm_jaccount *vm_entry(struct evm_vm *vm, const struct evm_addr *addr)

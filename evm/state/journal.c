@@ -259,28 +259,31 @@ static const struct evm_code *code_of(struct evm_journal *j, const struct evm_ha
     return *c;
 }
 
-enum evm_read evm_journal_load(struct evm_journal *j, struct account_entry *a, unsigned missing)
+enum evm_read evm_journal_load(struct evm_journal *j, struct evm_jaccount *acc, unsigned need)
 {
     struct evm_account got;
-    if (j->view.ops->account(j->view.self, &a->pub.addr, missing, &got) != EVM_READ_OK)
+    unsigned missing = need & ~(unsigned)acc->loaded;
+    if (!missing)
+        return EVM_READ_OK;
+    if (j->view.ops->account(j->view.self, &acc->addr, missing, &got) != EVM_READ_OK)
         return EVM_READ_PENDING;
     if (missing & EVM_NEED_BALANCE)
-        a->pub.balance = a->pub.before.balance = got.balance;
+        acc->balance = acc->before.balance = got.balance;
     if (missing & EVM_NEED_NONCE)
-        a->pub.nonce = a->pub.before.nonce = got.nonce;
+        acc->nonce = acc->before.nonce = got.nonce;
     if (missing & EVM_NEED_CODE) {
-        a->pub.before.code_hash = got.code_hash;
-        a->pub.code = code_of(j, &got.code_hash);
+        acc->before.code_hash = got.code_hash;
+        acc->code = code_of(j, &got.code_hash);
     }
     if (missing & EVM_NEED_EXISTS) {
-        a->pub.before.exists = got.exists;
-        a->pub.exists = got.exists || a->pub.touched;
+        acc->before.exists = got.exists;
+        acc->exists = got.exists || acc->touched;
     }
     if (missing & EVM_NEED_STORAGE) {
-        a->pub.before.has_storage = got.has_storage;
-        a->pub.has_storage = got.has_storage && !a->pub.wiped;
+        acc->before.has_storage = got.has_storage;
+        acc->has_storage = got.has_storage && !acc->wiped;
     }
-    a->pub.loaded = (uint8_t)(a->pub.loaded | missing);
+    acc->loaded = (uint8_t)(acc->loaded | missing);
     return EVM_READ_OK;
 }
 
@@ -291,8 +294,7 @@ enum evm_read evm_journal_account(struct evm_journal *j, const struct evm_addr *
     struct account_entry *a = account_find(j, addr, hash);
     if (!a)
         a = account_add(j, addr, hash);
-    unsigned missing = need & ~(unsigned)a->pub.loaded;
-    if (missing && evm_journal_load(j, a, missing) != EVM_READ_OK)
+    if (evm_journal_load(j, &a->pub, need) != EVM_READ_OK)
         return EVM_READ_PENDING;
     *out = &a->pub;
     return EVM_READ_OK;

@@ -74,6 +74,8 @@ struct evm_codes *evm_journal_codes(const struct evm_journal *j);
  */
 enum evm_read evm_journal_account(struct evm_journal *j, const struct evm_addr *addr, unsigned need,
                                   struct evm_jaccount **out);
+/* Loads what is missing of `need` into an entry of this journal. */
+enum evm_read evm_journal_load(struct evm_journal *j, struct evm_jaccount *acc, unsigned need);
 /* The entry of an account that was asked for before, or NULL. */
 const struct evm_jaccount *evm_journal_find(const struct evm_journal *j,
                                             const struct evm_addr *addr);

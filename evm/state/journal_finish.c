@@ -17,12 +17,6 @@ static bool known_present(const struct evm_jaccount *acc)
     return (acc->loaded & EVM_NEED_BALANCE) && !evm_u256_is_zero(&acc->before.balance);
 }
 
-static enum evm_read need(struct evm_journal *j, struct account_entry *a, unsigned fields)
-{
-    unsigned missing = fields & ~(unsigned)a->pub.loaded;
-    return missing ? evm_journal_load(j, a, missing) : EVM_READ_OK;
-}
-
 /* EIP-161 emptiness with as few reads as it takes: fields that are loaded come first, and the
  * balance is looked at last, so that a commutative delta stays one where it can. */
 static enum evm_read is_empty(struct evm_journal *j, struct account_entry *a, bool *empty)
@@ -35,7 +29,7 @@ static enum evm_read is_empty(struct evm_journal *j, struct account_entry *a, bo
             bool loaded = a->pub.loaded & order[i];
             if (pass == 0 && !loaded)
                 continue;
-            if (need(j, a, order[i]) != EVM_READ_OK)
+            if (evm_journal_load(j, &a->pub, order[i]) != EVM_READ_OK)
                 return EVM_READ_PENDING;
             if (order[i] == EVM_NEED_CODE && a->pub.code->size != 0)
                 return EVM_READ_OK;
@@ -73,7 +67,7 @@ static enum evm_read settle(struct evm_journal *j, struct account_entry *a)
         if (!empty)
             return EVM_READ_OK;
     }
-    return known_present(&a->pub) ? EVM_READ_OK : need(j, a, EVM_NEED_EXISTS);
+    return known_present(&a->pub) ? EVM_READ_OK : evm_journal_load(j, &a->pub, EVM_NEED_EXISTS);
 }
 
 enum evm_read evm_journal_settle(struct evm_journal *j)

@@ -140,9 +140,6 @@ static inline struct slot_entry *slot_at(const struct evm_journal *j, uint32_t i
     return pool_at(&j->slots, i, sizeof(struct slot_entry));
 }
 
-/* Loads `missing` fields; PENDING leaves the entry as it was. */
-enum evm_read evm_journal_load(struct evm_journal *j, struct account_entry *a, unsigned missing);
-
 /* ---- journal.c, for journal_write.c -----------------------------------------------------------
  */
 
