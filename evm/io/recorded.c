@@ -6,6 +6,7 @@
 #include "evm/io/accounts.h"
 #include "evm/io/file.h"
 #include "evm/io/json.h"
+#include "evm/parallel/recover.h"
 
 /* Reads fields one after another; remembers the name of the first that was wrong. */
 struct reader {
@@ -170,14 +171,11 @@ static void get_tx(struct reader *r, struct evm_tx *tx)
 }
 
 /* Rebuilds transaction i and checks that it is the one that was recorded. */
-static enum evm_status load_tx(struct reader *r, struct evm_tx *tx, bool low_s, size_t i,
-                               struct evm_err *err)
+static enum evm_status load_tx(struct reader *r, struct evm_tx *tx, size_t i, struct evm_err *err)
 {
     struct evm_hash hash;
-    struct evm_addr from;
     struct evm_err inner = {0};
     get_hash(r, "hash", &hash);
-    get_addr(r, "from", &from);
     get_tx(r, tx);
     if (r->memory)
         return evm_fail(err, EVM_ERR_MEMORY, "out of memory");
@@ -188,8 +186,26 @@ static enum evm_status load_tx(struct reader *r, struct evm_tx *tx, bool low_s, 
         return evm_fail(err, status, "transaction %zu: %.120s", i, inner.text);
     if (!evm_hash_eq(&tx->hash, &hash))
         return evm_fail(err, EVM_ERR_INPUT, "transaction %zu: its fields do not give its hash", i);
-    if (evm_tx_recover(tx, low_s, &inner) != EVM_OK || !evm_addr_eq(&tx->sender, &from))
-        return evm_fail(err, EVM_ERR_INPUT, "transaction %zu: 'from' did not sign it", i);
+    return EVM_OK;
+}
+
+/* Recovers all senders and compares them with what was recorded. */
+static enum evm_status load_senders(struct evm_recorded *out, struct evm_jval list, bool low_s,
+                                    struct evm_err *err)
+{
+    size_t count = out->block.tx_count;
+    size_t bad = evm_txs_recover(out->txs, count, low_s, 0);
+    for (size_t i = 0; i < bad; i++) {
+        struct reader r = {.doc = out->doc, .in = evm_json_at(list, i)};
+        struct evm_addr from;
+        get_addr(&r, "from", &from);
+        if (r.bad)
+            return evm_fail(err, EVM_ERR_INPUT, "transaction %zu: missing or bad '%s'", i, r.bad);
+        if (!evm_addr_eq(&out->txs[i].sender, &from))
+            bad = i;
+    }
+    if (bad < count)
+        return evm_fail(err, EVM_ERR_INPUT, "transaction %zu: 'from' did not sign it", bad);
     return EVM_OK;
 }
 
@@ -208,13 +224,13 @@ static enum evm_status load_txs(struct evm_recorded *out, struct evm_jval list, 
     out->block.txs = out->tx_list;
     for (size_t i = 0; i < count; i++) {
         struct reader r = {.doc = out->doc, .in = evm_json_at(list, i)};
-        enum evm_status status = load_tx(&r, &out->txs[i], rules->low_s_required, i, err);
+        enum evm_status status = load_tx(&r, &out->txs[i], i, err);
         if (status != EVM_OK)
             return status;
         out->tx_list[i] = &out->txs[i];
         out->block.tx_count++;
     }
-    return EVM_OK;
+    return load_senders(out, list, rules->low_s_required, err);
 }
 
 /* ---- the header and what hangs on it --------------------------------------------------------- */

@@ -150,7 +150,7 @@ void state_wipe(struct evm_state *s, struct account_record *r)
     r->incarnation++;
     r->wiped = true;
     r->slot_count = 0;
-    s->trie_bytes -= evm_trie_unref(r->storage);
+    s->trie_cost.bytes -= evm_trie_unref(r->storage);
     r->storage = NULL;
 }
 

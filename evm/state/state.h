@@ -46,6 +46,10 @@ void evm_state_seal(struct evm_state *s);
  * nodes: O(dirty keys). Kept after the first call. s must be sealed; concurrent calls are safe. */
 enum evm_status evm_state_root(struct evm_state *s, struct evm_hash *out);
 
+/* Keccak permutations that the computation of this version's root took, keys' hashes included; 0
+ * before it. Hashes that go four at a time count one by one. */
+uint64_t evm_state_root_permutations(struct evm_state *s);
+
 /* Folds every version from the base up to *s (sealed) into the base, in place: afterwards *s reads
  * in O(1) and other versions forked from a folded ancestor, other than through s, must be gone
  * (checked). Exclusive access. */

@@ -24,7 +24,7 @@ static void fold_account(struct evm_state *base, const struct evm_state *v,
         atomic_store_explicit(&r->has_key, true, memory_order_relaxed);
     }
     if (v->rooted) {
-        base->trie_bytes -= evm_trie_unref(r->storage);
+        base->trie_cost.bytes -= evm_trie_unref(r->storage);
         r->storage = from->storage;
         from->storage = NULL;
     } else {
@@ -60,8 +60,8 @@ static void fold(struct evm_state *base, struct evm_state *v)
     for (uint32_t i = 0; i < v->slot_count; i++)
         fold_slot(base, v, &v->slots[i]);
     if (v->rooted) {
-        base->trie_bytes += v->trie_bytes;
-        base->trie_bytes -= evm_trie_unref(base->trie);
+        base->trie_cost.bytes += v->trie_cost.bytes;
+        base->trie_cost.bytes -= evm_trie_unref(base->trie);
         base->trie = v->trie;
         v->trie = NULL;
     }
@@ -112,7 +112,7 @@ static void become(struct evm_state *s, struct evm_state *base)
     s->dead_slots = base->dead_slots;
     s->rooted = base->rooted;
     s->trie = base->trie;
-    s->trie_bytes = base->trie_bytes;
+    s->trie_cost.bytes = base->trie_cost.bytes;
     pthread_mutex_destroy(&base->lock);
     free(base);
 }
@@ -278,5 +278,5 @@ size_t evm_state_bytes(const struct evm_state *s)
            ((size_t)s->dirty_account_capacity + s->dirty_slot_capacity) * sizeof(uint32_t) +
            ((size_t)s->account_index.capacity + s->slot_index.capacity) *
                sizeof(struct index_cell) +
-           s->trie_bytes;
+           s->trie_cost.bytes;
 }

@@ -69,7 +69,7 @@ struct evm_state {
     pthread_mutex_t lock; /* of what follows and of account_record.storage, once sealed */
     bool rooted;
     struct evm_trie_node *trie;
-    size_t trie_bytes;
+    struct evm_trie_cost trie_cost; /* permutations: of the last root only */
 };
 
 static inline uint64_t state_mix(uint64_t a, uint64_t b)

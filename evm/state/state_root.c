@@ -113,6 +113,7 @@ static void hash_addresses(struct evm_state *s)
             r[k]->key = out[k];
             atomic_store_explicit(&r[k]->has_key, true, memory_order_release);
         }
+        s->trie_cost.permutations += n;
         n = 0;
     }
 }
@@ -130,6 +131,7 @@ static void collect_slots(struct evm_state *s, struct root_work *w)
             evm_u256_is_zero(&slot->value) ? 0 : (uint8_t)put_u256(d->value, &slot->value);
     }
     hash_slot_keys(w->slots, w->slot_count);
+    s->trie_cost.permutations += w->slot_count;
     if (w->slot_count)
         qsort(w->slots, w->slot_count, sizeof *w->slots, slot_order);
 }
@@ -159,10 +161,10 @@ static enum evm_status update_storage(struct evm_state *s, struct account_record
         items[i].value = (struct evm_bytes){slots[i].value, slots[i].value_size};
     }
     struct evm_trie_node *fresh;
-    enum evm_status st = evm_trie_update(storage_below(s, r), items, n, &fresh, &s->trie_bytes);
+    enum evm_status st = evm_trie_update(storage_below(s, r), items, n, &fresh, &s->trie_cost);
     if (st != EVM_OK)
         return st;
-    s->trie_bytes -= evm_trie_unref(r->storage);
+    s->trie_cost.bytes -= evm_trie_unref(r->storage);
     r->storage = fresh;
     return EVM_OK;
 }
@@ -185,10 +187,10 @@ static enum evm_status update_accounts(struct evm_state *s, struct root_work *w)
     }
     struct evm_trie_node *fresh;
     struct evm_trie_node *old = s->parent ? s->parent->trie : s->trie;
-    enum evm_status st = evm_trie_update(old, w->items, n, &fresh, &s->trie_bytes);
+    enum evm_status st = evm_trie_update(old, w->items, n, &fresh, &s->trie_cost);
     if (st != EVM_OK)
         return st;
-    s->trie_bytes -= evm_trie_unref(s->trie);
+    s->trie_cost.bytes -= evm_trie_unref(s->trie);
     s->trie = fresh;
     return EVM_OK;
 }
@@ -203,13 +205,14 @@ static enum evm_status compute(struct evm_state *s, struct root_work *w)
     w->items = evm_malloc(((accounts > slots ? accounts : slots) + 1) * sizeof *w->items);
     if (!w->slots || !w->accounts || !w->items)
         return EVM_ERR_MEMORY;
+    s->trie_cost.permutations = 0;
     collect_slots(s, w);
     /* Accounts without dirty slots have a storage trie too: the one below, or none after a wipe. */
     enum evm_status st = EVM_OK;
     for (uint32_t i = 0; i < accounts && s->parent; i++) {
         struct account_record *r = &s->accounts[s->dirty_accounts[i]];
         struct evm_trie_node *below = evm_trie_ref(storage_below(s, r));
-        s->trie_bytes -= evm_trie_unref(r->storage);
+        s->trie_cost.bytes -= evm_trie_unref(r->storage);
         r->storage = below;
     }
     for (uint32_t i = 0, end; i < w->slot_count && st == EVM_OK; i = end) {
@@ -275,4 +278,12 @@ enum evm_status evm_state_root(struct evm_state *s, struct evm_hash *out)
     if (st == EVM_OK)
         evm_trie_root(s->trie, out);
     return st;
+}
+
+uint64_t evm_state_root_permutations(struct evm_state *s)
+{
+    pthread_mutex_lock(&s->lock);
+    uint64_t n = s->trie_cost.permutations;
+    pthread_mutex_unlock(&s->lock);
+    return n;
 }

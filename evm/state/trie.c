@@ -361,18 +361,24 @@ static struct evm_bytes encode_list(const struct evm_trie_node *n, uint8_t buf[N
 }
 
 /* Gives every new node below n, and n, its reference, one after another; children first. */
-static void hash_each(struct evm_trie_node *n)
+static uint64_t permutations(size_t size)
+{
+    return size < 32 ? 0 : size / EVM_KECCAK_RATE + 1;
+}
+
+static void hash_each(struct evm_trie_node *n, uint64_t *cost)
 {
     uint8_t buf[NODE_MAX];
     if (n->ref.size)
         return;
     if (n->kind == NODE_EXTENSION)
-        hash_each(((struct extension *)n)->child);
+        hash_each(((struct extension *)n)->child, cost);
     if (n->kind == NODE_BRANCH)
         for (unsigned i = 0; i < child_count(n); i++)
-            hash_each(((struct branch *)n)->child[i]);
+            hash_each(((struct branch *)n)->child[i], cost);
     struct evm_bytes rlp = encode_list(n, buf);
     trie_make_ref(&n->ref, rlp.data, rlp.size);
+    *cost += permutations(rlp.size);
 }
 
 /* Four hashes at once cost less than two, so new nodes are put in an order in which neighbours do
@@ -415,7 +421,7 @@ static void place_new(struct evm_trie_node *n, uint32_t next[ORDER_SLOTS],
 }
 
 /* References of up to four nodes that do not depend on each other. */
-static void hash_group(struct evm_trie_node **nodes, unsigned n)
+static void hash_group(struct evm_trie_node **nodes, unsigned n, uint64_t *cost)
 {
     uint8_t buf[4][NODE_MAX];
     struct evm_bytes in[4];
@@ -425,6 +431,7 @@ static void hash_group(struct evm_trie_node **nodes, unsigned n)
     if (n > 1)
         evm_keccak256_x4(out, in);
     for (unsigned i = 0; i < n; i++) {
+        *cost += permutations(in[i].size);
         if (n == 1 || in[i].size < 32) {
             trie_make_ref(&nodes[i]->ref, in[i].data, in[i].size);
             continue;
@@ -434,14 +441,14 @@ static void hash_group(struct evm_trie_node **nodes, unsigned n)
     }
 }
 
-static void hash_new(struct evm_trie_node *root)
+static void hash_new(struct evm_trie_node *root, uint64_t *cost)
 {
     uint32_t slot[ORDER_SLOTS] = {0}, at = 0;
     size_t total = count_new(root, slot);
     struct evm_trie_node **order =
         total > 3 ? evm_malloc(total * sizeof(struct evm_trie_node *)) : NULL;
     if (!order) {
-        hash_each(root);
+        hash_each(root, cost);
         return;
     }
     for (unsigned k = 0; k < ORDER_SLOTS; k++) {
@@ -453,7 +460,7 @@ static void hash_new(struct evm_trie_node *root)
     for (size_t i = 0, n; i < total; i += n) {
         for (n = 1; n < 4 && i + n < total && order[i + n]->from == order[i]->from;)
             n++;
-        hash_group(order + i, (unsigned)n);
+        hash_group(order + i, (unsigned)n, cost);
     }
     free(order);
 }
@@ -461,7 +468,7 @@ static void hash_new(struct evm_trie_node *root)
 /* ---- the interface --------------------------------------------------------------------------- */
 
 enum evm_status evm_trie_update(struct evm_trie_node *old, const struct evm_trie_item *items,
-                                size_t n, struct evm_trie_node **out, size_t *bytes)
+                                size_t n, struct evm_trie_node **out, struct evm_trie_cost *cost)
 {
     struct update u = {0};
     struct evm_trie_node *root = update(&u, old, 0, items, n);
@@ -470,10 +477,13 @@ enum evm_status evm_trie_update(struct evm_trie_node *old, const struct evm_trie
         evm_trie_unref(root);
         return EVM_ERR_MEMORY;
     }
+    uint64_t hashed = 0;
     if (root)
-        hash_new(root);
-    if (bytes)
-        *bytes += u.bytes;
+        hash_new(root, &hashed);
+    if (cost) {
+        cost->bytes += u.bytes;
+        cost->permutations += hashed;
+    }
     *out = root;
     return EVM_OK;
 }

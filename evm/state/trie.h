@@ -21,11 +21,17 @@ struct evm_trie_item {
     struct evm_bytes value;
 };
 
+/* What updates cost; added to. */
+struct evm_trie_cost {
+    size_t bytes;          /* of the nodes made, less those freed again */
+    uint64_t permutations; /* of Keccak, for the nodes' hashes */
+};
+
 /* The trie *old (borrowed, NULL: empty) with the items written, which must ascend strictly by key.
- * *out gets a new reference (NULL: nothing is left). *bytes (may be NULL) grows by the size of the
- * nodes made. EVM_ERR_MEMORY leaves *out NULL and nothing behind. Cost: O(n * depth) nodes. */
+ * *out gets a new reference (NULL: nothing is left). *cost (may be NULL) grows. EVM_ERR_MEMORY
+ * leaves *out NULL and nothing behind. Cost: O(n * depth) nodes. */
 enum evm_status evm_trie_update(struct evm_trie_node *old, const struct evm_trie_item *items,
-                                size_t n, struct evm_trie_node **out, size_t *bytes);
+                                size_t n, struct evm_trie_node **out, struct evm_trie_cost *cost);
 
 /* The root hash; that of the empty trie for NULL. O(1). */
 void evm_trie_root(const struct evm_trie_node *root, struct evm_hash *out);

@@ -328,7 +328,8 @@ static void histories(void **unused)
     static struct world world[VERSIONS];
     struct evm_trie_node *trie[VERSIONS] = {0};
     struct evm_trie_item items[KEYS];
-    size_t bytes = 0, freed = 0;
+    struct evm_trie_cost cost = {0};
+    size_t freed = 0;
     for (uint64_t seed = 1; seed <= 6; seed++) {
         uint64_t x = seed;
         memset(&world[0], 0, sizeof world[0]);
@@ -341,7 +342,7 @@ static void histories(void **unused)
             world[v] = world[from];
             size_t n = mutate(&world[v], &x, items, v % 3 ? 4 : 100);
             struct evm_hash got, want;
-            assert_int_equal(evm_trie_update(trie[from], items, n, &trie[v], &bytes), EVM_OK);
+            assert_int_equal(evm_trie_update(trie[from], items, n, &trie[v], &cost), EVM_OK);
             evm_trie_root(trie[v], &got);
             world_root(&world[v], &want);
             if (!evm_hash_eq(&got, &want))
@@ -353,7 +354,33 @@ static void histories(void **unused)
             trie[v] = NULL;
         }
     }
-    assert_int_equal(bytes, freed);
+    assert_int_equal(cost.bytes, freed);
+}
+
+/* What updates say they hashed: a leaf of one block; two leaves (the first now has a shorter path)
+ * and their branch; nothing where nothing changed; only the changed leaf and the branch above it.
+ */
+static void costs(void **unused)
+{
+    (void)unused;
+    uint8_t value[90];
+    memset(value, 0xb7, sizeof value);
+    struct evm_trie_item two[2] = {{.value = {value, 90}}, {.value = {value, 90}}};
+    memset(two[0].key.b, 0x35, 32);
+    memset(two[1].key.b, 0x8c, 32);
+    struct evm_trie_cost cost = {0};
+    struct evm_trie_node *t[5] = {0};
+    static const uint64_t want[5] = {0, 1, 4, 4, 6};
+    for (int i = 1; i < 5; i++) {
+        if (i == 4)
+            two[0].value.size = 89;
+        assert_int_equal(evm_trie_update(t[i - 1], two, i == 1 || i == 4 ? 1 : 2, &t[i], &cost),
+                         EVM_OK);
+        assert_int_equal(cost.permutations, want[i]);
+    }
+    for (int i = 1; i < 5; i++)
+        cost.bytes -= evm_trie_unref(t[i]);
+    assert_int_equal(cost.bytes, 0);
 }
 
 #ifdef WEFT_TINY
@@ -397,7 +424,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shared_vectors), cmocka_unit_test(dogs),
         cmocka_unit_test(four_hashes),    cmocka_unit_test(list_is_pairs),
-        cmocka_unit_test(histories),
+        cmocka_unit_test(histories),      cmocka_unit_test(costs),
 #ifdef WEFT_TINY
         cmocka_unit_test(out_of_memory),
 #endif
