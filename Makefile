@@ -140,8 +140,8 @@ gen-check: all ## fail if a generated file is not what the tables say now
 	@$(B)/weft format | diff -u docs/results-format.md -
 	@$(B)/weft schema --markdown | diff -u docs/scenario-reference.md -
 
-bench: all ## measure: engine, interpreter, transactions, executors, gossip
-	@for b in engine evm transactions parallel network; do echo "== weft bench $$b"; $(B)/weft bench $$b || exit; done
+bench: all ## measure: engine, interpreter, transactions, signatures, state roots, executors, gossip
+	@for b in engine evm transactions signatures stateroot parallel network; do echo "== weft bench $$b"; $(B)/weft bench $$b || exit; done
 
 install: all ## copy the program to $$(PREFIX)/bin (PREFIX=/usr/local)
 	install -D -m 755 $(B)/weft $(DESTDIR)$(PREFIX)/bin/weft

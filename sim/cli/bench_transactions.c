@@ -3,13 +3,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "evm/core/keccak.h"
 #include "evm/core/u256.h"
 #include "evm/parallel/executor.h"
 #include "models/workload/artifacts.h"
 #include "sim/cli/cli.h"
+#include "sim/cli/timing.h"
 
 struct options {
     uint64_t txs, repeat;
@@ -313,19 +313,6 @@ struct row {
     uint64_t gas;              /* of the block */
 };
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-static int ascending(const void *x, const void *y)
-{
-    double a = *(const double *)x, b = *(const double *)y;
-    return (a > b) - (a < b);
-}
-
 /* One block over the same state; its time goes to *ns, that of folding its changes to *fold. */
 static bool once(struct bench *b, enum kind kind, bool check, struct row *row, double *ns,
                  double *fold)
@@ -342,12 +329,12 @@ static bool once(struct bench *b, enum kind kind, bool check, struct row *row, d
     struct evm_block_result r;
     struct evm_err err = {0};
     struct evm_state *post = evm_state_fork(b->pre);
-    double start = now();
+    double start = cli_cpu_now();
     bool ok = post && evm_execute(&config, &in, &r, &err) == EVM_OK;
-    double executed = now();
+    double executed = cli_cpu_now();
     ok = ok && r.invalid == EVM_TX_VALID && evm_state_apply(post, &r.changes) == EVM_OK;
     *ns = executed - start;
-    *fold = now() - executed;
+    *fold = cli_cpu_now() - executed;
     if (!ok)
         cli_complain(b->self, "%s: %s", loads[kind].name, err.code ? err.text : "not executed");
     else if (check && !is_right(b, kind, post, &r)) {
@@ -371,9 +358,9 @@ static bool measure(struct bench *b, enum kind kind, struct row *row)
         if (k == 0 || fold < row->fold)
             row->fold = fold;
     }
-    qsort(b->times, n, sizeof *b->times, ascending);
-    row->best = b->times[0] / b->n;
-    row->median = b->times[n / 2] / b->n;
+    struct cli_times times = cli_times_of(b->times, n);
+    row->best = times.best / b->n;
+    row->median = times.median / b->n;
     row->fold /= b->n;
     return true;
 }
@@ -491,12 +478,11 @@ const struct cli_command cli_bench_transactions = {
     .summary = "time transfers, ERC-20 transfers and swaps, one after another",
     .details =
         "A block of transactions of distinct senders to distinct recipients is executed by the\n"
-        "serial executor over a state in memory, receipts included, signatures and state root "
-        "left\n"
-        "out. fold is what it takes besides to write the block's changes into a new version of\n"
-        "the state. Swaps go to 8 constant-product pools of two tokens. After the first "
-        "repetition\n"
-        "every receipt, balance and reserve is checked; if one is wrong the exit status is 1.",
+        "serial executor over a state in memory: receipts included, signatures and state root\n"
+        "left out. Times are of the processor. fold is what it takes besides to write the block's\n"
+        "changes into a new version of the state. Swaps go to 8 constant-product pools of two\n"
+        "tokens. After the first repetition every receipt, balance and reserve is checked; if one\n"
+        "is wrong the exit status is 1.",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .run = run,

@@ -17,3 +17,5 @@ check() { # NAME PATTERN ARGUMENTS...
 
 check transactions '^swap +[1-9]' transactions --txs 50 --repeat 2
 check transactions_json '"load": "erc20", "gas_per_tx": [1-9]' transactions --txs 3 --repeat 1 --json
+check signatures '^sign +1' signatures --txs 20 --repeat 1 --threads 2
+check stateroot '^accounts +100 +100 ' stateroot --items 3000 --repeat 1
