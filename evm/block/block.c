@@ -144,6 +144,7 @@ void evm_block_env_of(const struct evm_chain_config *chain, const struct evm_hea
                                   .excess_blob_gas = h->excess_blob_gas,
                                   .parent_beacon_root = h->parent_beacon_root};
     struct evm_blob_schedule blobs = evm_chain_blobs(chain, h->number, h->timestamp);
+    out->blob_gas_limit = blobs.max * EVM_GAS_PER_BLOB;
     if (blobs.fraction)
         evm_blob_base_fee(h->excess_blob_gas, blobs.fraction, &out->blob_base_fee);
 }

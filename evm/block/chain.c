@@ -33,6 +33,36 @@ static const struct evm_bomb_delay mainnet_bombs[] = {
     {15050000, 11400000},
 };
 
+/* The public test networks, from go-ethereum's configuration of them. Sepolia went over to proof of
+ * stake at the block given; the other two started with it. */
+static const struct evm_fork_at sepolia_forks[] = {
+    {EVM_LONDON, false, 0},           {EVM_PARIS, false, 1450409},
+    {EVM_SHANGHAI, true, 1677557088}, {EVM_CANCUN, true, 1706655072},
+    {EVM_PRAGUE, true, 1741159776},   {EVM_OSAKA, true, 1760427360},
+};
+static const struct evm_blob_schedule sepolia_blobs[] = {
+    {1761017184, 10, 15, 8346193},
+    {1761607008, 14, 21, 11684671},
+};
+static const struct evm_fork_at holesky_forks[] = {
+    {EVM_PARIS, false, 0},          {EVM_SHANGHAI, true, 1696000704},
+    {EVM_CANCUN, true, 1707305664}, {EVM_PRAGUE, true, 1740434112},
+    {EVM_OSAKA, true, 1759308480},
+};
+static const struct evm_blob_schedule holesky_blobs[] = {
+    {1759800000, 10, 15, 8346193},
+    {1760389824, 14, 21, 11684671},
+};
+static const struct evm_fork_at hoodi_forks[] = {
+    {EVM_CANCUN, false, 0},
+    {EVM_PRAGUE, true, 1742999832},
+    {EVM_OSAKA, true, 1761677592},
+};
+static const struct evm_blob_schedule hoodi_blobs[] = {
+    {1762365720, 10, 15, 8346193},
+    {1762955544, 14, 21, 11684671},
+};
+
 /* A chain that starts with a fork. */
 #define ONE_FORK(id) static const struct evm_fork_at only_##id[] = {{EVM_##id, false, 0}};
 ONE_FORK(FRONTIER)
@@ -77,6 +107,35 @@ static const struct evm_chain_config chains[] = {
      .bomb_count = COUNT(mainnet_bombs),
      .deposit_contract = DEPOSIT_CONTRACT,
      .dao_block = 1920000,
+     .system_contracts = true},
+    {.name = "sepolia",
+     .doc = "the test network Sepolia",
+     .chain_id = 11155111,
+     .forks = sepolia_forks,
+     .fork_count = COUNT(sepolia_forks),
+     .blobs = sepolia_blobs,
+     .blob_count = COUNT(sepolia_blobs),
+     .deposit_contract = {{0x7f, 0x02, 0xc3, 0xe3, 0xc9, 0x8b, 0x13, 0x30, 0x55, 0xb8,
+                           0xb3, 0x48, 0xb2, 0xac, 0x62, 0x56, 0x69, 0xed, 0x29, 0x5d}},
+     .system_contracts = true},
+    {.name = "holesky",
+     .doc = "the test network Holesky",
+     .chain_id = 17000,
+     .forks = holesky_forks,
+     .fork_count = COUNT(holesky_forks),
+     .blobs = holesky_blobs,
+     .blob_count = COUNT(holesky_blobs),
+     .deposit_contract = {{0x42, 0x42, 0x42, 0x42, 0x42, 0x42, 0x42, 0x42, 0x42, 0x42,
+                           0x42, 0x42, 0x42, 0x42, 0x42, 0x42, 0x42, 0x42, 0x42, 0x42}},
+     .system_contracts = true},
+    {.name = "hoodi",
+     .doc = "the test network Hoodi",
+     .chain_id = 560048,
+     .forks = hoodi_forks,
+     .fork_count = COUNT(hoodi_forks),
+     .blobs = hoodi_blobs,
+     .blob_count = COUNT(hoodi_blobs),
+     .deposit_contract = DEPOSIT_CONTRACT,
      .system_contracts = true},
     ONE_FORK_ROW("frontier", FRONTIER),
     ONE_FORK_ROW("homestead", HOMESTEAD),

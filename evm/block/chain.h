@@ -42,8 +42,10 @@ struct evm_chain_config {
                               is invalid */
 };
 
-/* NULL for an unknown name; row i, or NULL past the end. Shipped: "mainnet" and, for every fork,
- * a chain that has had it since its first block ("cancun", "prague", ...; chain id 1). */
+/* NULL for an unknown name; row i, or NULL past the end. Shipped: "mainnet", the test networks
+ * "sepolia", "holesky" and "hoodi", and for every fork a chain that has had it since its first
+ * block
+ * ("cancun", "prague", ...; chain id 1). */
 const struct evm_chain_config *evm_chain_find(const char *name);
 const struct evm_chain_config *evm_chain_at(size_t i);
 

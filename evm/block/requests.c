@@ -9,18 +9,6 @@ void evm_requests_fini(struct evm_requests *r)
         evm_buf_fini(&r->of[i]);
 }
 
-static const char *const fault_names[EVM_BLOCK_FAULT_COUNT] = {
-    [EVM_BLOCK_FINE] = "fine",
-    [EVM_BLOCK_DEPOSIT_LAYOUT] = "malformed deposit event",
-    [EVM_BLOCK_NO_CONTRACT] = "no system contract for requests",
-    [EVM_BLOCK_CONTRACT_FAILED] = "system call failed",
-};
-
-const char *evm_block_fault_name(enum evm_block_fault fault)
-{
-    return (unsigned)fault < EVM_BLOCK_FAULT_COUNT ? fault_names[fault] : "?";
-}
-
 /* ---- deposits -------------------------------------------------------------------------------- */
 
 /* keccak256("DepositEvent(bytes,bytes,bytes,bytes,bytes)") */

@@ -4,19 +4,9 @@
 #ifndef EVM_BLOCK_REQUESTS_H
 #define EVM_BLOCK_REQUESTS_H
 
+#include "evm/block/fault.h"
 #include "evm/block/receipt.h"
 #include "evm/core/buf.h"
-
-/* Why a block is invalid by what it does, whatever its transactions are (a simulated outcome, not
- * an error). */
-enum evm_block_fault {
-    EVM_BLOCK_FINE = 0,
-    EVM_BLOCK_DEPOSIT_LAYOUT,  /* EIP-6110: a deposit event that is not laid out as it must be */
-    EVM_BLOCK_NO_CONTRACT,     /* EIP-7002, 7251: nothing stands at the contract's address */
-    EVM_BLOCK_CONTRACT_FAILED, /* EIP-7002, 7251: the call of the system did not succeed */
-    EVM_BLOCK_FAULT_COUNT
-};
-const char *evm_block_fault_name(enum evm_block_fault fault); /* "malformed deposit event" */
 
 enum evm_request_type {
     EVM_REQUEST_DEPOSIT,       /* 192 bytes each */

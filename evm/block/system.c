@@ -121,7 +121,9 @@ enum evm_status evm_block_open(struct evm_system *sys, const struct evm_chain_co
     struct evm_system_result ignored;
     enum evm_status status = EVM_OK;
     evm_block_env_of(chain, h, &env);
-    if (rules->beacon_root)
+    if (chain->dao_block && h->number == chain->dao_block)
+        status = evm_dao_apply(rules, s);
+    if (status == EVM_OK && rules->beacon_root)
         status = evm_system_call(sys, rules, &env, s, hashes, &beacon_roots,
                                  (struct evm_bytes){h->parent_beacon_root.b, 32}, &ignored);
     if (status == EVM_OK && rules->history_contract && !evm_hash_eq(&h->parent_hash, &none))

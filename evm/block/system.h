@@ -32,6 +32,12 @@ enum evm_status evm_system_call(struct evm_system *sys, const struct evm_rules *
                                 const struct evm_block_hashes *hashes, const struct evm_addr *to,
                                 struct evm_bytes input, struct evm_system_result *result);
 
+/* The DAO fork's accounts (false past the last of the 116), where their ether goes, and the move
+ * itself: whatever they own at that block. */
+bool evm_dao_account(size_t i, struct evm_addr *out);
+void evm_dao_refund(struct evm_addr *out);
+enum evm_status evm_dao_apply(const struct evm_rules *rules, struct evm_state *s);
+
 /* Before the transactions: the DAO fork's irregular change (EIP-779), the beacon root (EIP-4788),
  * the parent's hash (EIP-2935; a parent_hash of zeros says that there is no parent). */
 enum evm_status evm_block_open(struct evm_system *sys, const struct evm_chain_config *chain,

@@ -56,6 +56,7 @@ struct evm_block_env {
     struct evm_u256 difficulty;  /* before Paris */
     struct evm_hash prev_randao; /* from Paris on */
     uint64_t excess_blob_gas;
+    uint64_t blob_gas_limit; /* of the block; 0: as much as the fork allows */
     struct evm_hash parent_beacon_root;
 };
 

@@ -1,5 +1,6 @@
 #include "evm/io/recorded.h"
 
+#include "evm/block/validate.h"
 #include "evm/core/alloc.h"
 #include "evm/core/keccak.h"
 #include "evm/core/u256.h"
@@ -371,6 +372,10 @@ static enum evm_status check_roots(const struct evm_recorded *r, struct evm_err 
         status = evm_withdrawals_root(b->withdrawals, b->withdrawal_count, &withdrawals);
     if (status != EVM_OK)
         return evm_fail(err, status, "out of memory");
+    /* A private chain may have rules of its own for what its seals put into a header. */
+    enum evm_block_fault fault = evm_check_header(&r->chain, &b->header);
+    if (r->chain.fork_count > 1 && fault != EVM_BLOCK_FINE)
+        return evm_fail(err, EVM_ERR_INPUT, "block: header: %s", evm_block_fault_name(fault));
     if (!evm_hash_eq(&hash, &r->hash))
         return evm_fail(err, EVM_ERR_INPUT, "block: the header's fields do not give its hash");
     if (!evm_hash_eq(&txs, &b->header.transactions_root))

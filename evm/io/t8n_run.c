@@ -88,7 +88,6 @@ struct runner {
     struct evm_block_env env;
     const struct evm_t8n_tracing *tracing;
     struct evm_err *err;
-    uint64_t blob_gas_limit;
 };
 
 static enum evm_t8n_status no_memory(struct evm_err *err)
@@ -104,7 +103,7 @@ static enum evm_tx_invalid judge_room(const struct runner *r, const struct evm_t
     uint64_t blob_gas = (uint64_t)tx->blob_count * EVM_GAS_PER_BLOB;
     if (tx->gas_limit > h->gas_limit - h->gas_used)
         return EVM_TX_GAS_LIMIT_EXCEEDS_BLOCK;
-    if (r->blob_gas_limit && blob_gas > r->blob_gas_limit - h->blob_gas_used)
+    if (r->env.blob_gas_limit && blob_gas > r->env.blob_gas_limit - h->blob_gas_used)
         return EVM_TX_BLOB_TOO_MANY;
     return EVM_TX_VALID;
 }
@@ -239,8 +238,6 @@ enum evm_t8n_status evm_t8n_run(struct evm_t8n *t, const struct evm_t8n_tracing 
     enum evm_t8n_status done = EVM_T8N_OK;
     evm_block_env_of(&t->chain.config, h, &r.env);
     t->blob_base_fee = r.env.blob_base_fee;
-    r.blob_gas_limit =
-        evm_chain_blobs(&t->chain.config, h->number, h->timestamp).max * EVM_GAS_PER_BLOB;
     r.run = evm_txrun_create(t->codes);
     r.sys = evm_system_create(t->codes);
     if (!r.run || !r.sys || !open_state(t))

@@ -192,7 +192,8 @@ static enum evm_status block_rules(struct context *c, const struct evm_block_inp
         .beneficiary = in->env->coinbase,
         .clears_empty = in->rules->state_clearing,
         .gas_limit = in->env->gas_limit,
-        .blob_gas_limit = in->rules->blob_max * in->rules->gas_per_blob,
+        .blob_gas_limit = in->env->blob_gas_limit ? in->env->blob_gas_limit
+                                                  : in->rules->blob_max * in->rules->gas_per_blob,
         .tx_gas_limits = c->gas_limits,
         .policy = in->invalid_policy,
         .committed = in->committed,

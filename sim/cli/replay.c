@@ -58,16 +58,16 @@ static const struct cli_option options[] = {
 struct comparison {
     const struct evm_recorded *recorded;
     const struct evm_block_result *result;
-    struct evm_hash receipts_root;
+    struct evm_hash receipts_root, requests_hash;
     struct evm_bloom bloom;
     bool judges_receipts; /* before Byzantium receipts hold state roots, which need the whole world
                            */
-    bool gas, receipts, logs_bloom, blob_gas, valid;
+    bool gas, receipts, logs_bloom, blob_gas, requests, valid;
 };
 
 static bool matches(const struct comparison *c)
 {
-    return c->valid && c->gas && c->logs_bloom && c->blob_gas &&
+    return c->valid && c->gas && c->logs_bloom && c->blob_gas && c->requests &&
            (c->receipts || !c->judges_receipts);
 }
 
@@ -81,9 +81,12 @@ static enum evm_status compare(struct comparison *c, const struct evm_recorded *
     c->valid = result->invalid == EVM_TX_VALID && result->fault == EVM_BLOCK_FINE;
     enum evm_status status =
         evm_receipts_root(result->receipts, result->receipt_count, &c->receipts_root);
+    if (status == EVM_OK)
+        status = evm_requests_hash(&result->requests, &c->requests_hash);
     evm_receipts_bloom(result->receipts, result->receipt_count, &c->bloom);
     c->gas = result->gas_used == h->gas_used;
     c->blob_gas = result->blob_gas_used == h->blob_gas_used;
+    c->requests = !h->has_requests_hash || evm_hash_eq(&c->requests_hash, &h->requests_hash);
     c->receipts = evm_hash_eq(&c->receipts_root, &h->receipts_root);
     c->logs_bloom = !memcmp(&c->bloom, &h->bloom, sizeof c->bloom);
     return status;
@@ -108,6 +111,10 @@ static const char *fork_name(const struct evm_recorded *r)
 static void add_differences(struct cli_text *t, const struct comparison *c)
 {
     const struct evm_header *h = &c->recorded->block.header;
+    if (c->result->fault != EVM_BLOCK_FINE) {
+        cli_text_add(t, "; %s", evm_block_fault_name(c->result->fault));
+        return;
+    }
     if (!c->valid) {
         cli_text_add(t, "; transaction %u: %s", c->result->invalid_tx,
                      evm_tx_invalid_name(c->result->invalid));
@@ -128,6 +135,8 @@ static void add_differences(struct cli_text *t, const struct comparison *c)
     }
     if (!c->logs_bloom)
         cli_text_add(t, "; the logs bloom differs");
+    if (!c->requests)
+        cli_text_add(t, "; the requests differ");
 }
 
 static void add_line(struct cli_text *t, const struct comparison *c, bool simulated)
@@ -160,7 +169,9 @@ static void add_json(struct cli_text *t, const char *path, const struct comparis
                  c->gas ? "true" : "false", c->logs_bloom ? "true" : "false",
                  c->judges_receipts ? c->receipts ? "true" : "false" : "null");
     cli_text_add(t, ", \"invalid\": ");
-    cli_text_json(t, c->valid ? "" : evm_tx_invalid_name(r->invalid));
+    cli_text_json(t, c->valid                     ? ""
+                     : r->fault != EVM_BLOCK_FINE ? evm_block_fault_name(r->fault)
+                                                  : evm_tx_invalid_name(r->invalid));
     cli_text_add(t,
                  ", \"makespan_ns\": %lld, \"busy_ns\": %lld, \"serial_ns\": %lld"
                  ", \"critical_path_ns\": %lld",
@@ -306,7 +317,8 @@ const struct cli_command cli_replay = {
     .details =
         "FILE is a recorded block (JSON, gzip or plain), or a directory of them. Gas used, "
         "receipts\n"
-        "root, logs bloom and blob gas are compared with the header, whatever the executor, "
+        "root, logs bloom, blob gas and requests are compared with the header, whatever the "
+        "executor, "
         "driver and\n"
         "number of cores: a line a block, with the time it took: of this machine (threads) or of\n"
         "simulated cores (virtual). Before Byzantium receipts hold state roots, which "
