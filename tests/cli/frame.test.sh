@@ -33,7 +33,7 @@ expect "help of a command" 0 "" help bench engine
 "$weft" bench engine --help | cmp -s - "$work/out" || { echo "not ok help of a command is its page"; bad=1; }
 expect "help of a family" 0 "" help bench
 expect "help first" 0 "" --help replay
-for word in $("$weft" --help | sed -nE '/^commands:/,/^$/s/^  ([a-z]+).*/\1/p' | sort -u); do
+for word in $("$weft" --help | sed -nE '/^commands:/,/^$/s/^  ([a-z0-9]+).*/\1/p' | sort -u); do
     expect "help of $word" 0 "" "$word" --help
     grep -q . "$work/out" || { echo "not ok help of $word is empty"; bad=1; }
 done
