@@ -32,6 +32,7 @@ FLAGS.tiny    := -O1 -g -DWEFT_DEBUG -DWEFT_TINY -fsanitize=address,undefined -f
 # Flags of single files: FLAGS.PATH without .c. The interpreter's loop wants one dispatch an opcode.
 FLAGS.evm/core/vm_fast    := -fno-gcse -fno-crossjumping --param max-goto-duplication-insns=64 -fno-tree-slp-vectorize
 FLAGS.evm/core/vm_metered := $(FLAGS.evm/core/vm_fast)
+FLAGS.evm/core/vm_program := $(FLAGS.evm/core/vm_fast)
 # 25 lanes in 16 registers: 6 % fewer instructions a permutation.
 FLAGS.evm/core/keccak     := $(if $(filter release,$(MODE)),-O3 -frename-registers)
 # All loops over limbs unroll; limbs that go through vectors or memory cost more than they save.

@@ -1,11 +1,11 @@
 #include "evm/core/code.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 
 #include "evm/core/alloc.h"
 #include "evm/core/keccak.h"
 #include "evm/core/opcodes.h"
+#include "evm/core/program.h"
 
 /* PUSH32 as the last byte reads 32 zeros, and the opcode after it is a STOP. */
 #define CODE_PADDING 40u
@@ -45,17 +45,18 @@ void evm_jumpdest_scan(uint64_t *bitmap, struct evm_bytes code)
     }
 }
 
-/* Header, bitmap and padded bytes in one block. */
+/* Header, what runs teach, bitmap and padded bytes in one block. */
 struct evm_code *evm_code_make(const struct evm_hash *hash, struct evm_bytes bytes)
 {
     size_t words = evm_jumpdest_words(bytes.size);
-    size_t head = sizeof(struct evm_code) + words * sizeof(uint64_t);
+    size_t front = sizeof(struct evm_code) + sizeof(struct evm_code_runs);
+    size_t head = front + words * sizeof(uint64_t);
     if (bytes.size > SIZE_MAX / 2)
         return NULL;
     struct evm_code *c = evm_calloc(1, head + bytes.size + CODE_PADDING);
     if (!c)
         return NULL;
-    uint64_t *bitmap = (uint64_t *)(void *)(c + 1);
+    uint64_t *bitmap = (uint64_t *)(void *)((uint8_t *)c + front);
     uint8_t *copy = (uint8_t *)c + head;
     if (bytes.size)
         memcpy(copy, bytes.data, bytes.size);
@@ -114,8 +115,12 @@ void evm_codes_destroy(struct evm_codes *codes)
     if (!codes)
         return;
     struct slots *s = atomic_load(&codes->slots);
-    for (size_t i = 0; i < s->capacity; i++)
-        free((void *)(uintptr_t)atomic_load(&s->at[i]));
+    for (size_t i = 0; i < s->capacity; i++) {
+        const struct evm_code *c = atomic_load(&s->at[i]);
+        if (c)
+            evm_programs_destroy(c);
+        free((void *)(uintptr_t)c);
+    }
     while (s) {
         struct slots *older = s->older;
         free(s);
@@ -176,6 +181,9 @@ const struct evm_code *evm_codes_add(struct evm_codes *codes, struct evm_bytes b
     struct evm_code *made = evm_code_make(&hash, bytes);
     if (!made)
         return NULL;
+    made->runs = (struct evm_code_runs *)(void *)(made + 1);
+    atomic_init(&made->runs->programs, NULL);
+    atomic_init(&made->runs->patience, evm_program_patience(made));
     pthread_mutex_lock(&codes->lock);
     struct slots *s = slots_reserve(codes);
     if (!s) {

@@ -6,8 +6,21 @@
 #ifndef EVM_CORE_CODE_H
 #define EVM_CORE_CODE_H
 
+#include <stdatomic.h>
+
 #include "evm/core/error.h"
 #include "evm/core/types.h"
+
+struct evm_program;
+
+/* What is learnt about a code by running it, the one part of it that changes. Any thread. */
+struct evm_code_runs {
+    /* Translations, one per rules at most (evm/core/program.h). Only grows. */
+    _Atomic(struct evm_program *) programs;
+    /* Bytes of code that may still be run before it is worth translating; a guess, shared by
+     * threads that may overwrite each other's. */
+    _Atomic(int64_t) patience;
+};
 
 /* Immutable. `bytes` is followed by at least 33 zero bytes, so PUSH operands and running off the
  * end need no bounds check. */
@@ -15,9 +28,10 @@ struct evm_code {
     struct evm_hash hash;
     const uint8_t *bytes;
     size_t size;
-    const uint64_t *jumpdests; /* bit i: byte i is a JUMPDEST that is not push data */
-    struct evm_addr delegate;  /* target, if is_delegation */
-    bool is_delegation;        /* 0xef0100 || address, EIP-7702 */
+    const uint64_t *jumpdests;  /* bit i: byte i is a JUMPDEST that is not push data */
+    struct evm_addr delegate;   /* target, if is_delegation */
+    bool is_delegation;         /* 0xef0100 || address, EIP-7702 */
+    struct evm_code_runs *runs; /* NULL outside a store: such code is never translated */
 };
 
 struct evm_codes;

@@ -76,6 +76,11 @@ void evm_vm_trace(struct evm_vm *vm, const struct evm_tracer *tracer)
     vm->trace_open = false;
 }
 
+void evm_vm_set_tier(struct evm_vm *vm, enum evm_vm_tier tier)
+{
+    vm->tier = tier;
+}
+
 /* ---- frames and their memory ----------------------------------------------------------------- */
 
 /* A larger arena; the inputs of frames that lie in the old one are pointed at the new one. */
@@ -150,7 +155,7 @@ struct frame *vm_push_frame(struct evm_vm *vm)
     struct frame *f = vm->top ? vm->top + 1 : vm->frames;
     EVM_DCHECK(f - vm->frames <= VM_MAX_DEPTH, "frame %td", f - vm->frames);
     if (!f->stack) {
-        f->stack = evm_malloc(VM_STACK_WORDS * sizeof *f->stack);
+        f->stack = evm_malloc((VM_STACK_WORDS + VM_STACK_SPARE) * sizeof *f->stack);
         if (!f->stack) {
             vm->no_memory = true;
             return NULL;
@@ -261,6 +266,20 @@ static void report_end(struct evm_vm *vm)
         vm->tracer->done(vm->tracer->self, &vm->result, vm->msg.gas - vm->result.gas_left);
 }
 
+/* Hands the frames to the loop they belong to. */
+static enum evm_step run(struct evm_vm *vm, bool metered)
+{
+    enum evm_step s;
+    do {
+        vm->crossing = false;
+        if (vm->top->tip)
+            s = vm_run_program(vm, NULL);
+        else
+            s = metered ? vm_run_metered(vm, NULL) : vm_run_fast(vm, NULL);
+    } while (vm->crossing);
+    return s;
+}
+
 enum evm_step evm_vm_step(struct evm_vm *vm, struct evm_meter *meter, uint64_t budget)
 {
     bool metered = meter || budget || vm->tracer;
@@ -278,7 +297,7 @@ enum evm_step evm_vm_step(struct evm_vm *vm, struct evm_meter *meter, uint64_t b
     }
     enum evm_step s = EVM_STEP_DONE;
     if (vm->phase == VM_RUN)
-        s = metered ? vm_run_metered(vm, NULL) : vm_run_fast(vm, NULL);
+        s = run(vm, metered);
     if (s == EVM_STEP_DONE)
         report_end(vm);
     return s;

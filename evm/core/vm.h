@@ -157,12 +157,26 @@ void evm_vm_begin(struct evm_vm *vm, const struct evm_rules *rules,
                   struct evm_journal *journal, const struct evm_msg *msg);
 
 /* Runs until the end, a pending read, or (budget > 0) about `budget` opcodes later. With *meter
- * non-NULL the metered loop counts into it. */
+ * non-NULL it counts into it. Where translated code runs, a slice ends between basic blocks and a
+ * block that fails half-way counts whole; which code that is depends on the run alone, so counts
+ * and slices are the same for any thread and whatever ran before. */
 enum evm_step evm_vm_step(struct evm_vm *vm, struct evm_meter *meter, uint64_t budget);
 
 /* Valid after EVM_STEP_DONE. EVM_ERR_MEMORY if an allocation failed on the way (the outcome is then
  * meaningless). */
 enum evm_status evm_vm_result(const struct evm_vm *vm, struct evm_vm_result *out);
+
+/* How code is run. The outcome is the same; only which kind of exceptional halt is reported may
+ * differ, where one basic block holds reasons for two. */
+enum evm_vm_tier {
+    EVM_TIER_AUTO, /* translated once it is hot; at once where the run is metered, so that counts
+                      and slices depend on nothing that ran before */
+    EVM_TIER_PLAIN,
+    EVM_TIER_TRANSLATED /* at once */
+};
+/* Initcode, traced runs, and codes above EVM_PROGRAM_MAX_CODE are run plainly in any case. For the
+ * calls that begin after this; EVM_TIER_AUTO at first. */
+void evm_vm_set_tier(struct evm_vm *vm, enum evm_vm_tier tier);
 
 /* NULL switches it off. Borrowed. */
 void evm_vm_trace(struct evm_vm *vm, const struct evm_tracer *tracer);

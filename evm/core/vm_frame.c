@@ -81,6 +81,7 @@ void vm_leave(struct evm_vm *vm, enum evm_halt halt, const uint8_t *output, size
     int64_t gas = f->gas;
     if (vm->trace_open)
         vm_trace_charge(vm, gas, halt);
+    vm_tier_leave(f);
     if (is_create && halt == EVM_HALT_STOP)
         halt = deposit_code(vm, f, output, &size, &gas);
     if (halt != EVM_HALT_STOP) {
@@ -144,6 +145,7 @@ static enum vm_next push_code(struct evm_vm *vm, const struct vm_call *c, evm_sn
     }
     f->ip = c->code->bytes;
     f->code = c->code;
+    vm_tier_start(vm, f);
     f->gas = c->gas;
     f->input = c->input;
     f->self = c->self;

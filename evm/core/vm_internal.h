@@ -3,9 +3,12 @@
  *   vm_frame.c   entering and leaving calls and creations
  *   vm_ops.c     opcodes that touch the state, each a function outside the loop
  *   vm_calls.c   CALL, CREATE and SELFDESTRUCT
- *   vm_loop.h    the loop itself, compiled twice: vm_fast.c and vm_metered.c
+ *   vm_loop.h    the plain loop, compiled twice: vm_fast.c and vm_metered.c
+ *   vm_program.c the loop for translated programs (program_internal.h)
+ *   vm_bodies.def  what each opcode does, for both
+ *   vm_tier.c    which of them a frame runs in
  *
- * The loop keeps gas, stack pointer and code pointer in locals; before it calls any function here
+ * A loop keeps gas, stack pointer and code pointer in locals; before it calls any function here
  * that takes a frame it writes them back, and reads them again afterwards.
  *
  * An opcode that may wait for a read changes nothing before its last read has been answered: gas,
@@ -21,19 +24,25 @@
 #include "evm/core/vm.h"
 
 #define VM_STACK_WORDS 1024
+#define VM_STACK_SPARE 32   /* more, that only translated programs use, for what is on its way */
 #define VM_MAX_DEPTH   1024 /* calls below the top one (Yellow Paper: Ie < 1024 may call) */
 
 /* Gas for more memory than this exceeds 2^56 (2^33 words squared / 512), so an offset beyond it is
  * out of gas for any block that could exist. Keeps sizes and costs inside int64. */
 #define VM_MEMORY_LIMIT ((uint64_t)1 << 38)
 
+union program_word;
+struct evm_program;
+
 struct frame {
     /* The loop's registers while it is elsewhere. sp points behind the top word. */
     const uint8_t *ip;
+    const union program_word *tip; /* where the translated program goes on; NULL: it runs plainly */
+    const struct evm_program *program; /* where tip lies */
     struct evm_u256 *sp;
     int64_t gas;
 
-    struct evm_u256 *stack; /* VM_STACK_WORDS, made at first use, kept for the vm's life */
+    struct evm_u256 *stack; /* VM_STACK_WORDS and the spare, made at first use, kept for good */
     const struct evm_code *code;
     size_t memory_offset; /* in the arena */
     size_t memory_size;   /* a multiple of 32 */
@@ -48,6 +57,11 @@ struct frame {
     evm_snapshot snapshot;
     size_t out_offset, out_size; /* where the caller wants the output */
     struct evm_code *initcode;   /* owned, creations only */
+
+    /* A frame that runs plainly: bytes of code it may still run before it is translated, as of
+     * `since`, the last jump's target. */
+    int64_t patience;
+    const uint8_t *since;
 };
 
 enum vm_phase { VM_IDLE, VM_START, VM_RUN, VM_DONE };
@@ -67,6 +81,8 @@ struct evm_vm {
     enum vm_phase phase;
     enum evm_halt halt; /* set where a function returns VM_HALT */
     bool no_memory;
+    bool crossing; /* a loop has stopped because the top frame is for the other one */
+    enum evm_vm_tier tier;
     bool retrying; /* the opcode at ip was started before and had to wait */
     struct evm_msg msg;
     struct evm_vm_result result;
@@ -218,7 +234,17 @@ static inline struct evm_jaccount *vm_entry(struct evm_vm *vm, const struct evm_
 /* Runs vm->top until the end, a pending read, or the end of the budget. With labels not NULL it
  * only tells where the opcodes' code is: 256 entries (NULL where there is no such opcode) and the
  * place for undefined ones. */
+/* They also stop when the top frame belongs to the other kind of loop: vm->crossing. */
 enum evm_step vm_run_fast(struct evm_vm *vm, const void *const **labels);
 enum evm_step vm_run_metered(struct evm_vm *vm, const void *const **labels);
+/* The same for frames with a translated program, counting or not. */
+enum evm_step vm_run_program(struct evm_vm *vm, const void *const **handlers);
+
+/* vm_tier.c. Where a new frame starts: sets tip, or patience. */
+void vm_tier_start(struct evm_vm *vm, struct frame *f);
+/* The frame's patience is over, at a JUMPDEST (f->ip). True if it goes on translated. */
+bool vm_tier_rise(struct evm_vm *vm, struct frame *f);
+/* The frame ends. */
+void vm_tier_leave(struct frame *f);
 
 #endif

@@ -5,12 +5,10 @@
  * needs of opcodes that never changed are compile-time constants from opcodes.def; those that did,
  * and those that touch the state, are functions outside.
  *
- * Each opcode's own price and stack check stand at its start, in ENTER; a later version can charge
- * them once a basic block instead, since EVM_OPF_JUMP, _END and _GAS say where blocks end and which
- * opcodes look at the gas. */
-#include "evm/core/keccak.h"
-#include "evm/core/keccak_cache.h"
-#include "evm/core/vm_internal.h"
+ * This is the plain loop: one byte of code after the other, each opcode's own price and stack check
+ * at its start, in ENTER. It runs what is cold, initcode and whatever is traced, and is what the
+ * loop for translated programs (vm_program.c) is compared with. */
+#include "evm/core/vm_bodies.h"
 
 #pragma GCC diagnostic ignored "-Wpedantic" /* labels as values */
 
@@ -22,9 +20,6 @@ enum {
 #undef OP
 #undef OP_GAS
 };
-
-#define LIKELY(x)   __builtin_expect(!!(x), 1)
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 /* ---- registers ------------------------------------------------------------------------------- */
 
@@ -43,10 +38,27 @@ enum {
 #if VM_METERED
 #define NEXT()      goto metered
 #define COUNT(c, n) (vm->meter->count[EVM_COST_##c] += (n))
+#define RISE()      ((void)0)
 #else
 #define NEXT()      goto * vm->VM_LABELS[*ip]
 #define COUNT(c, n) ((void)0)
+#define RISE()                                                                                     \
+    do {                                                                                           \
+        if (UNLIKELY(f->patience < 0))                                                             \
+            goto hot;                                                                              \
+    } while (0)
 #endif
+
+/* A jump, which leaves `pops` words less. Code that has run much is translated here. */
+#define GO_TO(target, pops)                                                                        \
+    do {                                                                                           \
+        const uint8_t *to_ = (target);                                                             \
+        f->patience -= ip - f->since;                                                              \
+        f->since = ip = to_;                                                                       \
+        sp -= (pops);                                                                              \
+        RISE();                                                                                    \
+        NEXT();                                                                                    \
+    } while (0)
 
 /* ---- checks ---------------------------------------------------------------------------------- */
 
@@ -56,12 +68,6 @@ enum {
             goto underflow;                                                                        \
         if ((pushes) > (pops) && UNLIKELY(sp > bottom + (VM_STACK_WORDS + (pops) - (pushes))))     \
             goto overflow;                                                                         \
-    } while (0)
-
-#define CHARGE(n)                                                                                  \
-    do {                                                                                           \
-        if (UNLIKELY((gas -= (int64_t)(n)) < 0))                                                   \
-            goto out_of_gas;                                                                       \
     } while (0)
 
 /* The start of an opcode whose price is a constant. */
@@ -83,60 +89,29 @@ enum {
     next = (call);                                                                                 \
     goto after_outside
 
-/* Makes memory reach over [*offset, *offset + *size); afterwards both fit, or size is 0. */
-#define REACH(offset, size)                                                                        \
-    do {                                                                                           \
-        gas = vm_grow(vm, f, (offset), (size), gas);                                               \
-        if (UNLIKELY(gas < 0))                                                                     \
-            goto out_of_gas;                                                                       \
-        mem = vm_memory(vm, f);                                                                    \
-    } while (0)
-
-/* The same for one word or byte, with the usual case inline. */
-#define REACH_CONST(offset, bound, n)                                                              \
-    do {                                                                                           \
-        if (UNLIKELY(!evm_u256_fits64(offset) || (offset)->w[0] >= f->bound)) {                    \
-            struct evm_u256 size_ = {{(n), 0, 0, 0}};                                              \
-            REACH(offset, &size_);                                                                 \
-        }                                                                                          \
-    } while (0)
-
 /* ---- families of opcodes --------------------------------------------------------------------- */
 
-#define BINARY(name, expr)                                                                         \
+/* The rows of vm_bodies.def; `d` is where the result lies when the operands are gone. */
+#define ROW(name, ...)                                                                             \
     ENTER(name);                                                                                   \
     {                                                                                              \
-        const struct evm_u256 *a = &sp[-1];                                                        \
-        struct evm_u256 *b = &sp[-2];                                                              \
-        expr;                                                                                      \
+        struct evm_u256 *d = &sp[-POPS_##name];                                                    \
+        const struct evm_u256 *a = &sp[-1], *b = &sp[-2], *c = &sp[-3];                            \
+        (void)a, (void)b, (void)c, (void)d;                                                        \
+        __VA_ARGS__;                                                                               \
     }                                                                                              \
-    DONE(name)
-
-#define COMPARE(name, expr) BINARY(name, *b = evm_u256_of(expr))
-
-#define BITWISE(name, op) BINARY(name, for (int i = 0; i < 4; i++) b->w[i] = a->w[i] op b->w[i])
-
-#define SHIFT(name, function, beyond)                                                              \
-    BINARY(name,                                                                                   \
-           if (LIKELY(evm_u256_fits64(a) && a->w[0] < 256)) function(b, b, (unsigned)a->w[0]);     \
-           else beyond)
-
-#define TERNARY(name, function)                                                                    \
-    ENTER(name);                                                                                   \
-    function(&sp[-3], &sp[-1], &sp[-2], &sp[-3]);                                                  \
-    DONE(name)
-
-/* Pushes what `fill` writes into *out. */
-#define PUSH_WORD(name, fill)                                                                      \
-    ENTER(name);                                                                                   \
-    {                                                                                              \
-        struct evm_u256 *out = sp;                                                                 \
-        fill;                                                                                      \
-    }                                                                                              \
-    DONE(name)
-
-#define PUSH_NUMBER(name, value)  PUSH_WORD(name, *out = evm_u256_of(value))
-#define PUSH_ADDRESS(name, value) PUSH_WORD(name, evm_u256_from_addr(out, value))
+    DONE(name);
+#define NULLARY             ROW
+#define PURE1               ROW
+#define PURE2               ROW
+#define PURE2C              ROW
+#define PURE3               ROW
+#define COMPARE(name, expr) ROW(name, *d = evm_u256_of(expr))
+#define COMPAREC            COMPARE
+#define UNARY               ROW
+#define BINARY              ROW
+#define TAKE2               ROW
+#define TAKE3               ROW
 
 /* The n bytes after the opcode; codes are padded, so reading past their end is reading zeros. */
 #define PUSH_BYTES(n)                                                                              \
@@ -161,19 +136,6 @@ enum {
     DONE(SWAP##n)
 
 #define LOG(n) OUTSIDE(LOG##n, vm_op_log(vm, f, n))
-
-/* One word of memory per `gas` more gas: the copies. */
-#define COPY_FROM(name, source)                                                                    \
-    ENTER(name);                                                                                   \
-    REACH(&sp[-1], &sp[-3]);                                                                       \
-    {                                                                                              \
-        uint64_t n = sp[-3].w[0];                                                                  \
-        CHARGE(3 * vm_words(n));                                                                   \
-        if (n)                                                                                     \
-            vm_copy_padded(mem + sp[-1].w[0], source, &sp[-2], (size_t)n);                         \
-        COUNT(COPY, vm_words(n));                                                                  \
-    }                                                                                              \
-    DONE(name)
 
 static inline void load_push(struct evm_u256 *out, const uint8_t *p, unsigned n)
 {
@@ -259,170 +221,17 @@ metered:
     goto * vm->VM_LABELS[*ip];
 #endif
 
-    /* ---- arithmetic -------------------------------------------------------------------------- */
+#include "evm/core/vm_bodies.def"
 
-    BINARY(ADD, evm_u256_add(b, a, b));
-    BINARY(MUL, evm_u256_mul(b, a, b));
-    BINARY(SUB, evm_u256_sub(b, a, b));
-    BINARY(DIV, evm_u256_div(b, a, b));
-    BINARY(SDIV, evm_u256_sdiv(b, a, b));
-    BINARY(MOD, evm_u256_mod(b, a, b));
-    BINARY(SMOD, evm_u256_smod(b, a, b));
-    TERNARY(ADDMOD, evm_u256_addmod);
-    TERNARY(MULMOD, evm_u256_mulmod);
-    BINARY(SIGNEXTEND, evm_u256_signextend(b, a, b));
-
-    ENTER(EXP);
-    {
-        uint64_t bytes = (evm_u256_bits(&sp[-2]) + 7) / 8;
-        CHARGE(bytes * vm->rules->exp_byte_gas);
-        evm_u256_exp(&sp[-2], &sp[-1], &sp[-2]);
-        COUNT(EXP, bytes);
-    }
-    DONE(EXP);
-
-    /* ---- comparison and bits ------------------------------------------------------------------
-     */
-
-    COMPARE(LT, evm_u256_lt(a, b));
-    COMPARE(GT, evm_u256_lt(b, a));
-    COMPARE(SLT, evm_u256_slt(a, b));
-    COMPARE(SGT, evm_u256_slt(b, a));
-    COMPARE(EQ, evm_u256_eq(a, b));
-
-    ENTER(ISZERO);
-    sp[-1] = evm_u256_of(evm_u256_is_zero(&sp[-1]));
-    DONE(ISZERO);
-
-    BITWISE(AND, &);
-    BITWISE(OR, |);
-    BITWISE(XOR, ^);
-
-    ENTER(NOT);
-    for (int i = 0; i < 4; i++)
-        sp[-1].w[i] = ~sp[-1].w[i];
-    DONE(NOT);
-
-    COMPARE(BYTE,
-            evm_u256_fits64(a) && a->w[0] < 32 ? evm_u256_byte(b, (unsigned)a->w[0]) : (uint64_t)0);
-    SHIFT(SHL, evm_u256_shl, *b = evm_u256_of(0));
-    SHIFT(SHR, evm_u256_shr, *b = evm_u256_of(0));
-    SHIFT(SAR, evm_u256_sar, evm_u256_sar(b, b, 255));
-
-    ENTER(CLZ);
-    sp[-1] = evm_u256_of(256 - evm_u256_bits(&sp[-1]));
-    DONE(CLZ);
-
-    ENTER(KECCAK256);
-    REACH(&sp[-1], &sp[-2]);
-    {
-        uint64_t n = sp[-2].w[0];
-        struct evm_hash hash;
-        CHARGE(vm->rules->keccak_word_gas * vm_words(n));
-        evm_keccak256_cached(&hash, (struct evm_bytes){n ? mem + sp[-1].w[0] : mem, (size_t)n});
-        evm_u256_load_be(&sp[-2], hash.b);
-        COUNT(KECCAK, n / EVM_KECCAK_RATE);
-    }
-    DONE(KECCAK256);
-
-    /* ---- the call and the block ----------------------------------------------------------------
-     */
-
-    PUSH_ADDRESS(ADDRESS, &f->self->addr);
-    PUSH_ADDRESS(ORIGIN, &vm->tx->origin);
-    PUSH_ADDRESS(CALLER, &f->caller);
-    PUSH_WORD(CALLVALUE, *out = f->value);
-
-    ENTER(CALLDATALOAD);
-    if (LIKELY(evm_u256_fits64(&sp[-1]) && f->input.size >= 32 &&
-               sp[-1].w[0] <= f->input.size - 32)) {
-        evm_u256_load_be(&sp[-1], f->input.data + sp[-1].w[0]);
-    } else {
-        uint8_t word[32];
-        vm_copy_padded(word, f->input, &sp[-1], sizeof word);
-        evm_u256_load_be(&sp[-1], word);
-    }
-    DONE(CALLDATALOAD);
-
-    PUSH_NUMBER(CALLDATASIZE, f->input.size);
-    COPY_FROM(CALLDATACOPY, f->input);
-    PUSH_NUMBER(CODESIZE, f->code->size);
-    COPY_FROM(CODECOPY, ((struct evm_bytes){f->code->bytes, f->code->size}));
-    PUSH_WORD(GASPRICE, *out = vm->tx->gas_price);
-    PUSH_NUMBER(RETURNDATASIZE, vm->returndata.size);
-
-    ENTER(RETURNDATACOPY);
-    {
-        /* Past the end is a failure here, not zeros (EIP-211), even for a size of 0. */
-        uint64_t from = evm_u256_clamp64(&sp[-2]), n = evm_u256_clamp64(&sp[-3]);
-        if (UNLIKELY(from > vm->returndata.size || n > vm->returndata.size - from)) {
-            halt = EVM_HALT_RETURN_DATA_BOUNDS;
-            goto failed;
-        }
-        REACH(&sp[-1], &sp[-3]);
-        CHARGE(3 * vm_words(n));
-        if (n)
-            memcpy(mem + sp[-1].w[0], vm->returndata.data + from, (size_t)n);
-        COUNT(COPY, vm_words(n));
-    }
-    DONE(RETURNDATACOPY);
-
-    PUSH_ADDRESS(COINBASE, &vm->block->coinbase);
-    PUSH_NUMBER(TIMESTAMP, vm->block->timestamp);
-    PUSH_NUMBER(NUMBER, vm->block->number);
-    PUSH_WORD(PREVRANDAO,
-              if (vm->rules->prev_randao) evm_u256_load_be(out, vm->block->prev_randao.b);
-              else *out = vm->block->difficulty);
-    PUSH_NUMBER(GASLIMIT, vm->block->gas_limit);
-    PUSH_NUMBER(CHAINID, vm->block->chain_id);
-    PUSH_WORD(BASEFEE, *out = vm->block->base_fee);
-    PUSH_WORD(BLOBBASEFEE, *out = vm->block->blob_base_fee);
-
-    ENTER(BLOBHASH);
-    if (evm_u256_clamp64(&sp[-1]) < vm->tx->blob_count)
-        evm_u256_load_be(&sp[-1], vm->tx->blob_hashes[sp[-1].w[0]].b);
-    else
-        sp[-1] = evm_u256_of(0);
-    DONE(BLOBHASH);
-
-    /* ---- stack and memory ----------------------------------------------------------------------
-     */
+    /* ---- the stack -------------------------------------------------------------------------- */
 
     ENTER(POP);
     DONE(POP);
 
-    ENTER(MLOAD);
-    REACH_CONST(&sp[-1], word_limit, 32);
-    evm_u256_load_be(&sp[-1], mem + sp[-1].w[0]);
-    DONE(MLOAD);
+    ROW(PC, *d = evm_u256_of((uint64_t)(ip - f->code->bytes)))
+    ROW(GAS, *d = evm_u256_of((uint64_t)gas))
 
-    ENTER(MSTORE);
-    REACH_CONST(&sp[-1], word_limit, 32);
-    evm_u256_store_be(mem + sp[-1].w[0], &sp[-2]);
-    DONE(MSTORE);
-
-    ENTER(MSTORE8);
-    REACH_CONST(&sp[-1], memory_size, 1);
-    mem[sp[-1].w[0]] = (uint8_t)sp[-2].w[0];
-    DONE(MSTORE8);
-
-    ENTER(MCOPY);
-    {
-        const struct evm_u256 *far = evm_u256_lt(&sp[-1], &sp[-2]) ? &sp[-2] : &sp[-1];
-        REACH(far, &sp[-3]);
-        uint64_t n = sp[-3].w[0];
-        CHARGE(3 * vm_words(n));
-        if (n)
-            memmove(mem + sp[-1].w[0], mem + sp[-2].w[0], (size_t)n);
-        COUNT(COPY, vm_words(n));
-    }
-    DONE(MCOPY);
-
-    PUSH_NUMBER(MSIZE, f->memory_size);
-    PUSH_NUMBER(PC, (uint64_t)(ip - f->code->bytes));
-    PUSH_NUMBER(GAS, (uint64_t)gas);
-
-    PUSH_NUMBER(PUSH0, 0);
+    ROW(PUSH0, *d = evm_u256_of(0))
     PUSH_BYTES(1);
     PUSH_BYTES(2);
     PUSH_BYTES(3);
@@ -496,20 +305,17 @@ metered:
     ENTER(JUMP);
     if (UNLIKELY(!is_jumpdest(f->code, &sp[-1])))
         goto bad_jump;
-    ip = f->code->bytes + sp[-1].w[0];
-    sp--;
-    NEXT();
+    GO_TO(f->code->bytes + sp[-1].w[0], 1);
 
     ENTER(JUMPI);
     if (evm_u256_is_zero(&sp[-2])) {
         ip++;
-    } else {
-        if (UNLIKELY(!is_jumpdest(f->code, &sp[-1])))
-            goto bad_jump;
-        ip = f->code->bytes + sp[-1].w[0];
+        sp -= 2;
+        NEXT();
     }
-    sp -= 2;
-    NEXT();
+    if (UNLIKELY(!is_jumpdest(f->code, &sp[-1])))
+        goto bad_jump;
+    GO_TO(f->code->bytes + sp[-1].w[0], 2);
 
     ENTER(JUMPDEST);
     ip++;
@@ -602,6 +408,18 @@ failed:
 switched:
     if (vm->phase == VM_DONE)
         return EVM_STEP_DONE;
+    if (vm->top->tip) {
+        vm->crossing = true;
+        return EVM_STEP_SLICE;
+    }
     LOAD();
     NEXT();
+
+#if !VM_METERED
+hot:
+    SAVE();
+    if (vm_tier_rise(vm, f))
+        goto switched;
+    NEXT();
+#endif
 }
