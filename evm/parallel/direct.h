@@ -7,8 +7,8 @@
 #ifndef EVM_PARALLEL_DIRECT_H
 #define EVM_PARALLEL_DIRECT_H
 
+#include "evm/core/order.h"
 #include "evm/parallel/blockrun.h"
-#include "evm/parallel/order.h"
 
 /* Memory that stays between blocks. Zeroed memory is a valid object; fini gives everything back. */
 struct evm_direct {

@@ -5,8 +5,8 @@
 
 #include <stdatomic.h>
 
+#include "evm/core/order.h"
 #include "evm/parallel/mvmemory.h"
-#include "evm/parallel/order.h"
 #include "evm/parallel/spin.h"
 
 enum {

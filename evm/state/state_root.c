@@ -1,9 +1,10 @@
 /* The Merkle-Patricia root of a version, from its parent's nodes and its dirty lists. */
 #include "evm/core/alloc.h"
 #include "evm/core/keccak.h"
+#include "evm/core/order.h"
 #include "evm/state/state_internal.h"
 
-/* A dirty slot on its way into its account's trie: by account, then by hashed key. */
+/* A dirty slot on its way into its account's trie. */
 struct dirty_slot {
     uint32_t account;
     uint8_t value_size;
@@ -11,49 +12,45 @@ struct dirty_slot {
     struct evm_hash key;
 };
 
-struct dirty_account {
-    struct account_record *record;
-    uint8_t value_size;
-    uint8_t value[112]; /* RLP of the account; none if it is gone */
-};
+#define ACCOUNT_MAX 112 /* bytes of an account's RLP */
 
 /* Everything one computation needs, so that there is one place to release it. */
 struct root_work {
     struct dirty_slot *slots;
-    struct dirty_account *accounts;
+    struct dirty_slot **sorted;       /* by account, then by hashed key */
+    uint8_t (*accounts)[ACCOUNT_MAX]; /* RLP, in the order of the items */
+    struct evm_order *order;          /* room for twice the slots or accounts */
+    uint32_t *first;                  /* of each account of the version, in sorted */
     struct evm_trie_item *items;
     uint32_t slot_count;
 };
 
 static int slot_order(const void *x, const void *y)
 {
-    const struct dirty_slot *a = x, *b = y;
-    if (a->account != b->account)
-        return a->account < b->account ? -1 : 1;
-    return memcmp(a->key.b, b->key.b, sizeof a->key.b);
+    const struct evm_order *a = x, *b = y;
+    const struct dirty_slot *p = a->object, *q = b->object;
+    return memcmp(p->key.b, q->key.b, sizeof p->key.b);
 }
 
 static int account_order(const void *x, const void *y)
 {
-    const struct dirty_account *a = x, *b = y;
-    return memcmp(a->record->key.b, b->record->key.b, sizeof a->record->key.b);
+    const struct evm_order *a = x, *b = y;
+    const struct account_record *p = a->object, *q = b->object;
+    return memcmp(p->key.b, q->key.b, sizeof p->key.b);
 }
 
 /* RLP of an integer at p; returns its size, 1 to 33. */
 static size_t put_u256(uint8_t *p, const struct evm_u256 *x)
 {
     uint8_t be[32];
+    size_t size = (evm_u256_bits(x) + 7) / 8;
     evm_u256_store_be(be, x);
-    size_t skip = 0;
-    while (skip < 32 && be[skip] == 0)
-        skip++;
-    size_t size = 32 - skip;
     if (size == 1 && be[31] < 0x80) {
         *p = be[31];
         return 1;
     }
     *p = (uint8_t)(0x80 + size);
-    memcpy(p + 1, be + skip, size);
+    memcpy(p + 1, be + 32 - size, size);
     return size + 1;
 }
 
@@ -132,8 +129,23 @@ static void collect_slots(struct evm_state *s, struct root_work *w)
     }
     hash_slot_keys(w->slots, w->slot_count);
     s->trie_cost.permutations += w->slot_count;
-    if (w->slot_count)
-        qsort(w->slots, w->slot_count, sizeof *w->slots, slot_order);
+}
+
+/* All slots by key, then dealt out to their accounts, which keeps that order in each. */
+static void sort_slots(const struct evm_state *s, struct root_work *w)
+{
+    for (uint32_t i = 0; i < w->slot_count; i++) {
+        struct dirty_slot *d = &w->slots[i];
+        w->order[i] = (struct evm_order){evm_load_be64(d->key.b), d};
+        w->first[d->account + 1]++;
+    }
+    evm_order_sort(w->order, w->slot_count, slot_order);
+    for (uint32_t i = 0; i < s->account_count; i++)
+        w->first[i + 1] += w->first[i];
+    for (uint32_t i = 0; i < w->slot_count; i++) {
+        struct dirty_slot *d = w->order[i].object;
+        w->sorted[w->first[d->account]++] = d;
+    }
 }
 
 /* The storage trie that the dirty slots of record i change. */
@@ -153,12 +165,12 @@ static struct evm_trie_node *storage_below(const struct evm_state *s,
 
 /* Writes the n slots (sorted) into the account's trie. */
 static enum evm_status update_storage(struct evm_state *s, struct account_record *r,
-                                      const struct dirty_slot *slots, size_t n,
+                                      struct dirty_slot *const *slots, size_t n,
                                       struct evm_trie_item *items)
 {
     for (size_t i = 0; i < n; i++) {
-        items[i].key = slots[i].key;
-        items[i].value = (struct evm_bytes){slots[i].value, slots[i].value_size};
+        items[i].key = slots[i]->key;
+        items[i].value = (struct evm_bytes){slots[i]->value, slots[i]->value_size};
     }
     struct evm_trie_node *fresh;
     enum evm_status st = evm_trie_update(storage_below(s, r), items, n, &fresh, &s->trie_cost);
@@ -172,18 +184,17 @@ static enum evm_status update_storage(struct evm_state *s, struct account_record
 static enum evm_status update_accounts(struct evm_state *s, struct root_work *w)
 {
     hash_addresses(s);
-    for (uint32_t i = 0; i < s->dirty_account_count; i++) {
-        struct account_record *r = &s->accounts[s->dirty_accounts[i]];
-        struct dirty_account *d = &w->accounts[i];
-        d->record = r;
-        d->value_size = r->exists ? (uint8_t)put_account(d->value, r) : 0;
-    }
     uint32_t n = s->dirty_account_count;
-    if (n)
-        qsort(w->accounts, n, sizeof *w->accounts, account_order);
     for (uint32_t i = 0; i < n; i++) {
-        w->items[i].key = w->accounts[i].record->key;
-        w->items[i].value = (struct evm_bytes){w->accounts[i].value, w->accounts[i].value_size};
+        struct account_record *r = &s->accounts[s->dirty_accounts[i]];
+        w->order[i] = (struct evm_order){evm_load_be64(r->key.b), r};
+    }
+    evm_order_sort(w->order, n, account_order);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct account_record *r = w->order[i].object;
+        size_t size = r->exists ? put_account(w->accounts[i], r) : 0;
+        w->items[i].key = r->key;
+        w->items[i].value = (struct evm_bytes){w->accounts[i], size};
     }
     struct evm_trie_node *fresh;
     struct evm_trie_node *old = s->parent ? s->parent->trie : s->trie;
@@ -200,13 +211,18 @@ static enum evm_status update_accounts(struct evm_state *s, struct root_work *w)
 static enum evm_status compute(struct evm_state *s, struct root_work *w)
 {
     size_t accounts = s->dirty_account_count, slots = s->dirty_slot_count;
+    size_t most = (accounts > slots ? accounts : slots) + 1;
     w->slots = evm_malloc((slots + 1) * sizeof *w->slots);
+    w->sorted = evm_malloc((slots + 1) * sizeof(struct dirty_slot *));
     w->accounts = evm_malloc((accounts + 1) * sizeof *w->accounts);
-    w->items = evm_malloc(((accounts > slots ? accounts : slots) + 1) * sizeof *w->items);
-    if (!w->slots || !w->accounts || !w->items)
+    w->order = evm_malloc(2 * most * sizeof *w->order);
+    w->first = evm_calloc((size_t)s->account_count + 1, sizeof *w->first);
+    w->items = evm_malloc(most * sizeof *w->items);
+    if (!w->slots || !w->sorted || !w->accounts || !w->order || !w->first || !w->items)
         return EVM_ERR_MEMORY;
     s->trie_cost.permutations = 0;
     collect_slots(s, w);
+    sort_slots(s, w);
     /* Accounts without dirty slots have a storage trie too: the one below, or none after a wipe. */
     enum evm_status st = EVM_OK;
     for (uint32_t i = 0; i < accounts && s->parent; i++) {
@@ -216,9 +232,10 @@ static enum evm_status compute(struct evm_state *s, struct root_work *w)
         r->storage = below;
     }
     for (uint32_t i = 0, end; i < w->slot_count && st == EVM_OK; i = end) {
-        for (end = i + 1; end < w->slot_count && w->slots[end].account == w->slots[i].account;)
+        uint32_t account = w->sorted[i]->account;
+        for (end = i + 1; end < w->slot_count && w->sorted[end]->account == account;)
             end++;
-        st = update_storage(s, &s->accounts[w->slots[i].account], w->slots + i, end - i, w->items);
+        st = update_storage(s, &s->accounts[account], w->sorted + i, end - i, w->items);
     }
     if (st == EVM_OK)
         st = update_accounts(s, w);
@@ -242,7 +259,10 @@ static enum evm_status root_one(struct evm_state *s)
         struct root_work w = {0};
         st = compute(s, &w);
         free(w.slots);
+        free(w.sorted);
         free(w.accounts);
+        free(w.order);
+        free(w.first);
         free(w.items);
     }
     pthread_mutex_unlock(&s->lock);

@@ -30,7 +30,12 @@ size_t trie_put_path(uint8_t *p, const uint8_t *key, size_t from, size_t to, boo
         head = trie_put_prefix(p, 0x80, size); /* a single flag byte is below 0x80: its own RLP */
     p += head;
     *p++ = (uint8_t)(flags << 4 | (odd ? trie_nibble(key, from) : 0));
-    for (size_t i = from + odd; i < to; i += 2)
+    size_t i = from + odd;
+    if (i % 2 == 0) { /* whole bytes of the key: always so in a leaf of even length */
+        memcpy(p, key + i / 2, size - 1);
+        return head + size;
+    }
+    for (; i < to; i += 2)
         *p++ = (uint8_t)(trie_nibble(key, i) << 4 | trie_nibble(key, i + 1));
     return head + size;
 }

@@ -1,6 +1,7 @@
-/* evm/parallel/order.h - bringing what a block changed into the order of evm_changes. */
-#ifndef EVM_PARALLEL_ORDER_H
-#define EVM_PARALLEL_ORDER_H
+/* evm/core/order.h - sorting by hashes and addresses: what a block changed, into the order of
+ * evm_changes; what is dirty, into the order of a trie. */
+#ifndef EVM_CORE_ORDER_H
+#define EVM_CORE_ORDER_H
 
 #include <stddef.h>
 #include <stdint.h>
