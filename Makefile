@@ -85,7 +85,7 @@ $(B)/tests/%: $(B)/tests/%.o $(ARCHIVES)
 # The assembler embeds these, which the compiler's dependency files do not show.
 $(B)/models/workload/artifacts.o: $(wildcard scenarios/contracts/build/*.bin)
 
-.PHONY: docs gen gen-check bench install help all deps deps-lint run test unit sanitize conformance lint format contracts clean
+.PHONY: differential docs gen gen-check bench install help all deps deps-lint run test unit sanitize conformance lint format contracts clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
@@ -120,6 +120,10 @@ sanitize: ## run the unit tests in MODE=asan, tsan or tiny
 conformance: ## short conformance run over ../shared or $$WEFT_FIXTURES
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@ONLY=conformance tests/run.sh $(B)
+
+PROGRAMS ?= 6000
+differential: all ## random programs on weft and on clients from npm, PROGRAMS=N (needs Node)
+	@WEFT=$(B)/weft tests/differential/run.sh --programs $(PROGRAMS)
 
 lint: ## include directions, format, static analysis, freshness of generated files
 	@tests/lint/lint.sh
