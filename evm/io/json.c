@@ -23,7 +23,7 @@ enum evm_status evm_json_parse(struct evm_json **out, const char *text, size_t s
     if (!doc)
         return evm_fail(err, EVM_ERR_MEMORY, "%s: out of memory", name);
     json_error_t e;
-    doc->root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &e);
+    doc->root = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
     if (!doc->root) {
         free(doc);
         return evm_fail(err, EVM_ERR_INPUT, "%s:%d:%d: %s", name, e.line, e.column, e.text);

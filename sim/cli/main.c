@@ -109,7 +109,7 @@ int main(int argc, char **argv)
     }
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
         return argc > 2 ? help_of(argc - 2, argv + 2) : help();
-    if (!strcmp(argv[1], "--version")) {
+    if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-v")) {
         printf("weft " WEFT_VERSION "\n");
         return cli_finish(&program, CLI_DONE);
     }

@@ -314,17 +314,16 @@ const struct cli_command cli_replay = {
     .name = "replay",
     .operands = "FILE…",
     .summary = "execute recorded blocks again and compare them with their headers",
-    .details =
-        "FILE is a recorded block (JSON, gzip or plain), or a directory of them. Gas used, "
-        "receipts\n"
-        "root, logs bloom, blob gas and requests are compared with the header, whatever the "
-        "executor, "
-        "driver and\n"
-        "number of cores: a line a block, with the time it took: of this machine (threads) or of\n"
-        "simulated cores (virtual). Before Byzantium receipts hold state roots, which "
-        "cannot be\n"
-        "computed from a part of the world; there gas and bloom are compared.\n"
-        "Status 1 if a block differs from its header.",
+    .details = "FILE is a recorded block (JSON, gzip or plain), or a directory of them. Gas used, "
+               "blob gas,\n"
+               "receipts root, logs bloom and requests are compared with the header, whatever the "
+               "executor,\n"
+               "driver and number of cores: a line a block, with the time it took: of this machine "
+               "(threads)\n"
+               "or of simulated cores (virtual). Before Byzantium receipts hold state roots, which "
+               "cannot be\n"
+               "computed from a part of the world; there gas and bloom are compared.\n"
+               "Status 1 if a block differs from its header.",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .min_operands = 1,

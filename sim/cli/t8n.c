@@ -60,6 +60,7 @@ static const char *const part_names[PARTS] = {"alloc", "result", "body"};
 struct part {
     const char *target;
     struct evm_buf text;
+    char *path, *beside;
 };
 
 static bool is_stream(const struct part *p)
@@ -84,8 +85,16 @@ static char *path_in(const char *dir, const char *name, const char *suffix)
     return path;
 }
 
-/* Beside it first, so that no file is ever half of one. */
-static int write_file(const struct cli_command *self, const char *dir, const struct part *p)
+/* What is no regular file is written to as it is: a device, a pipe. */
+static bool is_special(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
+/* Writes the text beside its place, so that no file is ever half of one; p->path and p->beside are
+ * set when it stands there. */
+static int write_beside(const struct cli_command *self, const char *dir, struct part *p)
 {
     char *path = path_in(dir, p->target, ""), *beside = path_in(dir, p->target, ".part");
     int status = EVM_T8N_OK;
@@ -94,19 +103,44 @@ static int write_file(const struct cli_command *self, const char *dir, const str
         status = EVM_T8N_EVM;
         goto out;
     }
-    FILE *f = fopen(beside, "wb");
+    bool special = is_special(path);
+    FILE *f = fopen(special ? path : beside, "wb");
     bool ok = f && fwrite(p->text.data, 1, p->text.size, f) == p->text.size;
-    ok = f && (fputc('\n', f) != EOF) && ok;
+    ok = ok && fputc('\n', f) != EOF;
     if (f)
         ok = fclose(f) == 0 && ok;
-    if (!ok || rename(beside, path) != 0) {
+    if (!ok) {
         status = io_failure(self, path);
-        if (f)
+        if (f && !special)
             remove(beside);
+    } else if (!special) {
+        p->path = path;
+        p->beside = beside;
+        return status;
     }
 out:
     free(path);
     free(beside);
+    return status;
+}
+
+/* Every file stands beside its place before the first goes to it. */
+static int write_files(const struct cli_command *self, const char *dir, struct part *parts)
+{
+    int status = EVM_T8N_OK;
+    for (int i = 0; i < PARTS && !status; i++)
+        if (parts[i].target[0] && !is_stream(&parts[i]))
+            status = write_beside(self, dir, &parts[i]);
+    for (int i = 0; i < PARTS; i++) {
+        struct part *p = &parts[i];
+        if (p->beside && (status || rename(p->beside, p->path) != 0)) {
+            if (!status)
+                status = io_failure(self, p->path);
+            remove(p->beside);
+        }
+        free(p->path);
+        free(p->beside);
+    }
     return status;
 }
 
@@ -129,13 +163,9 @@ static int write_stream(const struct cli_command *self, const struct part *parts
     return EVM_T8N_OK;
 }
 
-static int write_all(const struct cli_command *self, const struct settings *set,
-                     const struct part *parts)
+static int write_all(const struct cli_command *self, const struct settings *set, struct part *parts)
 {
-    int status = EVM_T8N_OK;
-    for (int i = 0; i < PARTS && !status; i++)
-        if (parts[i].target[0] && !is_stream(&parts[i]))
-            status = write_file(self, set->basedir, &parts[i]);
+    int status = write_files(self, set->basedir, parts);
     if (!status)
         status = write_stream(self, parts, "stdout", stdout);
     if (!status)
@@ -234,6 +264,20 @@ static void close_traces(struct tracing *g, bool keep)
     free(g->paths);
 }
 
+/* The folder, and those above it that are not there. */
+static bool make_folder(const char *path)
+{
+    char *text = strdup(path);
+    for (char *p = text; p && (p = strchr(p + 1, '/'));) {
+        *p = 0;
+        mkdir(text, 0777);
+        *p = '/';
+    }
+    bool made = text && (mkdir(path, 0777) == 0 || errno == EEXIST);
+    free(text);
+    return made;
+}
+
 /* ---- the command ----------------------------------------------------------------------------- */
 
 static int transition(const struct cli_command *self, const struct settings *set,
@@ -290,7 +334,7 @@ static int run(const struct cli_command *self, int argc, char **argv)
     if (how.has_reward && !evm_u256_parse(&how.reward, set.reward))
         return cli_complain(self, "--state.reward: '%s' is neither a number of wei nor -1",
                             set.reward);
-    if (set.basedir && mkdir(set.basedir, 0777) != 0 && errno != EEXIST)
+    if (set.basedir && !make_folder(set.basedir))
         return io_failure(self, set.basedir);
     return transition(self, &set, &how);
 }
