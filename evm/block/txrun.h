@@ -84,6 +84,14 @@ const struct evm_tx_outcome *evm_txrun_outcome(const struct evm_txrun *run);
 struct evm_journal *evm_txrun_journal(struct evm_txrun *run);
 void evm_txrun_trace(struct evm_txrun *run, const struct evm_tracer *tracer);
 
+/* Decodes a transaction and recovers its sender, in the order of a node's checks: type, encoding
+ * (*err says what is wrong with it, also where the type is not supported), chain id, signature.
+ * *why is the first that fails; what is left is the run's to judge. *out is to be given back in any
+ * case. The status is EVM_ERR_MEMORY or OK.
+ */
+enum evm_status evm_tx_read(struct evm_tx *out, enum evm_tx_invalid *why, struct evm_bytes raw,
+                            const struct evm_rules *rules, uint64_t chain_id, struct evm_err *err);
+
 /* What the sender must own: gas_limit * max_fee + value + blob gas * max_blob_fee; false on
  * overflow. */
 bool evm_tx_max_cost(const struct evm_tx *tx, struct evm_u256 *out);

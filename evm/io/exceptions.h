@@ -13,8 +13,9 @@ enum evm_exception_verdict {
 
 /* `expected` is a name or several with '|' between ("TransactionException." before a name does not
  * count). `why` and `text` are what was found: the reason, and the decoder's words for a malformed
- * transaction (may be NULL), which must then speak of the right field. With UNKNOWN, the first
- * unknown name is copied into *unknown, cut to fit. */
+ * transaction (may be NULL), which must then speak of the right field. A transaction of a type
+ * that is not supported and malformed as well (text is not empty) is either. With UNKNOWN, the
+ * first unknown name is copied into *unknown, cut to fit. */
 enum evm_exception_verdict evm_exception_check(const char *expected, enum evm_tx_invalid why,
                                                const char *text, char unknown[64]);
 

@@ -107,6 +107,17 @@ static bool read_env(struct evm_jval json, const struct evm_rules *rules, uint64
     return ok;
 }
 
+/* The verdict on a case, after its execution. */
+struct verdict {
+    enum evm_tx_invalid invalid;
+    struct evm_err err; /* of a malformed one */
+    struct evm_hash logs, root;
+    bool success;
+    enum evm_halt halt;
+    uint64_t gas_used;
+    struct evm_bytes output; /* valid until the next run */
+};
+
 /* The transaction from its parts: fixtures without "txbytes" have legacy ones only. */
 static bool read_legacy(struct runner *r, struct evm_tx *tx)
 {
@@ -130,43 +141,30 @@ static bool read_legacy(struct runner *r, struct evm_tx *tx)
     return ok;
 }
 
-/* Says why there is no transaction: the bytes hold none, or nobody signed them; the decoder's words
- * are in *err. */
-static enum evm_tx_invalid read_tx(struct runner *r, struct evm_jval post,
-                                   const struct evm_rules *rules, struct evm_tx *tx,
-                                   struct evm_err *err)
+/* v->invalid says why there is no transaction. */
+static enum evm_status read_tx(struct runner *r, struct evm_jval post,
+                               const struct evm_rules *rules, uint64_t chain_id, struct evm_tx *tx,
+                               struct verdict *v)
 {
     struct evm_jval text = evm_json_get(post, "txbytes");
     struct evm_bytes raw;
     *tx = (struct evm_tx){0};
     if (!evm_json_present(text)) {
-        if (read_legacy(r, tx))
-            return EVM_TX_VALID;
-        evm_fail(err, EVM_ERR_INPUT, "transaction: a field is missing or out of range");
-        return EVM_TX_MALFORMED;
+        if (!read_legacy(r, tx)) {
+            v->invalid = EVM_TX_MALFORMED;
+            evm_fail(&v->err, EVM_ERR_INPUT, "transaction: a field is missing or out of range");
+        }
+        return EVM_OK;
     }
     if (!evm_json_bytes(r->doc, text, &raw)) {
-        evm_fail(err, EVM_ERR_INPUT, "transaction: bad hexadecimal text");
-        return EVM_TX_MALFORMED;
+        v->invalid = EVM_TX_MALFORMED;
+        evm_fail(&v->err, EVM_ERR_INPUT, "transaction: bad hexadecimal text");
+        return EVM_OK;
     }
-    if (evm_tx_decode(tx, raw, err) != EVM_OK)
-        return EVM_TX_MALFORMED;
-    bool signed_well = evm_tx_recover(tx, rules->low_s_required, err) == EVM_OK;
-    return signed_well ? EVM_TX_VALID : EVM_TX_BAD_SIGNATURE;
+    return evm_tx_read(tx, &v->invalid, raw, rules, chain_id, &v->err);
 }
 
 /* ---- one case -------------------------------------------------------------------------------- */
-
-/* The verdict on a case, after its execution. */
-struct verdict {
-    enum evm_tx_invalid invalid;
-    struct evm_err err; /* of a malformed one */
-    struct evm_hash logs, root;
-    bool success;
-    enum evm_halt halt;
-    uint64_t gas_used;
-    struct evm_bytes output; /* valid until the next run */
-};
 
 static enum evm_status logs_hash(const struct evm_log *logs, uint32_t count, struct evm_hash *out)
 {
@@ -210,10 +208,11 @@ static enum evm_status execute(struct runner *r, struct evm_jval post,
                                const struct evm_rules *rules, const struct evm_block_env *env,
                                struct verdict *v)
 {
-    struct evm_tx tx;
+    struct evm_tx tx = {0};
     struct evm_state *s = evm_state_fork(r->pre);
     enum evm_status status = s ? logs_hash(NULL, 0, &v->logs) : EVM_ERR_MEMORY;
-    v->invalid = read_tx(r, post, rules, &tx, &v->err);
+    if (status == EVM_OK)
+        status = read_tx(r, post, rules, env->chain_id, &tx, v);
     if (v->invalid == EVM_TX_VALID && tx.gas_limit > env->gas_limit)
         v->invalid = EVM_TX_GAS_LIMIT_EXCEEDS_BLOCK;
     if (v->invalid == EVM_TX_VALID && status == EVM_OK)

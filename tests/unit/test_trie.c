@@ -10,7 +10,9 @@
 #include "evm/core/alloc.h"
 #include "evm/core/code.h"
 #include "evm/core/keccak.h"
+#include "evm/core/u256.h"
 #include "evm/io/json.h"
+#include "evm/state/state.h"
 #include "evm/state/trie.h"
 
 /* ---- a small map under test ------------------------------------------------------------------ */
@@ -174,6 +176,103 @@ static void shared_vectors(void **unused)
     n += check_file("trieanyorder_secureTrie.json", true);
     n += check_file("hex_encoded_securetrie_test.json", true);
     assert_true(n >= 20);
+}
+
+/* ---- the keys beside a key --------------------------------------------------------------------
+ */
+
+/* The persistent trie has no order of its own keys to walk in (they are hashes); what the EVM has
+ * is the state's ascending walk. The shared vectors of next and previous keys are asked of that,
+ * with texts as slot keys of one account: left-aligned, so that they sort as texts do. */
+struct walk {
+    struct evm_u256 asked, before, after, last;
+    size_t seen;
+};
+
+static void walk_account(void *self, const struct evm_addr *addr, const struct evm_account *acc)
+{
+    (void)self, (void)addr, (void)acc;
+}
+
+static void walk_slot(void *self, const struct evm_addr *addr, const struct evm_u256 *key,
+                      const struct evm_u256 *value)
+{
+    struct walk *w = self;
+    (void)addr, (void)value;
+    assert_true(w->seen == 0 || evm_u256_lt(&w->last, key));
+    if (evm_u256_lt(key, &w->asked))
+        w->before = *key;
+    else if (evm_u256_lt(&w->asked, key) && evm_u256_is_zero(&w->after))
+        w->after = *key;
+    w->last = *key;
+    w->seen++;
+}
+
+static struct evm_u256 text_key(const char *text)
+{
+    uint8_t be[32] = {0};
+    struct evm_u256 key;
+    assert_true(strlen(text) <= sizeof be);
+    memcpy(be, text, strlen(text));
+    evm_u256_load_be(&key, be);
+    return key;
+}
+
+/* The keys from the last to the first, each in a version over the one before. */
+static struct evm_state *state_with(struct evm_codes *codes, struct evm_jval keys)
+{
+    struct evm_state *s = evm_state_create(codes);
+    for (size_t i = 0; i < evm_json_count(keys); i++) {
+        const char *text = evm_json_string(evm_json_at(keys, evm_json_count(keys) - 1 - i));
+        struct evm_slot_change slot = {.key = text_key(text), .value = {{i + 1}}};
+        struct evm_account_change acc = {.addr = {{1}}, .slot_count = 1};
+        struct evm_changes c = {
+            .accounts = &acc, .slots = &slot, .account_count = 1, .slot_count = 1};
+        assert_int_equal(evm_state_apply(s, &c), EVM_OK);
+        evm_state_seal(s);
+        struct evm_state *next = evm_state_fork(s);
+        evm_state_unref(s);
+        s = next;
+    }
+    return s;
+}
+
+static void neighbours(void **unused)
+{
+    (void)unused;
+    char path[512], *text;
+    const char *base = getenv("WEFT_FIXTURES"), *name;
+    size_t size, asked = 0;
+    struct evm_json *doc;
+    snprintf(path, sizeof path, "%s/conformance/trie-tests/trietestnextprev.json",
+             base ? base : "../shared");
+    if (!read_all(path, &text, &size)) {
+        print_message("the shared trie tests are absent\n");
+        skip();
+    }
+    assert_int_equal(evm_json_parse(&doc, text, size, path, NULL), EVM_OK);
+    void *it = NULL;
+    struct evm_jval v;
+    while (evm_json_next(evm_json_root(doc), &it, &name, &v)) {
+        struct evm_codes *codes = evm_codes_create();
+        struct evm_jval keys = evm_json_get(v, "in"), tests = evm_json_get(v, "tests");
+        struct evm_state *s = state_with(codes, keys);
+        for (size_t i = 0; i < evm_json_count(tests); i++, asked++) {
+            struct evm_jval t = evm_json_at(tests, i);
+            struct walk w = {.asked = text_key(evm_json_string(evm_json_at(t, 0)))};
+            struct evm_u256 before = text_key(evm_json_string(evm_json_at(t, 1)));
+            struct evm_u256 after = text_key(evm_json_string(evm_json_at(t, 2)));
+            assert_int_equal(evm_state_each(s, walk_account, walk_slot, &w), EVM_OK);
+            assert_int_equal(w.seen, evm_json_count(keys));
+            if (!evm_u256_eq(&w.before, &before) || !evm_u256_eq(&w.after, &after))
+                fail_msg("%s: wrong neighbours of %s", name, evm_json_string(evm_json_at(t, 0)));
+        }
+        evm_state_unref(s);
+        evm_codes_destroy(codes);
+    }
+    evm_json_destroy(doc);
+    free(text);
+    assert_true(asked >= 12);
 }
 
 /* ---- own vectors ----------------------------------------------------------------------------- */
@@ -422,9 +521,10 @@ static void out_of_memory(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shared_vectors), cmocka_unit_test(dogs),
-        cmocka_unit_test(four_hashes),    cmocka_unit_test(list_is_pairs),
-        cmocka_unit_test(histories),      cmocka_unit_test(costs),
+        cmocka_unit_test(shared_vectors), cmocka_unit_test(neighbours),
+        cmocka_unit_test(dogs),           cmocka_unit_test(four_hashes),
+        cmocka_unit_test(list_is_pairs),  cmocka_unit_test(histories),
+        cmocka_unit_test(costs),
 #ifdef WEFT_TINY
         cmocka_unit_test(out_of_memory),
 #endif
