@@ -16,6 +16,7 @@ struct settings {
     const char *test, *which, *trace_dir;
     uint64_t jobs;
     bool json, trace, trace_memory;
+    bool several;                     /* files */
     struct evm_statetest_options run; /* what the cases get of it */
 };
 
@@ -61,7 +62,8 @@ static const struct cli_option options[] = {
      .type = CLI_STRING,
      .offset = offsetof(struct settings, trace_dir),
      .value = "DIR",
-     .doc = "traces into DIR, a file TEST.FORK.INDEX.jsonl a case; none may be there before"},
+     .doc = "traces into DIR, a file TEST.FORK.INDEX.jsonl a case (TEST~MARK where there are "
+            "several files); none may be there before"},
     {.name = "trace-memory",
      .type = CLI_FLAG,
      .offset = offsetof(struct settings, trace_memory),
@@ -144,28 +146,34 @@ static void trace_failed(struct result *r, const char *path, const char *why)
     r->broken = true;
 }
 
-/* DIR/TEST.FORK.INDEX.jsonl. What a file's name should not hold becomes '_'; a name that is too
- * long is cut and told apart from others by a number made of all of it (FNV-1a). */
-static void trace_path(char *out, size_t size, const char *dir, const struct evm_statetest_case *c)
+static uint32_t fnv(uint32_t h, const char *text)
+{
+    for (; *text; text++)
+        h = (h ^ (uint8_t)*text) * 16777619u;
+    return h;
+}
+
+/* DIR/TEST.FORK.INDEX.jsonl. What a file's name should not hold becomes '_'. Tests of several files
+ * may have one name, and a name may be too long: then a number made of path and name (FNV-1a)
+ * stands behind it. */
+static void trace_path(char *out, size_t size, const struct result *r,
+                       const struct evm_statetest_case *c)
 {
     static const char fine[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
     enum { LONGEST = 160 };
     char name[LONGEST + 1], mark[16] = "";
-    uint32_t h = 2166136261u;
     size_t n = strlen(c->test);
-    for (size_t i = 0; i < n; i++)
-        h = (h ^ (uint8_t)c->test[i]) * 16777619u;
-    if (n > LONGEST) {
-        n = LONGEST;
-        snprintf(mark, sizeof mark, "~%08x", h);
-    }
+    if (n > LONGEST || r->set->several)
+        snprintf(mark, sizeof mark, "~%08x", fnv(fnv(2166136261u, r->path), c->test));
+    n = n > LONGEST ? LONGEST : n;
     for (size_t i = 0; i < n; i++)
         name[i] = c->test[i];
     for (size_t i = 0; i < n; i++)
         if (!strchr(fine, name[i]))
             name[i] = '_';
     name[n] = 0;
-    snprintf(out, size, "%s/%s%s.%.40s.%zu.jsonl", dir, name, mark, c->fork, c->index);
+    snprintf(out, size, "%s/%s%s.%.40s.%zu.jsonl", r->set->trace_dir, name, mark, c->fork,
+             c->index);
 }
 
 static FILE *trace_open(void *self, const struct evm_statetest_case *c)
@@ -174,7 +182,7 @@ static FILE *trace_open(void *self, const struct evm_statetest_case *c)
     char path[1024];
     if (r->set->trace)
         return stderr;
-    trace_path(path, sizeof path, r->set->trace_dir, c);
+    trace_path(path, sizeof path, r, c);
     FILE *f = fopen(path, "wx");
     if (!f)
         trace_failed(r, path, strerror(errno));
@@ -375,6 +383,7 @@ static int run(const struct cli_command *self, int argc, char **argv)
     for (int i = 0; status < 0 && i < paths.count; i++)
         status = strcmp(paths.items[i], "-") ? cli_files_add(self, &files, paths.items[i])
                                              : add_listed(self, &files);
+    set.several = files.count > 1;
     if (status < 0)
         status = run_files(self, &set, &files);
     for (size_t i = 0; i < set.run.alias_count; i++)

@@ -114,5 +114,8 @@ yes_if $? "a file a case"
 check "which is not written over" 2 '^6 passed, 1 failed' good.json --trace-dir traces
 grep -q 'cannot write the trace traces/stores_its_input.Cancun.0.jsonl: File exists' err
 yes_if $? "and says so"
+check "tests of one name in several files" 0 '^12 passed, 0 failed' good.json old.json --trace-dir two
+[ "$(ls two | wc -l)" -eq 12 ]
+yes_if $? "have their own traces"
 refused "trace and folder" 'exclude each other' good.json --trace --trace-dir traces
 exit $bad
