@@ -544,3 +544,8 @@ void evm_txrun_trace(struct evm_txrun *run, const struct evm_tracer *tracer)
 {
     evm_vm_trace(run->vm, tracer);
 }
+
+void evm_txrun_set_tier(struct evm_txrun *run, enum evm_vm_tier tier)
+{
+    evm_vm_set_tier(run->vm, tier);
+}

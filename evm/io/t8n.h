@@ -27,6 +27,7 @@ struct evm_t8n_options {
     uint64_t chain_id;
     bool has_reward;
     struct evm_u256 reward;
+    enum evm_vm_tier tier;
 };
 
 /* A transaction of the input. */

@@ -242,7 +242,9 @@ enum evm_t8n_status evm_t8n_run(struct evm_t8n *t, const struct evm_t8n_tracing 
     r.sys = evm_system_create(t->codes);
     if (!r.run || !r.sys || !open_state(t))
         done = no_memory(err);
-    else
+    if (r.run)
+        evm_txrun_set_tier(r.run, t->options.tier);
+    if (!done)
         done = run_block(&r);
     evm_system_destroy(r.sys);
     evm_txrun_destroy(r.run);

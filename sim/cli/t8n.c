@@ -13,7 +13,7 @@
 
 struct settings {
     const char *alloc, *env, *txs;
-    const char *fork, *reward;
+    const char *fork, *reward, *tier;
     uint64_t chain_id;
     const char *basedir, *out_alloc, *out_result, *out_body;
     bool trace, trace_memory, trace_no_stack, trace_return_data;
@@ -30,6 +30,8 @@ struct settings {
         .name = flag, .type = CLI_FLAG, .offset = offsetof(struct settings, field), .doc = about   \
     }
 
+static const char *const tiers[] = {"auto", "plain", "translated", NULL};
+
 static const struct cli_option options[] = {
     TEXT("input.alloc", alloc, "FILE", "accounts before the block (default: alloc.json)"),
     TEXT("input.env", env, "FILE", "the block's environment (default: env.json)"),
@@ -45,6 +47,12 @@ static const struct cli_option options[] = {
     TEXT("output.alloc", out_alloc, "FILE", "accounts after it (default: alloc.json)"),
     TEXT("output.result", out_result, "FILE", "the summary (default: result.json)"),
     TEXT("output.body", out_body, "FILE", "included transactions as RLP (default: not written)"),
+    {.name = "tier",
+     .type = CLI_CHOICE,
+     .offset = offsetof(struct settings, tier),
+     .value = "HOW",
+     .doc = "how code runs: auto (default), plain, or translated, at once",
+     .choices = tiers},
     FLAG("trace", trace, "EIP-3155: trace-INDEX-HASH.jsonl for each transaction"),
     FLAG("trace.memory", trace_memory, "with the memory in each line"),
     FLAG("trace.nostack", trace_no_stack, "without the stack"),
@@ -317,6 +325,7 @@ static int run(const struct cli_command *self, int argc, char **argv)
                            .txs = "txs.json",
                            .fork = "GrayGlacier",
                            .reward = "0",
+                           .tier = "auto",
                            .chain_id = 1,
                            .out_alloc = "alloc.json",
                            .out_result = "result.json",
@@ -330,7 +339,10 @@ static int run(const struct cli_command *self, int argc, char **argv)
                                   .txs = set.txs,
                                   .fork = set.fork,
                                   .chain_id = set.chain_id,
-                                  .has_reward = strcmp(set.reward, "-1") != 0};
+                                  .has_reward = strcmp(set.reward, "-1") != 0,
+                                  .tier = !strcmp(set.tier, "plain")        ? EVM_TIER_PLAIN
+                                          : !strcmp(set.tier, "translated") ? EVM_TIER_TRANSLATED
+                                                                            : EVM_TIER_AUTO};
     if (how.has_reward && !evm_u256_parse(&how.reward, set.reward))
         return cli_complain(self, "--state.reward: '%s' is neither a number of wei nor -1",
                             set.reward);
