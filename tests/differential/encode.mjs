@@ -63,15 +63,28 @@ export function rlp(item) {
     return Buffer.concat([Buffer.from(lengthOf(bytes.length, 0x80)), bytes]);
 }
 
-const order = secp256k1.Point.CURVE().n;
+// Signatures with one of 32 fixed nonces, whose points are computed once: worthless as a secret, good as a signature, and nearly free.
+const { n: order } = secp256k1.Point.CURVE();
+const mod = (value) => ((value % order) + order) % order;
+const nonces = Array.from({ length: 32 }, (_, i) => {
+    const k = BigInt(toHex(keccak_256(Uint8Array.of(i)))) % order, { x, y } = secp256k1.Point.BASE.multiply(k).toAffine();
+    return { r: mod(x), parity: Number(y & 1n), inverse: secp256k1.Point.Fn.inv(k) };
+});
+const publicKeys = new Map();
+const publicKeyOf = (key) => publicKeys.get(key) ?? publicKeys.set(key, secp256k1.getPublicKey(fromHex(key), false).slice(1)).get(key);
+export const addressOfKey = (key) => toHex(keccak_256(publicKeyOf(key)).slice(12));
+
+// Who signed what, so that a peer need not recover it again (weft does): text of hash, parity, r and s to public key.
+export const signers = new Map();
+export const signatureText = (hash, parity, r, s) => `${toHex(hash)}/${parity}/${r}/${s}`;
+
 export function sign(hash, key, highS = false) {
-    const bytes = secp256k1.sign(hash, fromHex(key), { prehash: false, format: 'recovered' }); // parity, r, s
-    const number = (from) => BigInt(toHex(bytes.slice(from, from + 32)));
-    const signature = { parity: bytes[0], r: number(1), s: number(33) };
-    return highS ? { parity: 1 - signature.parity, r: signature.r, s: order - signature.s } : signature;
-}
-export function addressOfKey(key) {
-    return toHex(keccak_256(secp256k1.getPublicKey(fromHex(key), false).slice(1)).slice(12));
+    const { r, parity, inverse } = nonces[hash[0] & 31];
+    let s = mod(inverse * (BigInt(toHex(hash)) + r * BigInt(key))), odd = parity;
+    if (s > order / 2n !== highS) [s, odd] = [order - s, 1 - odd];
+    if (signers.size > 20000) signers.clear();
+    signers.set(signatureText(hash, odd, r, s), publicKeyOf(key));
+    return { parity: odd, r, s };
 }
 
 const accessRlp = (list) => list.map(({ address, storageKeys }) => [address, storageKeys]);

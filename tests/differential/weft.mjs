@@ -35,15 +35,20 @@ export function outcomeOf(alloc, result, txs) {
     };
 }
 
+// With code translated before it runs, and once more plainly or as it comes: what is written must be the same, byte for byte.
 export async function runWeft(batch, { weft, folder }, env = batch.env) {
-    const dir = mkdtempSync(join(folder, 't8n-'));
+    const dir = mkdtempSync(join(folder, 't8n-')), at = (name) => join(dir, name);
     const inputs = inputsOf(batch, env);
+    const run = async (tier) => {
+        await execute(weft, ['t8n', '--input.alloc', at('alloc.json'), '--input.env', at('env.json'), '--input.txs', at('txs.json'), '--state.fork', batch.fork,
+            '--state.reward', '-1', '--state.chainid', '1', '--tier', tier, '--output.alloc', at(`alloc-${tier}`), '--output.result', at(`result-${tier}`)]);
+        return ['alloc', 'result'].map((name) => readFileSync(at(`${name}-${tier}`), 'utf8'));
+    };
     try {
-        for (const [name, value] of Object.entries(inputs)) writeFileSync(join(dir, `${name}.json`), JSON.stringify(value));
-        await execute(weft, ['t8n', '--input.alloc', join(dir, 'alloc.json'), '--input.env', join(dir, 'env.json'), '--input.txs', join(dir, 'txs.json'), '--state.fork', batch.fork,
-            '--state.reward', '-1', '--state.chainid', '1', '--output.basedir', dir, '--output.alloc', 'after.json', '--output.result', 'result.json'], { maxBuffer: 1 << 28 });
-        const read = (name) => JSON.parse(readFileSync(join(dir, name), 'utf8'));
-        return outcomeOf(read('after.json'), read('result.json'), inputs.txs);
+        for (const [name, value] of Object.entries(inputs)) writeFileSync(at(`${name}.json`), JSON.stringify(value));
+        const [alloc, result] = await run('translated'), other = await run(batch.index % 2 ? 'auto' : 'plain');
+        if (other[0] !== alloc || other[1] !== result) throw new Error("weft's tiers differ");
+        return outcomeOf(JSON.parse(alloc), JSON.parse(result), inputs.txs);
     } finally {
         rmSync(dir, { recursive: true, force: true });
     }
