@@ -35,8 +35,12 @@ FLAGS.evm/core/vm_metered := $(FLAGS.evm/core/vm_fast)
 FLAGS.evm/core/vm_program := $(FLAGS.evm/core/vm_fast)
 # 25 lanes in 16 registers: 6 % fewer instructions a permutation.
 FLAGS.evm/core/keccak     := $(if $(filter release,$(MODE)),-O3 -frename-registers)
-# All loops over limbs unroll; limbs that go through vectors or memory cost more than they save.
+# All loops over limbs unroll; the curves' are in templates. u256: limbs that go through vectors or memory cost more than they save.
 FLAGS.evm/core/u256       := $(if $(filter release,$(MODE)),-O3 -fno-tree-slp-vectorize -fno-tree-vectorize)
+FLAGS.evm/core/bn254      := $(if $(filter release,$(MODE)),-funroll-loops)
+FLAGS.evm/core/bls12      := $(FLAGS.evm/core/bn254)
+FLAGS.evm/core/bls12_map  := $(FLAGS.evm/core/bn254)
+FLAGS.evm/core/kzg        := $(FLAGS.evm/core/bn254)
 CFLAGS    = -std=c17 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -I. $(WARN) -ffp-contract=off -fopenmp \
             -MMD -MP $(FLAGS.$(MODE)) $(PKG)
 LDFLAGS   = -fopenmp $(FLAGS.$(MODE))

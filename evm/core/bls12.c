@@ -20,38 +20,20 @@ static bool load_g2(struct bls_g2_affine *p, const uint8_t *in)
     return ok && bls_g2_on_curve(p, &bls_b_twist);
 }
 
-/* For points that were loaded once already. */
-static void reload_g1(struct bls_g1_affine *p, const uint8_t *in)
-{
-    bls_fp_load(&p->x, in + 16);
-    bls_fp_load(&p->y, in + 80);
-    p->infinity = bls_fp_is_zero(&p->x) && bls_fp_is_zero(&p->y);
-}
-
-static void reload_g2(struct bls_g2_affine *p, const uint8_t *in)
-{
-    bls_fp_load(&p->x.c0, in + 16);
-    bls_fp_load(&p->x.c1, in + 80);
-    bls_fp_load(&p->y.c0, in + 144);
-    bls_fp_load(&p->y.c1, in + 208);
-    p->infinity = bls_fp2_is_zero(&p->x) && bls_fp2_is_zero(&p->y);
-}
-
 /* ---- subgroups ------------------------------------------------------------------------------- */
 
 /* Both tests: an endomorphism acts on the subgroup as a known number, and nowhere else on the curve
  * (Scott, ePrint 2021/1130). Here it is (x, y) -> (beta x, y), which multiplies by -x^2. */
 bool evm_bls12_in_g1(const struct bls_g1_affine *p)
 {
-    const uint64_t x = BLS_X;
     struct bls_g1_point q, image;
     if (p->infinity)
         return true;
     bls_g1_from_affine(&q, p, &bls_one);
     image = q;
     bls_fp_mul(&image.x, &image.x, &bls_beta);
-    bls_g1_mul(&q, &q, &x, 1);
-    bls_g1_mul(&q, &q, &x, 1);
+    bls_g1_mul_sparse(&q, &q, BLS_X);
+    bls_g1_mul_sparse(&q, &q, BLS_X);
     bls_g1_neg(&q, &q);
     return bls_g1_eq(&q, &image);
 }
@@ -59,13 +41,12 @@ bool evm_bls12_in_g1(const struct bls_g1_affine *p)
 /* Here it is Frobenius, which multiplies by x. */
 bool evm_bls12_in_g2(const struct bls_g2_affine *p)
 {
-    const uint64_t x = BLS_X;
     struct bls_g2_point q, image;
     if (p->infinity)
         return true;
     bls_g2_from_affine(&q, p, &bls_fp2_one);
     bls_psi(&image, &q);
-    bls_g2_mul(&q, &q, &x, 1);
+    bls_g2_mul_sparse(&q, &q, BLS_X);
     bls_g2_neg(&q, &q);
     return bls_g2_eq(&q, &image);
 }
@@ -96,26 +77,92 @@ bool evm_bls12_g2_add(const uint8_t in[512], uint8_t out[256])
     return true;
 }
 
+/* k modulo r, to the base |x|: four digits, as r < x^4. */
+static void digits_of_scalar(uint64_t d[4], const struct evm_u256 *k)
+{
+    struct evm_u256 e;
+    evm_u256_mod(&e, k, &bls_order);
+    for (int i = 0; i < 4; i++) {
+        d[i] = evm_u256_mod_u64(&e, BLS_X);
+        evm_u256_div_u64(&e, &e, BLS_X);
+    }
+}
+
+/* k P = k0 P + k1 x^2 P, and x^2 P = (beta x, -y) by the endomorphism above. */
+void evm_bls12_split_g1(struct bls_g1_term t[2], const struct bls_g1_affine *p,
+                        const struct evm_u256 *k)
+{
+    uint64_t d[4];
+    digits_of_scalar(d, k);
+    evm_u128 k0 = (evm_u128)d[1] * BLS_X + d[0], k1 = (evm_u128)d[3] * BLS_X + d[2];
+    t[0].p = t[1].p = *p;
+    t[0].e = (struct evm_u256){{(uint64_t)k0, (uint64_t)(k0 >> 64), 0, 0}};
+    t[1].e = (struct evm_u256){{(uint64_t)k1, (uint64_t)(k1 >> 64), 0, 0}};
+    bls_fp_mul(&t[1].p.x, &p->x, &bls_beta);
+    bls_fp_neg(&t[1].p.y, &p->y);
+}
+
+/* k P = the sum of d_i |x|^i P, and |x| P = -psi(P). */
+static void split_g2(struct bls_g2_term t[4], const struct bls_g2_affine *p,
+                     const struct evm_u256 *k)
+{
+    uint64_t d[4];
+    digits_of_scalar(d, k);
+    for (int i = 0; i < 4; i++) {
+        t[i].e = evm_u256_of(d[i]);
+        t[i].p = *p;
+        if (i > 0) {
+            bls_fp2_conj(&t[i].p.x, &t[i - 1].p.x);
+            bls_fp2_mul(&t[i].p.x, &t[i].p.x, &bls_psi_x);
+            bls_fp2_conj(&t[i].p.y, &t[i - 1].p.y);
+            bls_fp2_mul(&t[i].p.y, &t[i].p.y, &bls_psi_y);
+            bls_fp2_neg(&t[i].p.y, &t[i].p.y);
+        }
+    }
+}
+
 bool evm_bls12_g1_msm(const uint8_t *in, size_t n, uint8_t out[128])
 {
-    struct bls_g1_affine a;
+    struct bls_g1_term terms[LIMB_MANY];
+    struct bls_g1_affine p;
     struct bls_g1_point sum;
-    for (size_t i = 0; i < n; i++)
-        if (!load_g1(&a, in + 160 * i) || !evm_bls12_in_g1(&a))
+    struct evm_u256 k;
+    size_t have = 0;
+    bls_g1_set_infinity(&sum);
+    for (size_t i = 0; i < n; i++) {
+        if (!load_g1(&p, in + 160 * i) || !evm_bls12_in_g1(&p))
             return false;
-    bls_g1_sum_of_products(&sum, in, 160, n, 128, reload_g1, &bls_one);
+        evm_u256_load_be(&k, in + 160 * i + 128);
+        evm_bls12_split_g1(terms + have, &p, &k);
+        have += 2;
+        if (have == LIMB_MANY || i + 1 == n) {
+            bls_g1_add_terms(&sum, terms, have, &bls_one);
+            have = 0;
+        }
+    }
     bls_store_g1(out, &sum);
     return true;
 }
 
 bool evm_bls12_g2_msm(const uint8_t *in, size_t n, uint8_t out[256])
 {
-    struct bls_g2_affine a;
+    struct bls_g2_term terms[LIMB_MANY];
+    struct bls_g2_affine p;
     struct bls_g2_point sum;
-    for (size_t i = 0; i < n; i++)
-        if (!load_g2(&a, in + 288 * i) || !evm_bls12_in_g2(&a))
+    struct evm_u256 k;
+    size_t have = 0;
+    bls_g2_set_infinity(&sum);
+    for (size_t i = 0; i < n; i++) {
+        if (!load_g2(&p, in + 288 * i) || !evm_bls12_in_g2(&p))
             return false;
-    bls_g2_sum_of_products(&sum, in, 288, n, 256, reload_g2, &bls_fp2_one);
+        evm_u256_load_be(&k, in + 288 * i + 256);
+        split_g2(terms + have, &p, &k);
+        have += 4;
+        if (have == LIMB_MANY || i + 1 == n) {
+            bls_g2_add_terms(&sum, terms, have, &bls_fp2_one);
+            have = 0;
+        }
+    }
     bls_store_g2(out, &sum);
     return true;
 }

@@ -31,6 +31,8 @@ static const struct bls_fp2 bls_psi_y = {{{0x3e2f585da55c9ad1u, 0x4294213d86c181
 /* (p + 1) / 4, for square roots, and (p - 1) / 2; plain numbers. */
 static const uint64_t bls_sqrt_exponent[6] = {0xee7fbfffffffeaabu, 0x07aaffffac54ffffu, 0xd9cc34a83dac3d89u, 0xd91dd2e13ce144afu, 0x92c6e9ed90d2eb35u, 0x0680447a8e5ff9a6u};
 static const uint64_t bls_half[6] = {0xdcff7fffffffd555u, 0x0f55ffff58a9ffffu, 0xb39869507b587b12u, 0xb23ba5c279c2895fu, 0x258dd3db21a5d66bu, 0x0d0088f51cbff34du};
+/* The order r = x^4 - x^2 + 1. */
+static const struct evm_u256 bls_order = {{0xffffffff00000001u, 0x53bda402fffe5bfeu, 0x3339d80809a1d805u, 0x73eda753299d7d48u}};
 /* clang-format on */
 
 #endif

@@ -58,6 +58,10 @@ void evm_bls12_final_exponentiation(struct bls_fp12 *f);
 bool evm_bls12_in_g1(const struct bls_g1_affine *p);
 bool evm_bls12_in_g2(const struct bls_g2_affine *p);
 
+/* k p as a sum of two terms with numbers half as long; p is in the subgroup. In bls12.c. */
+void evm_bls12_split_g1(struct bls_g1_term t[2], const struct bls_g1_affine *p,
+                        const struct evm_u256 *k);
+
 /* *out = (conj(x), conj(y)) turned as the twist needs: Frobenius on the twist. */
 static inline void bls_psi(struct bls_g2_point *out, const struct bls_g2_point *p)
 {

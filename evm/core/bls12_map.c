@@ -84,13 +84,12 @@ static bool sqrt_fp2(struct bls_fp2 *out, const struct bls_fp2 *a)
 
 bool evm_bls12_map_fp_to_g1(const uint8_t in[64], uint8_t out[128])
 {
-    const uint64_t cofactor = BLS_X + 1; /* 1 - x, RFC 9380's h_eff */
     struct bls_fp u;
     struct bls_g1_point p;
     if (!bls_load_fp(&u, in))
         return false;
     map1_to_curve(&p, &u);
-    bls_g1_mul(&p, &p, &cofactor, 1);
+    bls_g1_mul_sparse(&p, &p, BLS_X + 1); /* 1 - x, RFC 9380's h_eff */
     bls_store_g1(out, &p);
     return true;
 }
@@ -98,8 +97,7 @@ bool evm_bls12_map_fp_to_g1(const uint8_t in[64], uint8_t out[128])
 /* p times the negative x. */
 static void times_x(struct bls_g2_point *out, const struct bls_g2_point *p)
 {
-    const uint64_t x = BLS_X;
-    bls_g2_mul(out, p, &x, 1);
+    bls_g2_mul_sparse(out, p, BLS_X);
     bls_g2_neg(out, out);
 }
 

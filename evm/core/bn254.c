@@ -73,19 +73,31 @@ static void frobenius_g2(struct bn_fp2 *x, struct bn_fp2 *y)
     bn_fp2_mul(y, y, &bn_frobenius[2]);
 }
 
-/* The twist has points outside the group of order r. Inside it, and only there, Frobenius is
- * multiplication by p = 6x^2 (mod r). Source: El Housni, Guillevic, Piellard, ePrint 2022/352. */
+static void frobenius_point(struct bn_g2_point *p)
+{
+    frobenius_g2(&p->x, &p->y);
+    bn_fp2_conj(&p->z, &p->z);
+}
+
+/* The twist has points outside the group of order r. Inside it, and only there, with psi the
+ * Frobenius above, (x + 1) Q + psi(x Q) + psi^2(x Q) = psi^3(2x Q). Source: El Housni, Guillevic,
+ * Piellard, ePrint 2022/352. */
 static bool in_g2(const struct bn_g2_affine *p)
 {
-    struct bn_g2_point q, image;
-    struct bn_g2_affine f = *p;
+    struct bn_g2_term term = {*p, {{BN_X}}};
+    struct bn_g2_point xq, image, sum;
     if (p->infinity)
         return true;
-    frobenius_g2(&f.x, &f.y);
-    bn_g2_from_affine(&image, &f, &bn_fp2_one);
-    bn_g2_from_affine(&q, p, &bn_fp2_one);
-    bn_g2_mul(&q, &q, bn_six_x_squared, 2);
-    return bn_g2_eq(&q, &image);
+    bn_g2_sum_of_few(&xq, &term, 1, &bn_fp2_one);
+    bn_g2_add_affine(&sum, &xq, p, &bn_fp2_one);
+    image = xq;
+    for (int i = 0; i < 2; i++) {
+        frobenius_point(&image);
+        bn_g2_add(&sum, &sum, &image);
+    }
+    frobenius_point(&image);
+    bn_g2_dbl(&image, &image);
+    return bn_g2_eq(&sum, &image);
 }
 
 static bool load_g2(struct bn_g2_affine *p, const uint8_t *in)
@@ -112,16 +124,50 @@ bool evm_bn254_add(const uint8_t in[128], uint8_t out[64])
     return true;
 }
 
+/* |k| p as a term, for k in two's complement. */
+static void signed_term(struct bn_g1_term *t, const struct bn_g1_affine *p,
+                        const struct evm_u256 *k)
+{
+    t->p = *p;
+    t->e = *k;
+    if (evm_u256_is_negative(k)) {
+        evm_u256_neg(&t->e, k);
+        bn_fp_neg(&t->p.y, &t->p.y);
+    }
+}
+
+/* k P = k0 P + k1 lambda P with lambda P = (beta x, y) and both numbers below 2^127 in size: k less
+ * the nearest sum of short vectors of the lattice of (a, b) with a + b lambda = 0 modulo r. */
+static void split_g1(struct bn_g1_term t[2], const struct bn_g1_affine *p, const struct evm_u256 *k)
+{
+    struct evm_u256 e, c1, c2, k0, k1, s, unused;
+    struct bn_g1_affine image = *p;
+    evm_u256_mod(&e, k, &bn_order);
+    limb_mul_full(unused.w, c1.w, e.w, bn_split_1.w);
+    limb_mul_full(unused.w, c2.w, e.w, bn_split_2.w);
+    evm_u256_mul(&s, &c1, &bn_vector_a);
+    evm_u256_sub(&k0, &e, &s);
+    evm_u256_mul(&s, &c2, &bn_vector_b);
+    evm_u256_sub(&k0, &k0, &s);
+    evm_u256_mul(&k1, &c2, &bn_vector_c);
+    evm_u256_mul(&s, &c1, &bn_vector_b);
+    evm_u256_sub(&k1, &k1, &s);
+    bn_fp_mul(&image.x, &image.x, &bn_beta);
+    signed_term(&t[0], p, &k0);
+    signed_term(&t[1], &image, &k1);
+}
+
 bool evm_bn254_mul(const uint8_t in[96], uint8_t out[64])
 {
     struct bn_g1_affine a;
+    struct bn_g1_term terms[2];
     struct bn_g1_point p;
     struct evm_u256 e;
     if (!load_g1(&a, in))
         return false;
     evm_u256_load_be(&e, in + 64);
-    bn_g1_from_affine(&p, &a, &bn_one);
-    bn_g1_mul(&p, &p, e.w, 4);
+    split_g1(terms, &a, &e);
+    bn_g1_sum_of_few(&p, terms, 2, &bn_one);
     store_g1(out, &p);
     return true;
 }
@@ -154,13 +200,18 @@ static void miller(struct bn_fp12 *out, struct pair *pairs, size_t n)
     bn_fp12_set_one(&f);
     for (size_t i = 0; i < n; i++)
         pairs[i].t = (struct bn_twist_point){pairs[i].q.x, pairs[i].q.y, bn_fp2_one};
-    for (int bit = 63; bit >= 0; bit--) {
+    for (int bit = 64; bit >= 0; bit--) {
+        bool plus = BN_LOOP_PLUS >> bit & 1, minus = BN_LOOP_MINUS >> bit & 1;
         bn_fp12_sqr(&f, &f);
         for (size_t i = 0; i < n; i++) {
             bn_step_double(&pairs[i].t, &l);
             bn_mul_line(&f, &l, &pairs[i].p.x, &pairs[i].p.y);
-            if (BN_LOOP >> bit & 1)
-                add_and_multiply(&f, &pairs[i], &pairs[i].q.x, &pairs[i].q.y);
+            if (plus || minus) {
+                struct bn_fp2 y = pairs[i].q.y;
+                if (minus)
+                    bn_fp2_neg(&y, &y);
+                add_and_multiply(&f, &pairs[i], &pairs[i].q.x, &y);
+            }
         }
     }
     for (size_t i = 0; i < n; i++) {

@@ -22,9 +22,20 @@ static const struct bn_fp bn_three = {{0x7a17caa950ad28d7u, 0x1f6ac17ae15521b9u,
 static const struct bn_fp2 bn_b_twist = {{{0x3bf938e377b802a8u, 0x020b1b273633535du, 0x26b7edf049755260u, 0x2514c6324384a86du}}, {{0x38e7ecccd1dcff67u, 0x65f0b37d93ce0d3eu, 0xd749d0dd22ac00aau, 0x0141b9ce4a688d4du}}};
 static const struct bn_fp2 bn_three_b_twist = {{{0x3baa927cb62e0d6au, 0xd71e7c52d1b664fdu, 0x03873e63d95d4664u, 0x0e75b5b1082ab8f4u}}, {{0xaab7c6667596fe35u, 0x31d21a78bb6a27bau, 0x85dd7297680401ffu, 0x03c52d6adf39a7e9u}}};
 #define BN_X 0x44e992b44a6909f1u /* the parameter x */
-#define BN_LOOP 0x9d797039be763ba8u /* 6x + 2 without its top bit, 2^64 */
-/* 6 x^2 */
-static const uint64_t bn_six_x_squared[2] = {0xf83e9682e87cfd46u, 0x6f4d8248eeb859fbu};
+/* 6x + 2 with signed digits, without its top one, 2^65: where they are 1 and where -1. */
+#define BN_LOOP_PLUS  ((evm_u128)0x2002004200804028u)
+#define BN_LOOP_MINUS ((evm_u128)0x82889008420a0480u)
+/* The order r, and the endomorphism (beta x, y), which multiplies by
+ * lambda = 36x^3 + 18x^2 + 6x + 1. */
+static const struct evm_u256 bn_order = {{0x43e1f593f0000001u, 0x2833e84879b97091u, 0xb85045b68181585du, 0x30644e72e131a029u}};
+static const struct bn_fp bn_beta = {{0x71930c11d782e155u, 0xa6bb947cffbe3323u, 0xaa303344d4741444u, 0x2c3b3f0d26594943u}};
+/* Short vectors (a, b) and (-b, c) of the lattice of a + b lambda = 0 modulo r, of determinant r;
+ * 2^256 c / r and 2^256 b / r. */
+static const struct evm_u256 bn_vector_a = {{0x0be4e1541221250bu, 0x6f4d8248eeb859fdu, 0, 0}};
+static const struct evm_u256 bn_vector_b = {{0x89d3256894d213e3u, 0, 0, 0}};
+static const struct evm_u256 bn_vector_c = {{0x8211bbeb7d4f1128u, 0x6f4d8248eeb859fcu, 0, 0}};
+static const struct evm_u256 bn_split_1 = {{0x7a7bd9d4391eb18du, 0x4ccef014a773d2cfu, 0x2u, 0}};
+static const struct evm_u256 bn_split_2 = {{0xd91d232ec7e0b3d7u, 0x2u, 0, 0}};
 /* clang-format on */
 
 #endif

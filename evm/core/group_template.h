@@ -202,80 +202,107 @@ LIMB_LARGE void GP(add_affine)(struct GP(point) * out, const struct GP(point) * 
     GP(add_tail)(out, &u2, &s2, &u1, &s1);
 }
 
-/* p times the number in `limbs` 64-bit limbs, least significant first. Four bits at a time. */
-LIMB_LARGE void GP(mul)(struct GP(point) * out, const struct GP(point) * p, const uint64_t *e,
-                        size_t limbs)
+/* e p, by doubling and adding: for numbers with few bits set. */
+LIMB_LARGE void GP(mul_sparse)(struct GP(point) * out, const struct GP(point) * p, uint64_t e)
 {
-    struct GP(point) table[16], r;
-    GP(set_infinity)(&table[0]);
-    table[1] = *p;
-    for (int i = 2; i < 16; i++) {
-        if (i % 2)
-            GP(add)(&table[i], &table[i - 1], p);
-        else
-            GP(dbl)(&table[i], &table[i / 2]);
-    }
-    GP(set_infinity)(&r);
-    for (size_t i = limbs * 16; i-- > 0;) {
-        if (!GP(is_infinity)(&r))
-            for (int k = 0; k < 4; k++)
-                GP(dbl)(&r, &r);
-        unsigned digit = (unsigned)(e[i / 16] >> (4 * (i % 16))) & 15;
-        if (digit)
-            GP(add)(&r, &r, &table[digit]);
+    struct GP(point) r = *p;
+    for (int i = 62 - __builtin_clzll(e); i >= 0; i--) {
+        GP(dbl)(&r, &r);
+        if (e >> i & 1)
+            GP(add)(&r, &r, p);
     }
     *out = r;
 }
 
-/* Digit `index` of `width` bits (at most 8), counted from the low end, of a 32-byte big-endian
- * number. */
-LIMB_SMALL unsigned GP(digit)(const uint8_t *be, unsigned index, unsigned width)
+/* ---- sums of products ------------------------------------------------------------------------
+ * Of terms whose numbers are short, because an endomorphism has split them (Gallant, Lambert,
+ * Vanstone, CRYPTO 2001): below 2^LIMB_SCALAR_BITS. */
+
+struct GP(term) {
+    struct GP(affine) p;
+    struct evm_u256 e;
+};
+
+/* Few terms (at most LIMB_FEW): each has a table of odd multiples up to 15 p, all share the
+ * doublings (Straus), digits are odd numbers from -15 to 15 (Möller, width 5). */
+LIMB_LARGE void GP(sum_of_few)(struct GP(point) * out, const struct GP(term) * terms, size_t n,
+                               const GF_ELEMENT *one)
 {
-    unsigned low = index * width, byte = low / 8;
-    unsigned word = be[31 - byte] | (byte < 31 ? (unsigned)be[30 - byte] << 8 : 0);
-    return word >> (low % 8) & ((1u << width) - 1);
+    struct GP(point) odd[LIMB_FEW][8], twice, r;
+    int8_t digits[LIMB_FEW][LIMB_SCALAR_BITS + 1];
+    size_t most = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t used = limb_odd_digits(digits[i], &terms[i].e);
+        most = used > most ? used : most;
+        GP(from_affine)(&odd[i][0], &terms[i].p, one);
+        GP(dbl)(&twice, &odd[i][0]);
+        for (size_t k = 1; k < 8; k++)
+            GP(add)(&odd[i][k], &odd[i][k - 1], &twice);
+    }
+    GP(set_infinity)(&r);
+    for (size_t k = most; k-- > 0;) {
+        GP(dbl)(&r, &r);
+        for (size_t i = 0; i < n; i++) {
+            int d = digits[i][k];
+            if (d > 0) {
+                GP(add)(&r, &r, &odd[i][d / 2]);
+            } else if (d < 0) {
+                GP(neg)(&twice, &odd[i][-d / 2]);
+                GP(add)(&r, &r, &twice);
+            }
+        }
+    }
+    *out = r;
 }
 
-/* Sum of n points times 256-bit numbers. Term i is read from in + i * stride: load() gives its
- * point (already checked), the number stands at `scalar_at`, big-endian. Buckets (Pippenger), whose
- * width grows with n; points are decoded again for every digit, which needs no heap and costs less
- * than a third of the addition that follows. */
-LIMB_LARGE void GP(sum_of_products)(struct GP(point) * out, const uint8_t *in, size_t stride,
-                                    size_t n, size_t scalar_at,
-                                    void (*load)(struct GP(affine) * p, const uint8_t *in),
-                                    const GF_ELEMENT *one)
+/* Many terms (at most LIMB_MANY), by buckets (Pippenger) for signed digits of `width` bits, so that
+ * a bucket serves d and -d. */
+LIMB_LARGE void GP(sum_of_many)(struct GP(point) * out, const struct GP(term) * terms, size_t n,
+                                const GF_ELEMENT *one)
 {
-    const unsigned width = n < 3 ? 2 : n < 8 ? 3 : n < 32 ? 4 : n < 96 ? 5 : n < 300 ? 6 : 7;
-    struct GP(point) bucket[127], sum, running;
-    struct GP(affine) a;
-    GP(set_infinity)(out);
-    if (n == 1) {
-        uint64_t e[4];
-        for (size_t i = 0; i < 4; i++)
-            e[i] = evm_load_be64(in + scalar_at + 24 - 8 * i);
-        load(&a, in);
-        GP(from_affine)(out, &a, one);
-        GP(mul)(out, out, e, 4);
-        return;
+    const unsigned width = n < 48 ? 4 : n < 128 ? 5 : 6, half = 1u << (width - 1);
+    int8_t digits[LIMB_MANY][LIMB_SCALAR_BITS / 4 + 1];
+    struct GP(point) bucket[32], sum, running;
+    size_t most = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t used = limb_signed_digits(digits[i], &terms[i].e, width);
+        most = used > most ? used : most;
     }
-    for (unsigned digit = (256 + width - 1) / width; digit-- > 0;) {
-        for (unsigned k = 0; k < width && !GP(is_infinity)(out); k++)
+    GP(set_infinity)(out);
+    for (size_t k = most; k-- > 0;) {
+        for (unsigned i = 0; i < width && !GP(is_infinity)(out); i++)
             GP(dbl)(out, out);
-        memset(bucket, 0, ((1u << width) - 1) * sizeof bucket[0]);
+        memset(bucket, 0, half * sizeof bucket[0]);
         for (size_t i = 0; i < n; i++) {
-            unsigned d = GP(digit)(in + i * stride + scalar_at, digit, width);
+            int d = digits[i][k];
+            struct GP(affine) a = terms[i].p;
             if (d == 0)
                 continue;
-            load(&a, in + i * stride);
+            if (d < 0) {
+                GF(neg)(&a.y, &a.y);
+                d = -d;
+            }
             GP(add_affine)(&bucket[d - 1], &bucket[d - 1], &a, one);
         }
         /* bucket 1 + 2 bucket 2 + 3 bucket 3 + ... as a sum of running sums */
         GP(set_infinity)(&sum);
         GP(set_infinity)(&running);
-        for (unsigned d = (1u << width) - 1; d > 0; d--) {
+        for (unsigned d = half; d > 0; d--) {
             GP(add)(&running, &running, &bucket[d - 1]);
             GP(add)(&sum, &sum, &running);
         }
         GP(add)(out, out, &sum);
     }
+}
+
+/* *out += the terms' sum; at most LIMB_MANY of them. */
+LIMB_LARGE void GP(add_terms)(struct GP(point) * out, const struct GP(term) * terms, size_t n,
+                              const GF_ELEMENT *one)
+{
+    struct GP(point) sum;
+    if (n <= LIMB_FEW)
+        GP(sum_of_few)(&sum, terms, n, one);
+    else
+        GP(sum_of_many)(&sum, terms, n, one);
+    GP(add)(out, out, &sum);
 }

@@ -40,39 +40,36 @@ static bool load_scalar(struct evm_u256 *out, const uint8_t in[32])
     return memcmp(in, group_order, sizeof group_order) < 0;
 }
 
-/* The proof is right if (tau - z) proof = commitment - y: e(commitment - y G1, -G2) times
- * e(proof, (tau - z) G2) is one. */
+/* The proof is right if (tau - z) proof = commitment - y, that is, with both points of the second
+ * group fixed: e(commitment - y G1 + z proof, -G2) e(proof, tau G2) is one. */
 bool evm_kzg_verify(const uint8_t commitment[48], const uint8_t z[32], const uint8_t y[32],
                     const uint8_t proof[48])
 {
-    struct bls_g1_affine c;
+    struct bls_g1_affine c, g = g1_generator;
+    struct bls_g1_term terms[4];
     struct bls_g1_point p;
-    struct bls_g2_point q;
     struct bls_pair pair[2];
     struct evm_u256 at, value;
     if (!load_scalar(&at, z) || !load_scalar(&value, y) || !load_compressed(&c, commitment) ||
         !load_compressed(&pair[1].p, proof))
         return false;
 
-    bls_g1_from_affine(&p, &g1_generator, &bls_one);
-    bls_g1_mul(&p, &p, value.w, 4);
-    bls_g1_neg(&p, &p);
-    bls_g1_add_affine(&p, &p, &c, &bls_one);
+    bls_fp_neg(&g.y, &g.y);
+    evm_bls12_split_g1(terms, &g, &value);
+    evm_bls12_split_g1(terms + 2, &pair[1].p, &at);
+    bls_g1_from_affine(&p, &c, &bls_one);
+    bls_g1_add_terms(&p, terms, 4, &bls_one);
     bls_g1_to_affine(&pair[0].p, &p);
     pair[0].q = g2_generator;
     bls_fp2_neg(&pair[0].q.y, &pair[0].q.y);
-
-    bls_g2_from_affine(&q, &g2_generator, &bls_fp2_one);
-    bls_g2_mul(&q, &q, at.w, 4);
-    bls_g2_neg(&q, &q);
-    bls_g2_add_affine(&q, &q, &g2_tau, &bls_fp2_one);
-    bls_g2_to_affine(&pair[1].q, &q);
+    pair[1].q = g2_tau;
 
     struct bls_fp12 f;
     bls_fp12_set_one(&f);
-    for (int i = 0; i < 2; i++)
-        if (!pair[i].p.infinity && !pair[i].q.infinity)
-            evm_bls12_miller(&f, &pair[i], 1);
+    /* A pairing with infinity is one. */
+    size_t first = pair[0].p.infinity, last = pair[1].p.infinity ? 1 : 2;
+    if (first < last)
+        evm_bls12_miller(&f, pair + first, last - first);
     evm_bls12_final_exponentiation(&f);
     return bls_fp12_is_one(&f);
 }

@@ -116,6 +116,120 @@ limb_row_6(uint64_t t[6], const uint64_t *a, uint64_t b, const uint64_t *p, cons
 #define LIMB_ASM_ROW(n)  LIMB_ASM_ROW_(n)
 #endif
 
+/* ---- inversion: Pornin, "Optimized Binary GCD for Modular Inversion" (ePrint 2020/972) --------
+ * A binary extended Euclid whose decisions for LIMB_GCD_STEPS halvings are taken from the low
+ * 31 bits and the top 33 of both numbers, and then carried out on all limbs at once. */
+
+#define LIMB_GCD_STEPS 31
+
+/* What a run of halvings makes of (a, b): (a f0 + b g0, a f1 + b g1) / 2^31, factors up to 2^31. */
+struct limb_gcd {
+    int64_t f0, g0, f1, g1;
+};
+
+/* The decisions for two numbers given by their low 31 and their top 33 bits. The factors of a row
+ * stand in one word, 32 bits each, which no step overflows. */
+static inline struct limb_gcd limb_gcd_steps(uint64_t a, uint64_t b)
+{
+    uint64_t row0 = 1, row1 = (uint64_t)1 << 32;
+    for (int i = 0; i < LIMB_GCD_STEPS; i++) {
+        /* If a is odd: the difference, its absolute value as a, the smaller one as b. */
+        uint64_t even = (a & 1) - 1, less = ~even & b, minus = a < less ? UINT64_MAX : 0;
+        a -= less;
+        row0 -= ~even & row1;
+        b += a & minus;
+        row1 += row0 & minus;
+        a = ((a ^ minus) - minus) >> 1;
+        row0 = (row0 ^ minus) - minus;
+        row1 <<= 1;
+    }
+    /* The low factor's sign has been borrowed from the high one; a bias gives it back. */
+    const int64_t bias = 0x7fffffff;
+    row0 += 0x7fffffff7fffffff;
+    row1 += 0x7fffffff7fffffff;
+    struct limb_gcd s = {(int64_t)(row0 & 0xffffffff) - bias, (int64_t)(row0 >> 32) - bias,
+                         (int64_t)(row1 & 0xffffffff) - bias, (int64_t)(row1 >> 32) - bias};
+    return s;
+}
+
+/* t[0..n] = a f + b g, two's complement; f is not negative. */
+static inline void limb_combine(uint64_t *t, const uint64_t *a, const uint64_t *b, size_t n,
+                                int64_t f, int64_t g)
+{
+    /* A negative term is the complement of |g| b and 1. */
+    uint64_t negative = (uint64_t)(g >> 63), size = ((uint64_t)g ^ negative) - negative;
+    uint64_t high_f = 0, high_g = 0;
+    unsigned char carry = (unsigned char)(negative & 1);
+    for (size_t i = 0; i < n; i++) {
+        evm_u128 pf = (evm_u128)a[i] * (uint64_t)f + high_f;
+        evm_u128 pg = (evm_u128)b[i] * size + high_g;
+        high_f = (uint64_t)(pf >> 64);
+        high_g = (uint64_t)(pg >> 64);
+        carry = limb_add(carry, (uint64_t)pf, (uint64_t)pg ^ negative, &t[i]);
+    }
+    limb_add(carry, high_f, high_g ^ negative, &t[n]);
+}
+
+/* out[0..n-1] = |t| / 2^31, for t[0..n] a multiple of 2^31 below 2^(64 n + 31); true if t < 0. */
+static inline bool limb_shift_31(uint64_t *out, const uint64_t *t, size_t n)
+{
+    uint64_t sign = 0 - (t[n] >> 63);
+    unsigned char carry = (unsigned char)(sign & 1);
+    for (size_t i = 0; i < n; i++)
+        carry = limb_add(carry, (t[i] >> 31 | t[i + 1] << 33) ^ sign, 0, &out[i]);
+    return sign != 0;
+}
+
+/* ---- digits of scalars, for evm/core/group_template.h ---------------------------------------- */
+
+#define LIMB_SCALAR_BITS 130 /* the longest scalar has less than that */
+#define LIMB_FEW         32
+#define LIMB_MANY        256
+
+/* Digits of e, each 0 or odd and from -15 to 15, least significant first, zeros filling the
+ * row; returns how many there are. At least four zeros follow one that is not zero. */
+static inline size_t limb_odd_digits(int8_t digits[LIMB_SCALAR_BITS + 1], const struct evm_u256 *e)
+{
+    struct evm_u256 x = *e;
+    size_t n = 0;
+    memset(digits, 0, LIMB_SCALAR_BITS + 1);
+    for (; !evm_u256_is_zero(&x); evm_u256_shr_small(&x, &x, 1)) {
+        int d = 0;
+        if (x.w[0] & 1) {
+            d = (int)(x.w[0] & 31);
+            if (d > 16) {
+                d -= 32;
+                evm_u256_add_u64(&x, &x, (uint64_t)-d);
+            } else {
+                evm_u256_sub_u64(&x, &x, (uint64_t)d);
+            }
+        }
+        digits[n++] = (int8_t)d;
+    }
+    return n;
+}
+
+/* Digits of e to the base 2^width (4 to 6), from -2^(width - 1) to 2^(width - 1), least significant
+ * first; zeros fill the row. Returns how many there are up to the highest that is not zero. */
+static inline size_t limb_signed_digits(int8_t digits[LIMB_SCALAR_BITS / 4 + 1],
+                                        const struct evm_u256 *e, unsigned width)
+{
+    struct evm_u256 x = *e;
+    size_t used = 0;
+    for (size_t n = 0; n <= LIMB_SCALAR_BITS / 4; n++) {
+        int d = (int)(x.w[0] & ((1u << width) - 1));
+        evm_u256_shr_small(&x, &x, width);
+        if (d > 1 << (width - 1)) {
+            d -= 1 << width;
+            evm_u256_add_u64(&x, &x, 1);
+        }
+        digits[n] = (int8_t)d;
+        if (d)
+            used = n + 1;
+    }
+    return used;
+}
+
 /* ---- products of four limbs by four ---------------------------------------------------------- */
 
 #if defined(LIMB_ASM)

@@ -132,13 +132,67 @@ LIMB_LARGE void TF(fp_pow)(struct TF(fp) * out, const struct TF(fp) * a, const u
     *out = r;
 }
 
-/* 1/a by Fermat; 0 for 0. */
-LIMB_LARGE void TF(fp_inv)(struct TF(fp) * out, const struct TF(fp) * a)
+/* (a f + b g) / 2^31 without its sign, and (u f + v g) / 2^31 modulo p with the same sign changed;
+ * |f| + |g| is at most 2^31. na may be b, which nu's row does not read. */
+LIMB_LARGE void TF(fp_gcd_row)(struct TF(fp) * na, struct TF(fp) * nu, const struct TF(fp) * a,
+                               const struct TF(fp) * b, const struct TF(fp) * u,
+                               const struct TF(fp) * v, int64_t f, int64_t g)
 {
-    uint64_t e[TF_LIMBS];
-    memcpy(e, TF(modulus).w, sizeof e);
-    e[0] -= 2; /* p is odd and above 2, so nothing is borrowed */
-    TF(fp_pow)(out, a, e);
+    uint64_t t[TF_LIMBS + 1];
+    int64_t sign = f >> 63; /* limb_combine wants no negative f; the sign is lost anyway */
+    f = (f ^ sign) - sign;
+    g = (g ^ sign) - sign;
+    limb_combine(t, a->w, b->w, TF_LIMBS, f, g);
+    bool minus = limb_shift_31(na->w, t, TF_LIMBS);
+    limb_combine(t, u->w, v->w, TF_LIMBS, f, g);
+    unsigned char carry = minus;
+    for (int i = 0; i <= TF_LIMBS; i++)
+        carry = limb_add(carry, t[i] ^ (0 - (uint64_t)minus), 0, &t[i]);
+    /* Add the multiple of p that makes the low 31 bits zero; then |t| / 2^31 < 2p. */
+    uint64_t m = t[0] * TF_NEG_INV & 0x7fffffff, high = 0;
+    carry = 0;
+    for (int i = 0; i < TF_LIMBS; i++) {
+        evm_u128 x = (evm_u128)TF(modulus).w[i] * m + high;
+        high = (uint64_t)(x >> 64);
+        carry = limb_add(carry, t[i], (uint64_t)x, &t[i]);
+    }
+    t[TF_LIMBS] += high + carry;
+    uint64_t negative = 0 - (t[TF_LIMBS] >> 63);
+    carry = 0;
+    for (int i = 0; i < TF_LIMBS; i++)
+        t[i] = t[i] >> 31 | t[i + 1] << 33;
+    for (int i = 0; i < TF_LIMBS; i++)
+        carry = limb_add(carry, t[i], TF(modulus).w[i] & negative, &t[i]);
+    TF(fp_reduce)(nu, t);
+}
+
+/* 1/a; 0 for 0. (a, b) starts as (a, p), and u x = a, v x = b modulo p throughout;
+ * when a is 0, b is the greatest common divisor, 1, and v is 1/x. With u = R^2 instead of 1 to
+ * begin with, v is R^2 / (x R), the Montgomery form of 1/x. */
+LIMB_LARGE void TF(fp_inv)(struct TF(fp) * out, const struct TF(fp) * x)
+{
+    struct TF(fp) a = *x, b = TF(modulus), u = TF(r_squared), v = {{0}}, na, nu, nv;
+    while (!TF(fp_is_zero)(&a)) {
+        /* The 64 bits below the top of the longer one; all of both if they are that short. */
+        int top = TF_LIMBS - 1;
+        while (top > 0 && (a.w[top] | b.w[top]) == 0)
+            top--;
+        uint64_t ha = a.w[top], hb = b.w[top];
+        if (top > 0) {
+            unsigned shift = (unsigned)__builtin_clzll(ha | hb);
+            ha = ha << shift | (a.w[top - 1] >> 1) >> (63 - shift);
+            hb = hb << shift | (b.w[top - 1] >> 1) >> (63 - shift);
+            ha = (ha & ~(uint64_t)0x7fffffff) | (a.w[0] & 0x7fffffff);
+            hb = (hb & ~(uint64_t)0x7fffffff) | (b.w[0] & 0x7fffffff);
+        }
+        struct limb_gcd s = limb_gcd_steps(ha, hb);
+        TF(fp_gcd_row)(&na, &nu, &a, &b, &u, &v, s.f0, s.g0);
+        TF(fp_gcd_row)(&b, &nv, &a, &b, &u, &v, s.f1, s.g1);
+        a = na;
+        u = nu;
+        v = nv;
+    }
+    *out = v;
 }
 
 /* From TF_LIMBS * 8 big-endian bytes; false if the number is not below p. */
