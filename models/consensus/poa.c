@@ -4,7 +4,15 @@
  * Kept: in-turn signer height % n with difficulty 2, others 1; a signer seals at most one of any
  * floor(n/2) + 1 blocks in a row; a block comes no earlier than `period` after its parent; a signer
  * out of turn waits a random wiggle of up to (floor(n/2) + 1) * wiggle; fork choice by total
- * difficulty, the first seen among equals. Left out: votes that change the signers, epoch blocks.
+ * difficulty. Left out: votes that change the signers, epoch blocks.
+ *
+ * Of chains with the same difficulty the lower one wins, as in go-ethereum; where that tosses a
+ * coin between blocks of one height, the lower hash wins: a coin that falls alike for everybody.
+ * With the first seen instead, signers that each stand on a block of their own wait for one another
+ * forever. A crash may take a block from all but its signer, so nodes say which head they have when
+ * they come back, and when the next block is overdue by `resend` (go-ethereum: on every connection,
+ * and by fetching from a peer that is ahead every 10 s); who has a better one answers with it, who
+ * has a worse one fetches.
  *
  * Clique has no finality. A node takes a block as final when `confirmations` blocks stand on it; a
  * heavier chain that lacks it is still followed, as real nodes do, and shows up as broken safety.
@@ -14,18 +22,29 @@
 #include "models/consensus/consensus.h"
 #include "sim/base/mem.h"
 
+#include <string.h>
+
 #define POA_FIELDS(F, S)                                                                           \
     F(S, DURATION, block_interval, "1s", "1ms", "1h", "Least time between a block and its child.") \
     F(S, DURATION, wiggle, "500ms", "0s", "1min",                                                  \
       "Signers out of turn wait up to this times (n/2 + 1), drawn anew for each block.")           \
     F(S, COUNT, confirmations, "0", "0", "10k",                                                    \
-      "Blocks that must stand on a final one; 0 is n/2 + 1.")
+      "Blocks that must stand on a final one; 0 is n/2 + 1.")                                      \
+    F(S, DURATION, resend, "10s", "10ms", "1h",                                                    \
+      "A node whose next block is overdue by this says which head it has.")
 FIELD_DECLARE(poa_cfg, POA_FIELDS);
 FIELD_DEFINE(poa_cfg, POA_FIELDS, "Clique-like proof of authority.", NULL);
 
-enum { POA_BLOCK = 1 };
-enum { POA_TIMER_SEAL = 1 };
+enum { POA_BLOCK = 1, POA_STATUS };
+enum { POA_TIMER_SEAL = 1, POA_TIMER_RESEND };
 enum { POA_IN_TURN = 2, POA_OUT_OF_TURN = 1 };
+
+/* Bytes on the wire: height and difficulty 8 each, hash 32, signature 65. */
+enum { STATUS_BYTES = 113 };
+struct status_payload {
+    uint64_t height, total_difficulty;
+    struct evm_hash hash;
+};
 
 struct poa {
     struct consensus_env *env;
@@ -45,6 +64,47 @@ static void publish(struct poa *p, struct block *b)
     m->signs = 1;
     m->verifies = 1;
     env_broadcast(p->env, m);
+}
+
+static struct status_payload status_of(const struct block *b)
+{
+    return (struct status_payload){b->height, b->total_difficulty, b->hash};
+}
+
+/* The fork choice: whether a node leaves `now` for `other`. */
+static bool better(const struct status_payload *other, const struct status_payload *now)
+{
+    if (other->total_difficulty != now->total_difficulty)
+        return other->total_difficulty > now->total_difficulty;
+    if (other->height != now->height)
+        return other->height < now->height;
+    return memcmp(other->hash.b, now->hash.b, sizeof now->hash.b) < 0;
+}
+
+/* Which head this node has, to one node or to everyone. */
+static void send_status(struct poa *p, node_id to)
+{
+    struct message *m =
+        message_create(CHANNEL_CONSENSUS, POA_STATUS, sizeof(struct status_payload));
+    if (!m)
+        return;
+    *(struct status_payload *)m->payload = status_of(p->head);
+    m->size = STATUS_BYTES;
+    m->signs = m->verifies = 1;
+    if (to == NODE_NONE)
+        env_broadcast(p->env, m);
+    else
+        env_send(p->env, to, m);
+}
+
+static void on_status(struct poa *p, const struct message *m)
+{
+    const struct status_payload *theirs = (const struct status_payload *)m->payload;
+    struct status_payload ours = status_of(p->head);
+    if (better(theirs, &ours))
+        env_behind(p->env, m->origin, theirs->height);
+    else if (better(&ours, theirs))
+        send_status(p, m->origin);
 }
 
 /* Whether `signer` sealed one of the floor(n/2) blocks up to and including `parent`. */
@@ -90,10 +150,11 @@ static void confirm(struct poa *p)
         env_commit(p->env, final, NULL, 0);
 }
 
-/* Follows b if its chain is heavier than the head's. */
+/* Follows b if its chain is better than the head's. */
 static void consider(struct poa *p, struct block *b)
 {
-    if (b->total_difficulty <= p->head->total_difficulty)
+    struct status_payload other = status_of(b), now = status_of(p->head);
+    if (!better(&other, &now))
         return;
     if (b->parent != p->head)
         env_note(p->env, "reorg", b->height, b->round);
@@ -134,20 +195,29 @@ static void start(void *state)
 {
     struct poa *p = state;
     schedule_seal(p);
+    env_timer(p->env, p->cfg->resend, POA_TIMER_RESEND, 0);
 }
 
 static void message(void *state, node_id from, const struct message *m)
 {
     struct poa *p = state;
     (void)from;
-    if (m->type == POA_BLOCK && m->block && header_fits(p, m->block))
+    if (m->type == POA_STATUS)
+        on_status(p, m);
+    else if (m->block && header_fits(p, m->block))
         env_check(p->env, m->block, 0);
 }
 
 static void timer(void *state, uint32_t kind, uint64_t value)
 {
     struct poa *p = state;
-    if (kind != POA_TIMER_SEAL || value != p->head->height)
+    if (kind == POA_TIMER_RESEND) {
+        if (env_now(p->env) >= p->head->created + p->cfg->block_interval + p->cfg->resend)
+            send_status(p, NODE_NONE);
+        env_timer(p->env, p->cfg->resend, POA_TIMER_RESEND, 0);
+        return;
+    }
+    if (value != p->head->height)
         return;
     struct build_request request = {
         .parent = p->head,
@@ -188,7 +258,8 @@ static void fetched(void *state, struct block *b, node_id from, bool committed)
 static void recovered(void *state)
 {
     struct poa *p = state;
-    schedule_seal(p);
+    send_status(p, NODE_NONE);
+    start(p);
 }
 
 static void fini(void *state)

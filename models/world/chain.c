@@ -256,8 +256,10 @@ static void decide_fate(struct layer *l, struct block *b, unsigned status)
         return;
     b->track->fate_known = true;
     b->track->status = (uint8_t)status;
-    if (status == RECORD_BLOCK_STATUS_STALE)
-        l->stale++;
+    if (status != RECORD_BLOCK_STATUS_STALE)
+        return;
+    l->stale++;
+    block_bury(b);
 }
 
 void chain_built(struct world *w, struct block *b)

@@ -459,8 +459,13 @@ void cores_fetched(struct world *w, node_id node, struct block *b, node_id from,
         return;
     t->from = from;
     t->committed = committed;
-    if (l->after_order) {
-        call_after(w, node, t, hashing(w, node, b));
+    if (l->after_order) { /* one after the other: protocols take them in order */
+        struct node *n = &w->nodes[node];
+        sim_time now = sim_now(w->sim);
+        if (n->fetch_free < now)
+            n->fetch_free = now;
+        n->fetch_free += hashing(w, node, b);
+        call_after(w, node, t, n->fetch_free - now);
         return;
     }
     push_ancestors(w, node, b);
@@ -477,6 +482,7 @@ void cores_crash(struct world *w, node_id node)
     free_list(w, &n->queue);
     free_list(w, &n->waiting);
     n->build_serial++;
+    n->fetch_free = 0;
     /* Committed blocks that were waiting for the cores are executed after recovery. */
 }
 

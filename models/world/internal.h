@@ -84,6 +84,7 @@ struct node {
     sim_time recover_held; /* of the recovery's time, what was left when the block began */
     int64_t recovered, recovered_before; /* core time asked for in all; when the block began */
     int64_t message_time;                /* core time of messages' signatures asked for in all */
+    sim_time fetch_free;                 /* fetched blocks are hashed until then */
     uint64_t build_serial;
     struct node_sync *sync; /* NULL until something is missing */
     struct vec orphans;     /* struct parcel *: blocks whose ancestors are missing */

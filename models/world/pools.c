@@ -137,11 +137,11 @@ static unsigned status_of(enum pool_verdict why)
     }
 }
 
-/* Whether something may still bring it back: a message or block that has it, besides the open
- * list and the list of the fallen, or a user who offers it again. */
-static bool fate_open(const struct tx *tx)
+/* Whether something may still bring it back: a message, or a block that has not lost, besides the
+ * open list and the list of the fallen. */
+static bool travels(const struct tx *tx)
 {
-    return tx->refs > 2 || tx->lost;
+    return tx->refs > 2 + tx->dead;
 }
 
 void pools_settle_fallen(struct world *w, bool last)
@@ -151,7 +151,7 @@ void pools_settle_fallen(struct world *w, bool last)
     for (size_t i = 0; i < w->fallen.len; i++) {
         struct tx *tx = all[i];
         bool back = tx->pools > 0 || tx->phase != TX_PENDING;
-        if (!back && !last && tx->refs > 2) {
+        if (!back && !last && travels(tx)) {
             all[kept++] = tx;
             continue;
         }
@@ -161,7 +161,7 @@ void pools_settle_fallen(struct world *w, bool last)
                            EVENT_RESUBMIT, 0, sim_arg(tx)); /* with this reference */
             continue;
         }
-        if (!back && !fate_open(tx)) {
+        if (!back && !travels(tx) && !tx->lost) {
             struct layer *l = &w->layers[tx->layer];
             unsigned status = status_of((enum pool_verdict)tx->verdict);
             tx->phase = TX_DROPPED;

@@ -35,14 +35,24 @@ void block_unref(struct block *b)
         if (--b->refs)
             return;
         struct block *parent = b->parent;
-        for (uint32_t i = 0; i < b->tx_count; i++)
+        for (uint32_t i = 0; i < b->tx_count; i++) {
+            b->txs[i]->dead -= b->dead;
             tx_unref(b->txs[i]);
+        }
         mem_free(b->txs);
         execution_unref(b->execution);
         mem_free(b->track);
         mem_free(b);
         b = parent;
     }
+}
+
+void block_bury(struct block *b)
+{
+    CHECK(!b->dead, "block %llu dies twice", (unsigned long long)b->height);
+    b->dead = true;
+    for (uint32_t i = 0; i < b->tx_count; i++)
+        b->txs[i]->dead++;
 }
 
 struct block *block_ancestor(struct block *b, uint64_t height)

@@ -43,6 +43,7 @@ struct tx {
     uint32_t sender;    /* the workload's own number of the sending account, for observe() */
     uint32_t recipient; /* likewise; UINT32_MAX for none */
     uint32_t pools;     /* nodes whose pool holds it */
+    uint32_t dead;      /* of refs, those of blocks that lost */
     uint32_t position;  /* in its block */
     sim_time pooled;    /* when the first pool took it; -1 before */
     sim_time emitted;   /* when a user gave it to the entry node */
@@ -87,6 +88,7 @@ struct block_track;
 struct block {
     uint32_t refs;
     layer_id layer;
+    bool dead;        /* another of its height is final: its transactions are not held by it */
     node_id proposer; /* NODE_NONE for genesis */
     uint64_t height;
     uint64_t round;            /* consensus' own: round, view or slot */
@@ -111,6 +113,9 @@ struct block {
 
 struct block *block_ref(struct block *b);
 void block_unref(struct block *b); /* accepts NULL */
+
+/* b lost: sets `dead`, and counts that in its transactions. Once a block. */
+void block_bury(struct block *b);
 
 /* The ancestor of b (or b itself) at `height`; NULL above b or where finality cut the tree.
  * O(difference). */

@@ -1,37 +1,8 @@
 /* Whole runs over seeds, protocols, couplings and faults: what must hold in each of them. */
-#include "tests/property/world_fixture.h"
-
-#include <stdlib.h>
-
-/* Quick blocks, few accounts (so that transactions conflict), two kinds of load. */
-static const char tendermint[] = "duration: 4s\n"
-                                 "drain: 4s\n"
-                                 "network: {latency: {kind: constant, delay: 30ms}}\n"
-                                 "layers:\n"
-                                 "  - name: main\n"
-                                 "    nodes: 7\n"
-                                 "    consensus: {kind: tendermint, block_interval: 250ms,\n"
-                                 "      propose_timeout: 600ms, prevote_timeout: 200ms,\n"
-                                 "      precommit_timeout: 200ms, resend: 2s}\n"
-                                 "    execution: {kind: block-stm, cores: 4}\n"
-                                 "workload:\n"
-                                 "  - {kind: erc20, rate: 60/s, accounts: 20}\n"
-                                 "  - {kind: transfer, rate: 40/s, accounts: 30}\n";
-
-static const char poa[] = "duration: 6s\n"
-                          "drain: 4s\n"
-                          "network: {latency: {kind: constant, delay: 40ms}}\n"
-                          "layers:\n"
-                          "  - name: main\n"
-                          "    nodes: 5\n"
-                          "    consensus: {kind: poa, block_interval: 300ms, wiggle: 20ms}\n"
-                          "    execution: {kind: serial, cores: 1}\n"
-                          "workload:\n"
-                          "  - {kind: transfer, rate: 60/s, accounts: 25}\n";
+#include "tests/property/world_checks.h"
 
 static const char crash_two[] = "faults=[{kind: crash, at: 1s, nodes: 2, recover_after: 1500ms}]";
 static const char crash_three[] = "faults=[{kind: crash, at: 1s, nodes: 3, recover_after: 2s}]";
-static const char after_order[] = "layers.main.execution.coupling=execute-after-order";
 
 /* ---- sums ---- */
 
@@ -74,60 +45,6 @@ static void value_is_conserved(const struct layer *l, const struct evm_u256 *bef
     if (!evm_u256_eq(&sum, before))
         fail_msg("genesis held %.0f wei, now %.0f wei with what was burnt", wei_double(before),
                  wei_double(&sum));
-}
-
-static int by_sender(const void *a, const void *b)
-{
-    const struct evm_tx *x = *(const struct evm_tx *const *)a,
-                        *y = *(const struct evm_tx *const *)b;
-    int order = memcmp(x->sender.b, y->sender.b, sizeof x->sender.b);
-    return order ? order : (x->nonce > y->nonce) - (x->nonce < y->nonce);
-}
-
-/* Over the committed chain, each sender's nonces are 0, 1, 2, ... in the order of blocks. */
-static void nonces_are_contiguous(const struct layer *l)
-{
-    size_t count = 0, n = 0;
-    for (uint64_t h = 1; h < l->settled; h++)
-        count += fixture_block(l, h)->tx_count;
-    assert_true(count > 0);
-    const struct evm_tx **all = calloc(count, sizeof *all);
-    for (uint64_t h = 1; h < l->settled; h++)
-        for (uint32_t i = 0; i < fixture_block(l, h)->tx_count; i++)
-            all[n++] = &fixture_block(l, h)->txs[i]->evm;
-    qsort(all, n, sizeof *all, by_sender);
-    for (size_t i = 0; i < n; i++) {
-        bool same = i > 0 && evm_addr_eq(&all[i]->sender, &all[i - 1]->sender);
-        if (all[i]->nonce != (same ? all[i - 1]->nonce + 1 : 0))
-            fail_msg("nonce %llu of a sender comes after %llu", (unsigned long long)all[i]->nonce,
-                     same ? (unsigned long long)all[i - 1]->nonce : 0);
-    }
-    free(all);
-}
-
-static void chain_is_sound(const struct world *w, const struct layer *l)
-{
-    assert_int_equal(w->violations, 0);
-    for (uint64_t h = 1; h < l->committed.len; h++) {
-        struct block *b = fixture_block(l, h), *parent = fixture_block(l, h - 1);
-        assert_ptr_equal(b->parent, parent);
-        assert_memory_equal(&b->parent_hash, &parent->hash, sizeof b->parent_hash);
-        assert_true(b->created >= parent->created);
-        assert_true(b->env.timestamp >= parent->env.timestamp);
-        assert_true(b->track->committed >= b->created);
-        assert_true(b->header_gas_used <= b->fees.gas_limit);
-        for (uint32_t i = 0; i < b->tx_count; i++) {
-            const struct tx *tx = b->txs[i];
-            assert_true(tx->emitted <= tx->pooled && tx->pooled <= b->created);
-            if (h < l->settled)
-                assert_true(tx->phase == TX_COMMITTED && tx->height == h &&
-                            (tx->skipped || tx->committed >= b->created));
-        }
-    }
-    for (node_id i = l->first; i < l->first + l->count; i++) {
-        struct block *final = w->nodes[i].final;
-        assert_ptr_equal(final, fixture_block(l, final->height));
-    }
 }
 
 /* Another world of the same genesis executes the chain serially: same roots, gas, receipts. */
@@ -312,81 +229,6 @@ static void test_poa_forks(void **state)
     assert_int_equal(forks.committed, forks.offered);
     struct seen crashed = check_run(poa, sets, 2, 2, false);
     assert_true(crashed.stale > 0);
-}
-
-/* Each open transaction is in pools that count it, or among the fallen, once. */
-static void pools_are_counted(struct world *w)
-{
-    const struct layer *l = &w->layers[0];
-    uint64_t held = 0, counted = 0, open = 0;
-    for (node_id i = 0; i < l->count; i++) {
-        const struct node *n = &w->nodes[i];
-        uint32_t count = 0;
-        uint64_t bytes = 0;
-        l->mempool->size(l->mempool_states + i * l->mempool_stride, &count, &bytes);
-        assert_true(n->up || count == 0);
-        held += count;
-    }
-    for (const struct tx *tx = w->open_txs; tx; tx = tx->next) {
-        counted += tx->pools;
-        open++;
-    }
-    assert_true(counted <= held); /* a lagging pool may still hold what is committed */
-    assert_int_equal(l->offered, l->committed_txs + l->dropped + open);
-    struct world_summary s;
-    world_summarise(w, &s);
-    assert_int_equal(s.offered, s.committed + s.dropped + s.pending);
-}
-
-/* Forks, crashes of all nodes and lost packets: no transaction is forgotten or counted twice. */
-static void test_storm(void **state)
-{
-    uint64_t crashes = 0, stale = 0, committed = 0;
-    (void)state;
-    for (int seed = 1; seed <= 25; seed++) {
-        char sets[3][160];
-        snprintf(sets[0], sizeof sets[0], "seed=%d", seed);
-        snprintf(sets[1], sizeof sets[1], "network.link={loss: %d%%}", seed % 3 * 4);
-        snprintf(sets[2], sizeof sets[2],
-                 "faults=[{kind: crash, at: %dms, nodes: %d, recover_after: 300ms}, "
-                 "{kind: crash, at: %dms, nodes: 5, recover_after: 200ms}]",
-                 700 + 53 * seed, 1 + seed % 4, 1100 + 31 * seed);
-        const char *all[] = {sets[0],
-                             sets[1],
-                             sets[2],
-                             "duration=4s",
-                             "layers.main.consensus.wiggle=1ms",
-                             seed % 2 ? "layers.main.mempool={capacity: 12, per_sender: 12}"
-                                      : "seed=77",
-                             seed % 4 < 2 ? after_order : "drain=6s",
-                             "layers.main.execution.root_delay=5"};
-        struct fixture f = fixture_make(poa, all, 8, 1, NULL);
-        fixture_run(&f);
-        chain_is_sound(f.world, &f.world->layers[0]);
-        nonces_are_contiguous(&f.world->layers[0]);
-        pools_are_counted(f.world);
-        crashes += f.world->crashes;
-        stale += f.world->layers[0].stale;
-        committed += f.world->layers[0].committed_txs;
-        fixture_free(&f);
-    }
-    assert_true(crashes > 100 && stale > 25 && committed > 1000);
-}
-
-/* All lose their pools, some of them twice before anybody looks: users offer it all again. */
-static void test_lost_twice(void **state)
-{
-    (void)state;
-    const char *sets[] = {
-        "faults=[{kind: crash, at: 1.3s, chosen: [1, 2, 3, 4, 5, 6], recover_after: 100ms},"
-        "{kind: crash, at: 1.35s, chosen: [0], recover_after: 100ms},"
-        "{kind: crash, at: 1425ms, nodes: 7, recover_after: 500ms}]",
-        "layers.main.consensus.block_interval=1s", "drain=12s"};
-    struct fixture f = fixture_make(tendermint, sets, 3, 1, NULL);
-    fixture_run(&f);
-    assert_int_equal(f.world->layers[0].committed_txs, f.world->layers[0].offered);
-    pools_are_counted(f.world);
-    fixture_free(&f);
 }
 
 /* Order first, with finality by depth: roots are final before a header needs them, and blocks go
@@ -598,8 +440,6 @@ int main(void)
         cmocka_unit_test(test_tendermint_locked),
         cmocka_unit_test(test_poa_forks),
         cmocka_unit_test(test_poa_after_order),
-        cmocka_unit_test(test_storm),
-        cmocka_unit_test(test_lost_twice),
         cmocka_unit_test(test_skipped),
         cmocka_unit_test(test_verdicts),
         cmocka_unit_test(test_slow_node_lags),
