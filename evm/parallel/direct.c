@@ -281,9 +281,13 @@ static bool write_account(struct evm_direct *d, const struct evm_account_change 
 static enum evm_status pay(struct evm_direct *d, const struct evm_block_rules *rules,
                            const struct evm_tx_outcome *o)
 {
-    struct direct_account *a = o->pays_beneficiary ? account_at(d, &rules->beneficiary) : NULL;
+    if (!o->pays_beneficiary)
+        return EVM_OK;
+    struct direct_account *a =
+        d->payee ? &d->accounts[d->payee - 1] : account_at(d, &rules->beneficiary);
     if (!a)
-        return o->pays_beneficiary ? EVM_ERR_MEMORY : EVM_OK;
+        return EVM_ERR_MEMORY;
+    d->payee = (uint32_t)(a - d->accounts) + 1;
     d->ladder.overflow |= evm_u256_add(&a->now.balance, &a->now.balance, &o->fee);
     a->written = true;
     if (!evm_u256_is_zero(&a->now.balance) || !rules->clears_empty)
@@ -464,7 +468,7 @@ static enum evm_status begin(struct evm_direct *d, struct evm_view base, struct 
         clear_index(&d->account_index);
     if (d->slot_count)
         clear_index(&d->slot_index);
-    d->account_count = d->slot_count = d->last = 0;
+    d->account_count = d->slot_count = d->last = d->payee = 0;
     d->ladder = (struct evm_ladder){0};
     return EVM_OK;
 }

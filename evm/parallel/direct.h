@@ -27,7 +27,8 @@ struct evm_direct {
         } * cells;
         uint32_t capacity; /* 0 or a power of two */
     } account_index, slot_index;
-    uint32_t last; /* the account that was asked for last: 1 + its number, or 0 */
+    uint32_t last;  /* the account that was asked for last: 1 + its number, or 0 */
+    uint32_t payee; /* the beneficiary likewise, once it was paid */
 
     struct evm_ladder ladder;
     struct evm_order *order; /* the end: sorting */

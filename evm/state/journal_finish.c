@@ -17,66 +17,64 @@ static bool known_present(const struct evm_jaccount *acc)
     return (acc->loaded & EVM_NEED_BALANCE) && !evm_u256_is_zero(&acc->before.balance);
 }
 
+/* Not empty, as far as the loaded fields tell. Here a balance of 0 decides nothing, so it is no
+ * observation. */
+static bool known_filled(struct evm_jaccount *acc)
+{
+    const struct evm_u256 one = {{1}};
+    return ((acc->loaded & EVM_NEED_CODE) && acc->code->size != 0) ||
+           ((acc->loaded & EVM_NEED_NONCE) && acc->nonce != 0) ||
+           ((acc->loaded & EVM_NEED_BALANCE) && !evm_u256_is_zero(&acc->balance) &&
+            evm_jaccount_balance_reaches(acc, &one));
+}
+
 /* EIP-161 emptiness with as few reads as it takes: fields that are loaded come first, and the
  * balance is looked at last, so that a commutative delta stays one where it can. */
-static enum evm_read is_empty(struct evm_journal *j, struct account_entry *a, bool *empty)
+static enum evm_read is_empty(struct evm_journal *j, struct evm_jaccount *acc, bool *empty)
 {
-    static const unsigned order[] = {EVM_NEED_CODE, EVM_NEED_NONCE, EVM_NEED_BALANCE};
     const struct evm_u256 one = {{1}};
     *empty = false;
-    for (int pass = 0; pass < 2; pass++) {
-        for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
-            bool loaded = a->pub.loaded & order[i];
-            if (pass == 0 && !loaded)
-                continue;
-            if (evm_journal_load(j, &a->pub, order[i]) != EVM_READ_OK)
-                return EVM_READ_PENDING;
-            if (order[i] == EVM_NEED_CODE && a->pub.code->size != 0)
-                return EVM_READ_OK;
-            if (order[i] == EVM_NEED_NONCE && a->pub.nonce != 0)
-                return EVM_READ_OK;
-            if (order[i] != EVM_NEED_BALANCE)
-                continue;
-            /* In the first pass a zero balance decides nothing yet, so it is not an observation. */
-            if (pass == 0 && evm_u256_is_zero(&a->pub.balance))
-                continue;
-            if (evm_jaccount_balance_reaches(&a->pub, &one))
-                return EVM_READ_OK;
-        }
-    }
-    *empty = true;
+    if (known_filled(acc))
+        return EVM_READ_OK;
+    if (evm_journal_load(j, acc, EVM_NEED_CODE) != EVM_READ_OK)
+        return EVM_READ_PENDING;
+    if (acc->code->size != 0)
+        return EVM_READ_OK;
+    if (evm_journal_load(j, acc, EVM_NEED_NONCE) != EVM_READ_OK)
+        return EVM_READ_PENDING;
+    if (acc->nonce != 0)
+        return EVM_READ_OK;
+    if (evm_journal_load(j, acc, EVM_NEED_BALANCE) != EVM_READ_OK)
+        return EVM_READ_PENDING;
+    *empty = !evm_jaccount_balance_reaches(acc, &one);
     return EVM_READ_OK;
 }
 
-/* Makes sure that disappears() and the created bit can be told from what is loaded. */
-static enum evm_read settle(struct evm_journal *j, struct account_entry *a)
+/* Makes sure that disappears() and the created bit can be told from what is loaded of an account
+ * that was touched. */
+static enum evm_read settle(struct evm_journal *j, struct evm_jaccount *acc)
 {
     bool empty = false;
-    /* What nearly every touched account shows without a closer look. */
-    if (j->clears_empty && !a->pub.destructed) {
-        if ((a->pub.loaded & EVM_NEED_NONCE) && a->pub.nonce != 0)
-            return EVM_READ_OK;
-        if ((a->pub.loaded & EVM_NEED_CODE) && a->pub.code->size != 0)
-            return EVM_READ_OK;
-    }
-    if (!a->pub.touched || (a->pub.loaded & EVM_NEED_EXISTS && !j->clears_empty))
+    if (!j->clears_empty && (acc->loaded & EVM_NEED_EXISTS))
         return EVM_READ_OK;
-    if (j->clears_empty && !a->pub.destructed) {
-        if (is_empty(j, a, &empty) != EVM_READ_OK)
+    if (j->clears_empty && !acc->destructed) {
+        if (is_empty(j, acc, &empty) != EVM_READ_OK)
             return EVM_READ_PENDING;
         if (!empty)
             return EVM_READ_OK;
     }
-    return known_present(&a->pub) ? EVM_READ_OK : evm_journal_load(j, &a->pub, EVM_NEED_EXISTS);
+    return known_present(acc) ? EVM_READ_OK : evm_journal_load(j, acc, EVM_NEED_EXISTS);
 }
 
 enum evm_read evm_journal_settle(struct evm_journal *j)
 {
     if (j->failed || j->settled)
         return EVM_READ_OK;
-    for (uint32_t i = 0; i < j->accounts.used; i++)
-        if (account_at(j, i)->pub.touched && settle(j, account_at(j, i)) != EVM_READ_OK)
+    for (uint32_t i = 0; i < j->accounts.used; i++) {
+        struct evm_jaccount *acc = &account_at(j, i)->pub;
+        if (acc->touched && settle(j, acc) != EVM_READ_OK)
             return EVM_READ_PENDING;
+    }
     j->settled = true;
     return EVM_READ_OK;
 }
