@@ -2,6 +2,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "sim/base/nearest.h"
 #include "sim/cli/cli.h"
@@ -99,8 +102,20 @@ static int help_of(int argc, char **argv)
     return status >= 0 ? status : unknown(argv[0]);
 }
 
+/* What one block gives back the next one wants: memory returned to the system would have to be
+ * mapped and cleared again, page by page, which costs a small transaction a tenth of its time. */
+static void keep_memory(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, 32 << 20); /* the largest it takes */
+    mallopt(M_TRIM_THRESHOLD, 1 << 30);
+    mallopt(M_TOP_PAD, 4 << 20);
+#endif
+}
+
 int main(int argc, char **argv)
 {
+    keep_memory();
     signal(SIGXFSZ,
            SIG_IGN); /* a file size limit is to be an error of the write, with its one line */
     if (argc < 2) {
