@@ -78,8 +78,8 @@ void evm_tx_signing_hash(const struct evm_tx *tx, struct evm_hash *out);
 enum evm_status evm_tx_sign(struct evm_tx *tx, const uint8_t secret[32], struct evm_err *err);
 
 /* Recovers tx->sender (and every authority) from the signature; low s is required from Homestead
- * on, as the flag says. EVM_ERR_INPUT for a signature that recovers to nothing. About 25 us; safe
- * from any thread. */
+ * on, as the flag says. EVM_ERR_INPUT for a signature that recovers to nothing. Some 40 to 60 us;
+ * safe from any thread. */
 enum evm_status evm_tx_recover(struct evm_tx *tx, bool require_low_s, struct evm_err *err);
 
 /* Recovers the authority of one EIP-7702 authorization into authority and authority_valid. */

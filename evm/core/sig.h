@@ -8,12 +8,12 @@
 
 /* The public key (x then y) that made the signature over *digest; recovery_id is 0..3 (Ethereum's
  * own are 0 and 1: the parity of y). High s is accepted. False if r or s is 0 or not below the
- * group order, or no such key exists. About 25 us. */
+ * group order, or no such key exists. Some 40 to 60 us. */
 bool evm_sig_recover(const struct evm_hash *digest, const uint8_t r[32], const uint8_t s[32],
                      int recovery_id, uint8_t public_key[64]);
 
 /* Signs with RFC 6979 nonces, so equal inputs give equal signatures; s is low. False if the secret
- * is 0 or not below the group order. About 30 us. */
+ * is 0 or not below the group order. About as much. */
 bool evm_sig_sign(const struct evm_hash *digest, const uint8_t secret[32], uint8_t r[32],
                   uint8_t s[32], int *recovery_id);
 
