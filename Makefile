@@ -12,6 +12,7 @@ B      := build/$(MODE)
 DEPS      := gcc pkg-config libgsl-dev libyaml-dev libhdf5-dev libsecp256k1-dev libgmp-dev \
              libjansson-dev libssl-dev zlib1g-dev libcmocka-dev libjs-dygraphs
 DEPS_LINT := clang-format cppcheck python3 clang
+DEPS_FUZZ := clang llvm libclang-rt-dev libomp-dev
 
 LIBS_PC  := gsl hdf5 libsecp256k1 jansson gmp libcrypto zlib yaml-0.1
 PKG       = $(shell pkg-config --cflags $(LIBS_PC) 2>/dev/null)
@@ -29,6 +30,9 @@ FLAGS.asan    := -O1 -g -DWEFT_DEBUG -fsanitize=address,undefined -fno-sanitize-
                  -fno-omit-frame-pointer
 FLAGS.tsan    := -O1 -g -DWEFT_DEBUG -fsanitize=thread
 FLAGS.tiny    := -O1 -g -DWEFT_DEBUG -DWEFT_TINY -fsanitize=address,undefined -fno-sanitize-recover=all
+# clang calls NULL + 0 an overflow, which it is no more (N3322); gcc's asan mode watches pointers' true overflows.
+FLAGS.fuzz    := -O1 -g -DWEFT_DEBUG -fsanitize=fuzzer-no-link,address,undefined \
+                 -fno-sanitize=pointer-overflow -fno-sanitize-recover=all -fno-omit-frame-pointer
 # Flags of single files: FLAGS.PATH without .c. The interpreter's loop wants one dispatch an opcode.
 FLAGS.evm/core/vm_fast    := -fno-gcse -fno-crossjumping --param max-goto-duplication-insns=64 -fno-tree-slp-vectorize
 FLAGS.evm/core/vm_metered := $(FLAGS.evm/core/vm_fast)
@@ -44,6 +48,14 @@ FLAGS.evm/core/kzg        := $(FLAGS.evm/core/bn254)
 CFLAGS    = -std=c17 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -I. $(WARN) -ffp-contract=off -fopenmp \
             -MMD -MP $(FLAGS.$(MODE)) $(PKG)
 LDFLAGS   = -fopenmp $(FLAGS.$(MODE))
+ifeq ($(MODE),fuzz)
+CC       := clang # it has libFuzzer, and none of gcc's flags for single files
+WARN     := -Wall
+# What inputs reach in the reference is not what they are chosen for.
+FLAGS_OF_FILE = $(if $(findstring tests/fuzz/reference,$*),-O2 -fno-sanitize=fuzzer-no-link)
+else
+FLAGS_OF_FILE = $(FLAGS.$*)
+endif
 
 # One archive per wall of the house; a folder's .c files are its members.
 EVM_SRC      := $(wildcard evm/*/*.c)
@@ -53,10 +65,12 @@ ANALYSIS_SRC := $(wildcard analysis/*.c)
 CLI_SRC      := $(wildcard sim/cli/*.c)
 UNIT_SRC     := $(wildcard tests/unit/test_*.c tests/property/test_*.c)
 TOOLS_SRC    := $(wildcard tests/tools/*.c) # programs that test scripts run
+FUZZ_SRC     := $(wildcard tests/fuzz/fuzz_*.c) # a target each
 
 obj       = $(patsubst %.c,$(B)/%.o,$(1))
 ARCHIVES := $(B)/libmodels.a $(B)/libanalysis.a $(B)/libsim.a $(B)/libevm.a
-UNIT_BIN := $(patsubst %.c,$(B)/%,$(UNIT_SRC) $(TOOLS_SRC))
+FUZZ_BIN := $(patsubst %.c,$(B)/%,$(FUZZ_SRC))
+UNIT_BIN := $(patsubst %.c,$(B)/%,$(UNIT_SRC) $(TOOLS_SRC)) $(FUZZ_BIN)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -73,7 +87,7 @@ $(B)/lib%.a:
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  CC $<"
-	@$(CC) $(CFLAGS) $(FLAGS.$*) -c $< -o $@
+	@$(CC) $(CFLAGS) $(FLAGS_OF_FILE) -c $< -o $@
 
 # The report's page, style and scripts are built in (analysis/assets.c).
 $(B)/analysis/assets.o: $(wildcard analysis/report/*)
@@ -85,6 +99,18 @@ $(B)/weft: $(call obj,$(CLI_SRC)) $(ARCHIVES)
 # A test links only what it uses, so one layer can be tested while another is taken apart.
 $(B)/tests/%: $(B)/tests/%.o $(ARCHIVES)
 	@$(CC) $(LDFLAGS) -rdynamic -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group -lcmocka $(LDLIBS)
+
+# What fuzz targets share. libFuzzer drives them in MODE=fuzz, replay.c in every other mode.
+FUZZ_COMMON  := $(filter-out tests/fuzz/replay.c $(FUZZ_SRC),$(wildcard tests/fuzz/*.c))
+$(B)/libfuzz.a: $(call obj,$(FUZZ_COMMON))
+ifeq ($(MODE),fuzz)
+FUZZ_DRIVER  := -fsanitize=fuzzer
+else
+FUZZ_DRIVER  := $(B)/tests/fuzz/replay.o
+$(FUZZ_BIN): $(FUZZ_DRIVER)
+endif
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libfuzz.a $(ARCHIVES)
+	@$(CC) $(LDFLAGS) -o $@ $< $(FUZZ_DRIVER) -Wl,--start-group $(B)/libfuzz.a $(ARCHIVES) -Wl,--end-group $(LDLIBS)
 
 # The assembler embeds these, which the compiler's dependency files do not show.
 $(B)/models/workload/artifacts.o: $(wildcard scenarios/contracts/build/*.bin)
@@ -120,6 +146,17 @@ SANITIZE.tsan := parallel|world|storms|code|engine
 sanitize: ## run the unit tests in MODE=asan, tsan or tiny
 	@$(MAKE) --no-print-directory -j$$(nproc) all unit
 	@UNIT_ONLY=1 MATCH='$(SANITIZE.$(MODE))' tests/run.sh $(B)
+
+# For every target, or TARGET: SECONDS of new inputs on top of the committed corpus, in a folder of its own.
+TARGET   ?= $(patsubst tests/fuzz/fuzz_%.c,%,$(FUZZ_SRC))
+SECONDS  ?= 60
+FUZZ_OUT ?= build/fuzz-found
+
+.PHONY: fuzz
+fuzz: ## look for inputs that break a property, with libFuzzer: [TARGET=vm] [SECONDS=60]
+	@tests/deps.sh $(DEPS) $(DEPS_FUZZ)
+	@$(MAKE) --no-print-directory -j$$(nproc) MODE=fuzz $(patsubst %,build/fuzz/tests/fuzz/fuzz_%,$(TARGET))
+	@tests/fuzz/run.sh $(FUZZ_OUT) $(SECONDS) $(TARGET)
 
 conformance: ## short conformance run over ../shared or $$WEFT_FIXTURES
 	@$(MAKE) --no-print-directory -j$$(nproc) all
