@@ -1,6 +1,6 @@
 #!/bin/bash
 # run.sh BUILD: runs every test of BUILD and tests/, prints what failed, and one closing line that counts them all.
-# A unit test is a cmocka program; a script tests/FOLDER/NAME.test.sh prints lines "ok NAME", "not ok NAME" or "skip NAME: why".
+# A unit test is a cmocka program, a fuzz target one that prints lines as scripts do; a script tests/FOLDER/NAME.test.sh prints lines "ok NAME", "not ok NAME" or "skip NAME: why".
 # MATCH: only names that match this pattern. UNIT_ONLY=1: no scripts. ONLY=FOLDER: only that folder's scripts; tests/conformance
 # runs only so.
 set -u
@@ -36,6 +36,10 @@ run() { # NAME COMMAND...
 if [ -z "${ONLY:-}" ]; then
     for source in tests/unit/test_*.c tests/property/test_*.c; do
         [ -f "$source" ] && run "${source%.c}" "$build/${source%.c}"
+    done
+    for source in tests/fuzz/fuzz_*.c; do # the committed corpus, then inputs of a fixed seed
+        target=${source%.c}
+        run "$target" "$build/$target" "tests/fuzz/corpus/${target#*fuzz_}"
     done
 fi
 if [ -z "${UNIT_ONLY:-}" ]; then

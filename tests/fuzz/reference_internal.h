@@ -1,5 +1,5 @@
 /* tests/fuzz/reference_internal.h - the reference's two halves to one another: reference.c (world,
- * messages, creations, the end of the transaction) and reference_ops.c (one frame's opcodes). */
+ * messages, creations, the end of the transaction) and its opcodes (reference_frame.h). */
 #ifndef TESTS_FUZZ_REFERENCE_INTERNAL_H
 #define TESTS_FUZZ_REFERENCE_INTERNAL_H
 

@@ -12,7 +12,7 @@ for target in "$@"; do
     options=(-max_len=4096 -timeout=60 -rss_limit_mb=4096 -artifact_prefix="$out/$target-")
     [ -f "tests/fuzz/$target.dict" ] && options+=(-dict="tests/fuzz/$target.dict")
     if [ -n "${MERGE:-}" ]; then
-        "$program" "${options[@]}" -merge=1 "$corpus" "$out/$target" 2>&1 | tail -n 1 || status=1
+        "$program" "${options[@]}" -set_cover_merge=1 "$corpus" "$out/$target" 2>&1 | tail -n 1 || status=1
         continue
     fi
     echo "== $target: $seconds s"
