@@ -84,7 +84,7 @@ same "streams: RLP" "$(field $r stateRoot)" streams.json result stateRoot
 [ -c /dev/null ] && [ "$(field no-reward.json stateRoot)" != "$(field $r stateRoot)" ]
 yes_if $? "without a reward the state is another; a device is written to"
 
-# A known block: the figures stand in go-ethereum's description of its tool (cmd/evm/README.md).
+# Known blocks. The figures of the first stand in go-ethereum's description of its tool (cmd/evm/README.md).
 mkdir known && cd known || exit 2
 cat >alloc.json <<'JSON'
 {"0xa94f5374fce5edbc8e2a8697c15331677e6ebf0b": {"balance": "0x5ffd4878be161d74", "nonce": "0xac"}, "0x8a8eafb1cf62bfbeb1741769dae1a9dd47996192": {"balance": "0xfeedbead"}}
@@ -98,6 +98,29 @@ same "known state root" 0x84208a19bc2b46ada7445180c1db162be5b39b9abc8c0a54b05d32
 same "known transactions root" 0xc4761fd7b87ff2364c7c60b6c5c8d02e522e815328aaea3f20e3b7b7ef52c42d out/result.json txRoot
 same "known receipts root" 0x056b23fbba480696b65fe5a59b8f2148a1299103c4f57df839233af2cf4ca2d2 out/result.json receiptsRoot
 same "known rejection" "nonce too low" out/result.json rejected 0 error
+# The next two are cases of its own tests: rewards of two uncles (5), and the call of EIP-4788 with that EIP's contract (29).
+echo '{}' >alloc.json
+echo '{"currentCoinbase": "0xaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "currentDifficulty": "0x20000", "currentGasLimit": "0x750a163df65e8a", "currentNumber": "1",
+  "currentTimestamp": "1000", "ommers": [{"delta": 1, "address": "0xbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"}, {"delta": 2, "address": "0xcccccccccccccccccccccccccccccccccccccccc"}]}' >env.json
+echo '[]' >txs.json
+"$weft" t8n --state.fork Byzantium --state.reward 0x80 --output.basedir out
+same "known state root, uncles" 0xa7312add33811645c6aa65d928a1a4f49d65d448801912c069a0aa8fe9c1f393 out/result.json stateRoot
+cat >alloc.json <<'JSON'
+{"0xa94f5374fce5edbc8e2a8697c15331677e6ebf0b": {"balance": "0x016345785d8a0000"}, "0x000f3df6d732807ef1319fb7b8bb8522d0beac02": {"balance": "0x1",
+  "code": "0x3373fffffffffffffffffffffffffffffffffffffffe14604457602036146024575f5ffd5b620180005f350680545f35146037575f5ffd5b6201800001545f5260205ff35b6201800042064281555f359062018000015500"}}
+JSON
+cat >env.json <<'JSON'
+{"currentCoinbase": "0x2adc25665018aa1fe0e6bc666dac8fc2697ff9ba", "currentNumber": "0x1", "currentTimestamp": "0x79e", "currentGasLimit": "0x7fffffffffffffff",
+ "parentTimestamp": "0x3b6", "currentRandom": "0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421", "withdrawals": [], "parentBaseFee": "0xa",
+ "parentGasUsed": "0x0", "parentGasLimit": "0x7fffffffffffffff", "parentExcessBlobGas": "0x0", "parentBlobGasUsed": "0x0",
+ "parentBeaconBlockRoot": "0x0000beac00beac00beac00beac00beac00beac00beac00beac00beac00beac00"}
+JSON
+echo "[{\"type\": \"0x2\", \"chainId\": \"0x1\", \"nonce\": \"0x0\", \"gas\": \"0x10000000\", \"maxFeePerGas\": \"0xfa0\", \"maxPriorityFeePerGas\": \"0x0\", \"to\": \"0x1111111111111111111111111111111111111111\",
+  \"value\": \"0x0\", \"input\": \"0x\", \"accessList\": [], \"secretKey\": \"$key\"}]" >txs.json
+"$weft" t8n --state.fork Cancun --output.basedir out
+same "known state root, beacon root" 0x19a4f821a7c0a6f4c934f9acb0fe9ce5417b68086e12513ecbc3e3f57e01573c out/result.json stateRoot
+same "known transaction hash" 0x84f70aba406a55628a0620f26d260f90aeb6ccc55fed6ec2ac13dd4f727032ed out/result.json receipts 0 transactionHash
+same "known receipts root, typed" 0xf78dfb743fbd92ade140711c8bbc542b5e307f0ab7984eff35d751969fe57efa out/result.json receiptsRoot
 cd ..
 
 # ---- what the environment may leave to the tool
