@@ -72,6 +72,7 @@ struct machine {
     struct evm_json *doc;
     struct evm_codes *codes;
     struct evm_state *before, *after;
+    struct evm_state_view view; /* the journal's, until it has finished */
     struct evm_journal *journal;
     struct evm_vm *vm;
     struct evm_block_env block;
@@ -365,8 +366,8 @@ static void warm(struct machine *m, const struct evm_addr *addr)
 static bool run_once(struct machine *m)
 {
     static const struct evm_block_hashes no_hashes;
-    struct evm_state_view view = {m->before, &no_hashes};
-    evm_journal_begin(m->journal, m->rules, evm_state_view(&view));
+    m->view = (struct evm_state_view){m->before, &no_hashes};
+    evm_journal_begin(m->journal, m->rules, evm_state_view(&m->view));
     warm(m, &m->msg.caller);
     if (m->rules->warm_coinbase)
         warm(m, &m->block.coinbase);

@@ -18,7 +18,8 @@ declare -A rules=([ethereum-tests-eips/stEIP2537]=Prague=Prague-2537-draft)
 jobs=$(nproc)
 update=false status=0
 [ "${1:-}" = --update ] && update=true
-[ "${CONFORMANCE_ALL:-}" = 1 ] && suites="$suites $slow"
+limit=1000
+[ "${CONFORMANCE_ALL:-}" = 1 ] && suites="$suites $slow" limit=3000
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -38,7 +39,7 @@ for suite in $suites; do
     [ "${CONFORMANCE_ALL:-}" = 1 ] && skip='^$'
     find "$folder" -name '*.json' | grep -vE "$skip" | sort >"$work/files"
     option=${rules[$suite]:-}
-    timeout 1000 xargs -s 1500000 -x -a "$work/files" "$weft" statetest --jobs "$jobs" ${option:+--rules "$option"} >"$work/out" 2>"$work/err"
+    timeout $limit xargs -s 1500000 -x -a "$work/files" "$weft" statetest --jobs "$jobs" ${option:+--rules "$option"} >"$work/out" 2>"$work/err"
     code=$?
     normalise <"$work/out" >"$work/got"
     grep " | $suite/" "$list" 2>/dev/null | sort >"$work/listed"
