@@ -192,8 +192,8 @@ class Writer {
     block(levels) { for (let n = this.rng.between(1, 4); n > 0; n--) this.statement(levels); }
     statement(levels) {
         const rng = this.rng, f = this.f;
-        const kind = rng.weighted([[30, 'plain'], [10, 'environment'], [12, 'stack'], [12, 'memory'], [6, 'copy'], [4, 'hash'], [8, 'storage'], [5, 'account'],
-            [4, 'log'], [levels ? 7 : 0, 'if'], [levels ? 3 : 0, 'loop'], [levels ? 1.5 : 0, 'sub'], [7, 'call'], [3, 'precompile'], [this.nesting ? 2.5 : 0.5, 'create'],
+        const kind = rng.weighted([[36, 'plain'], [10, 'environment'], [14, 'stack'], [12, 'memory'], [6, 'copy'], [4, 'hash'], [8, 'storage'], [5, 'account'],
+            [4, 'log'], [levels ? 7 : 0, 'if'], [levels ? 3 : 0, 'loop'], [levels ? 1.5 : 0, 'sub'], [7, 'call'], [5, 'precompile'], [this.nesting ? 2.5 : 0.5, 'create'],
             [0.25, 'odd'], [0.2, 'end']]);
         switch (kind) {
         case 'plain': {
@@ -275,7 +275,7 @@ class Writer {
         }
         case 'loop': { // counted down on the stack
             const top = this.label();
-            this.push(BigInt(rng.weighted([[20, rng.between(1, 8)], [3, rng.between(10, 60)], [0.2, 100000]])));
+            this.push(BigInt(rng.weighted([[20, rng.between(1, 8)], [1.5, rng.between(10, 60)], [0.03, 100000]])));
             this.items.push('@' + top);
             const depth = this.depth;
             this.block(levels - 1);
@@ -373,6 +373,7 @@ export function program(rng, world, nesting = 1) {
     const writer = new Writer(rng, world, nesting);
     const statements = rng.weighted([[4, rng.between(1, 6)], [4, rng.between(6, 20)], [2, rng.between(20, 50)]]);
     if (rng.chance(0.01)) writer.odd();
+    if (rng.chance(0.2)) for (let i = rng.between(4, 20); i > 0; i--) writer.push(writer.constant()); // deep enough for every DUP and SWAP
     for (let i = 0; i < statements && writer.items.length < 700; i++) writer.statement(2);
     if (rng.chance(0.85)) writer.epilogue();
     writer.end();

@@ -41,16 +41,17 @@ function intrinsic(tx, f) {
     return f >= fork.Prague ? Math.max(gas, 21000 + 10 * (zeros + 4 * other)) : gas;
 }
 
+// nonces: of each key, the next one, as far as can be foretold.
 function authorisations(rng, world, nonces, own) {
     return Array.from({ length: rng.between(1, 4) }, () => {
         const n = rng.chance(0.15) ? own : AUTHORITIES + rng.below(12);
-        const right = (nonces[n] ?? 0) + (n === own ? 1 : 0);
+        const right = nonces[n] ?? 0;
         const auth = {
             chainId: quantity(rng.weighted([[6, 1], [3, 0], [1, 2], [0.2, 2n ** 64n]])),
             address: rng.weighted([[8, rng.pick(world.programs)], [2, rng.pick(world.accounts)], [1, addressOf(0)], [1, addressOf(rng.between(1, 20))]]),
             nonce: quantity(rng.weighted([[10, right], [1, right + 1], [0.3, 2n ** 64n - 1n]])),
         };
-        if (BigInt(auth.nonce) === BigInt(right) && BigInt(auth.chainId) < 2n) nonces[n] = right + 1; // a guess that serves later ones
+        if (BigInt(auth.nonce) === BigInt(right) && BigInt(auth.chainId) < 2n) nonces[n] = right + 1;
         const signer = { ...auth, signer: n };
         const damage = rng.below(25);
         if (damage === 0 && !world.avoid.has('authHighS')) signer.highS = true;
@@ -69,7 +70,9 @@ function transaction(rng, world, env, n, state) {
     let type = rng.below(maxType(f) + 1);
     if (type === 3 && (state.blobs > 4 || world.avoid.has('blobs'))) type = 2;
     const baseFee = Number(env.currentBaseFee ?? 0), target = world.programs[n % world.programs.length];
-    const tx = { type, sender: n, nonce: '0x0', value: '0x0', chainId: '0x1', input: toHex(rng.bytes(rng.weighted([[5, 0], [5, rng.below(100)], [1, rng.below(1000)]]))),
+    const again = world.peer === 'ethereumjs' && rng.chance(0.15) && state.valid.length > 0, sender = again ? rng.pick(state.valid) : n, nonce = state.nonces[sender] ?? 0;
+    state.nonces[sender] = nonce + 1;
+    const tx = { type, sender, nonce: quantity(nonce), value: '0x0', chainId: '0x1', input: toHex(rng.bytes(rng.weighted([[5, 0], [5, rng.below(100)], [1, rng.below(1000)]]))),
         protected: f >= fork.EIP158 && rng.chance(0.8) };
     const kind = rng.weighted([[55, 'call'], [f >= fork.Byzantium ? 35 : 0, 'wrapped'], [type < 3 ? 14 : 0, 'create'], [3, 'transfer'], [1, 'precompile'], [2, 'delegated'], [0.2, 'recursion']]);
     tx.to = target;
@@ -106,11 +109,12 @@ function transaction(rng, world, env, n, state) {
         tx.maxFeePerBlobGas = quantity(10n ** 9n);
         state.blobs += count;
     }
-    if (type === 4) tx.authorizationList = authorisations(rng, world, state.nonces, n);
+    if (type === 4) tx.authorizationList = authorisations(rng, world, state.nonces, sender);
     const least = intrinsic(tx, f);
     tx.gas = quantity(Math.max(least + rng.weighted([[1, 0], [2, rng.below(3000)], [3, rng.below(30000)], [8, rng.between(30000, 200000)], [18, rng.between(200000, 600000)],
         [4, rng.between(600000, 1500000)]]), ample));
-    if (rng.chance(0.06)) spoil(rng, world, env, tx, rng.pick(INVALID.filter((how) => !world.avoid.has(how))), least, state);
+    if (!again && rng.chance(0.06)) spoil(rng, world, env, tx, rng.pick(INVALID.filter((how) => !world.avoid.has(how))), least, state);
+    if (!tx.invalid) state.valid.push(sender);
     return tx;
 }
 
@@ -166,7 +170,7 @@ export function batchOf(peer, seed, forkName, index, count) {
     const programs = Array.from({ length: count }, (_, i) => addressOf(0x10000 + 0x101 * i));
     const plain = Array.from({ length: 8 }, (_, i) => addressOf(0xbeef0000 + i));
     const authorities = f >= fork.Prague ? Array.from({ length: 12 }, (_, i) => senderOf(AUTHORITIES + i)) : [];
-    const world = { avoid: avoidFor(peer, f, index), fork: f, programs, accounts: [...plain, env.currentCoinbase, senderOf(0), senderOf(1), ...authorities] };
+    const world = { peer, avoid: avoidFor(peer, f, index), fork: f, programs, accounts: [...plain, env.currentCoinbase, senderOf(0), senderOf(1), ...authorities] };
     const alloc = {};
     for (const address of programs) {
         const storage = {};
@@ -186,7 +190,7 @@ export function batchOf(peer, seed, forkName, index, count) {
         const named = [...world.accounts, addressOf(0x100), ...Array.from({ length: 22 }, (_, i) => addressOf(i))];
         for (const address of named) alloc[address] ??= { balance: '0x1', nonce: '0x0', storage: {} };
     }
-    const state = { blobs: 0, nonces: {}, senders: {} };
+    const state = { blobs: 0, valid: [], nonces: {}, senders: {} };
     const txs = Array.from({ length: count }, (_, n) => transaction(rng, world, env, n, state));
     for (let n = 0; n < count; n++)
         alloc[senderOf(n)] = { balance: quantity(10n ** 30n), nonce: '0x0', storage: {}, ...state.senders[n] };
