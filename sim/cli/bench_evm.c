@@ -1,4 +1,5 @@
 /* weft bench evm: how fast the interpreter is on state tests made for that. */
+#include "evm/core/program.h"
 #include "evm/core/u256.h"
 #include "evm/core/vm.h"
 #include "evm/io/accounts.h"
@@ -7,19 +8,21 @@
 #include "sim/cli/cli.h"
 #include "sim/cli/files.h"
 #include "sim/cli/text.h"
+#include "sim/cli/timing.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct options {
-    const char *only;
+    const char *only, *tier_name;
     uint64_t iterations;
     bool metered, json;
+    enum evm_vm_tier tier;
 };
 
 #define MAX_ITERATIONS 100000
+#define MAX_COLD       20 /* cold runs a case: each has a world of its own */
 
 static const struct cli_option option_rows[] = {
     {.name = "case",
@@ -34,6 +37,11 @@ static const struct cli_option option_rows[] = {
      .value = "N",
      .doc = "timed runs of each case (default: about half a second's worth)",
      .max = MAX_ITERATIONS},
+    {.name = "tier",
+     .type = CLI_STRING,
+     .offset = offsetof(struct options, tier_name),
+     .value = "NAME",
+     .doc = "auto, plain (nothing is translated) or translated (everything is, at once)"},
     {.name = "metered",
      .type = CLI_FLAG,
      .offset = offsetof(struct options, metered),
@@ -61,7 +69,9 @@ struct fixture {
 struct figures {
     uint64_t iterations;
     int64_t gas;
-    double min_ms, median_ms;
+    struct cli_times cold, warm; /* ms */
+    double translate_us;         /* the called code; 0 if it was not translated */
+    struct evm_program_size size;
     enum evm_halt halt;
     bool checked, agrees; /* with the state test's root and logs hash */
 };
@@ -127,78 +137,129 @@ static bool choose_case(struct fixture *x, struct evm_jval test, size_t index)
 
 /* ---- timing ---------------------------------------------------------------------------------- */
 
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
-/* One message call from a fresh journal; the code is analysed already. False if memory is out. */
-static bool run_once(struct fixture *x, bool metered, double *ms, struct evm_vm_result *result)
+/* One message call from a fresh journal. False if memory is out. */
+static inline bool run_once(struct fixture *x, const struct options *o, double *ms,
+                            struct evm_vm_result *result)
 {
     static const struct evm_block_hashes no_hashes;
     struct evm_state_view view = {x->world, &no_hashes};
     struct evm_meter meter = {{0}};
-    double start = now_ms();
+    double start = cli_cpu_now();
     evm_journal_begin(x->journal, x->rules, evm_state_view(&view));
     evm_vm_begin(x->vm, x->rules, &x->block, &x->tx, x->journal, &x->msg);
-    while (evm_vm_step(x->vm, metered ? &meter : NULL, 0) != EVM_STEP_DONE)
+    while (evm_vm_step(x->vm, o->metered ? &meter : NULL, 0) != EVM_STEP_DONE)
         ;
-    *ms = now_ms() - start;
+    *ms = (cli_cpu_now() - start) / 1e6;
     return evm_vm_result(x->vm, result) == EVM_OK;
 }
 
-static int ascending(const void *a, const void *b)
+/* Two names for one thing, so that a profiler can tell the first run from the later ones. */
+bool bench_evm_cold(struct fixture *x, const struct options *o, double *ms,
+                    struct evm_vm_result *result);
+bool bench_evm_warm(struct fixture *x, const struct options *o, double *ms,
+                    struct evm_vm_result *result);
+
+__attribute__((noinline)) bool bench_evm_cold(struct fixture *x, const struct options *o,
+                                              double *ms, struct evm_vm_result *result)
 {
-    double x, y;
-    memcpy(&x, a, sizeof x);
-    memcpy(&y, b, sizeof y);
-    return (x > y) - (x < y);
+    return run_once(x, o, ms, result);
 }
 
-static bool measure(struct fixture *x, const struct options *o, struct figures *f)
+__attribute__((noinline)) bool bench_evm_warm(struct fixture *x, const struct options *o,
+                                              double *ms, struct evm_vm_result *result)
 {
+    return run_once(x, o, ms, result);
+}
+
+/* First runs of a code that no one has run or translated, in a store of its own. */
+static bool measure_cold(struct evm_json *doc, struct evm_jval test, size_t index,
+                         const struct options *o, struct figures *f)
+{
+    double times[MAX_COLD];
+    uint64_t n = o->iterations && o->iterations < MAX_COLD ? o->iterations : MAX_COLD;
+    bool ok = true;
+    for (uint64_t i = 0; i < n && ok; i++) {
+        struct fixture x = {.doc = doc};
+        struct evm_err err = {0};
+        struct evm_vm_result result;
+        ok = load_fixture(&x, test, &err) && choose_case(&x, test, index);
+        if (ok) {
+            evm_vm_set_tier(x.vm, o->tier);
+            ok = bench_evm_cold(&x, o, &times[i], &result);
+            f->gas = x.msg.gas - result.gas_left;
+            f->halt = result.halt;
+        }
+        drop_fixture(&x);
+    }
+    if (ok)
+        f->cold = cli_times_of(times, n);
+    return ok;
+}
+
+/* Translates the called code; everything it calls is translated by a run. */
+static bool translate(struct fixture *x, const struct options *o, struct figures *f)
+{
+    struct evm_account acc;
     struct evm_vm_result result;
     double ms;
-    if (!run_once(x, o->metered, &ms, &result))
-        return false;
-    f->gas = x->msg.gas - result.gas_left;
-    f->halt = result.halt;
-    f->iterations = o->iterations;
-    if (!f->iterations)
-        f->iterations = ms > 100 ? 5 : ms < 0.05 ? 10000 : (uint64_t)(500 / ms);
-    double *times = malloc(f->iterations * sizeof *times);
-    bool ok = times != NULL;
-    for (uint64_t i = 0; ok && i < f->iterations; i++)
-        ok = run_once(x, o->metered, &times[i], &result);
-    if (ok) {
-        qsort(times, f->iterations, sizeof *times, ascending);
-        f->min_ms = times[0];
-        f->median_ms = times[f->iterations / 2];
-    }
-    free(times);
+    evm_vm_set_tier(x->vm, o->tier);
+    if (o->tier == EVM_TIER_PLAIN)
+        return true;
+    evm_state_account(x->world, &x->msg.to, &acc);
+    const struct evm_code *code = evm_codes_find(x->codes, &acc.code_hash);
+    bool first = code && !evm_program_find(code, x->rules);
+    double start = cli_cpu_now();
+    const struct evm_program *p = code ? evm_program_get(code, x->rules) : NULL;
+    if (p && first)
+        f->translate_us = (cli_cpu_now() - start) / 1e3;
+    if (p)
+        f->size = evm_program_size(p);
+    evm_vm_set_tier(x->vm, EVM_TIER_TRANSLATED);
+    bool ok = run_once(x, o, &ms, &result);
+    evm_vm_set_tier(x->vm, o->tier);
     return ok;
+}
+
+static bool measure_warm(struct fixture *x, const struct options *o, struct figures *f)
+{
+    struct evm_vm_result result;
+    f->iterations = o->iterations;
+    if (!f->iterations) {
+        double ms = f->cold.best;
+        f->iterations = ms > 100 ? 5 : ms < 0.05 ? 10000 : (uint64_t)(500 / ms);
+    }
+    double *times = malloc(f->iterations * sizeof *times);
+    bool ok = times != NULL && translate(x, o, f);
+    for (uint64_t i = 0; ok && i < f->iterations; i++)
+        ok = bench_evm_warm(x, o, &times[i], &result);
+    if (ok)
+        f->warm = cli_times_of(times, f->iterations);
+    free(times);
+    return ok && f->gas == x->msg.gas - result.gas_left && f->halt == result.halt;
 }
 
 /* ---- output ---------------------------------------------------------------------------------- */
 
 static void print_case(const struct options *o, const char *name, const struct figures *f)
 {
-    double rate = (double)f->gas / f->min_ms / 1e6;
+    double rate = (double)f->gas / f->warm.best / 1e6;
     const char *check = !f->checked ? "unchecked" : f->agrees ? "ok" : "WRONG";
     if (o->json) {
         struct cli_text t = {0};
         cli_text_json(&t, name);
-        printf("{\"case\": %s, \"gas\": %lld, \"iterations\": %llu, \"min_ms\": %.6f, "
-               "\"median_ms\": %.6f, \"ggas_per_s\": %.4f, \"halt\": \"%s\", \"check\": \"%s\"}\n",
+        printf("{\"case\": %s, \"gas\": %lld, \"iterations\": %llu, \"cold_min_ms\": %.6f, "
+               "\"cold_median_ms\": %.6f, \"warm_min_ms\": %.6f, \"warm_median_ms\": %.6f, "
+               "\"ggas_per_s\": %.4f, \"translate_us\": %.1f, \"words\": %zu, "
+               "\"entries\": %zu, \"halt\": \"%s\", \"check\": \"%s\"}\n",
                t.failed ? "null" : t.text, (long long)f->gas, (unsigned long long)f->iterations,
-               f->min_ms, f->median_ms, rate, evm_halt_name(f->halt), check);
+               f->cold.best, f->cold.median, f->warm.best, f->warm.median, rate, f->translate_us,
+               f->size.words, f->size.entries, evm_halt_name(f->halt), check);
         cli_text_fini(&t);
         return;
     }
-    printf("%-40s %13lld %8llu %12.4f %12.4f %8.3f  %s\n", name, (long long)f->gas,
-           (unsigned long long)f->iterations, f->min_ms, f->median_ms, rate, check);
+    printf("%-32s %11lld %7llu %10.4f %10.4f %10.4f %10.4f %8.3f %7.0f %7zu  %s\n", name,
+           (long long)f->gas, (unsigned long long)f->iterations, f->cold.best, f->cold.median,
+           f->warm.best, f->warm.median, rate, f->translate_us, f->size.words, check);
     fflush(stdout);
 }
 
@@ -239,8 +300,8 @@ static int bench_test(const struct cli_command *self, const struct options *o, c
         struct check k = {.test = test, .data = i};
         if (!choose_case(&x, v, i))
             status = cli_complain(self, "%s: %s: malformed transaction", path, name);
-        else if (!measure(&x, o, &f))
-            status = cli_complain(self, "memory is out");
+        else if (!measure_cold(doc, v, i, o, &f) || !measure_warm(&x, o, &f))
+            status = cli_complain(self, "%s: memory is out, or two runs differ", name);
         else if (evm_statetest_file(path, NULL, check_case, &k, &err) != EVM_OK)
             status = cli_complain(self, "%s", err.text);
         if (status >= 0)
@@ -274,6 +335,17 @@ static int bench_file(const struct cli_command *self, const struct options *o, c
     return status;
 }
 
+static bool parse_tier(struct options *o)
+{
+    static const char *const names[] = {"auto", "plain", "translated"};
+    for (int i = 0; i < 3 && o->tier_name; i++)
+        if (strcmp(o->tier_name, names[i]) == 0) {
+            o->tier = (enum evm_vm_tier)i;
+            return true;
+        }
+    return !o->tier_name;
+}
+
 static int run(const struct cli_command *self, int argc, char **argv)
 {
     struct options o = {0};
@@ -283,6 +355,8 @@ static int run(const struct cli_command *self, int argc, char **argv)
     int status = cli_parse(self, argc, argv, &o, &operands);
     if (status >= 0)
         return status;
+    if (!parse_tier(&o))
+        return cli_complain(self, "--tier: '%s' is not auto, plain or translated", o.tier_name);
     const char *fixtures = getenv("WEFT_FIXTURES");
     char beside[4096];
     snprintf(beside, sizeof beside, "%s/conformance/evm-benchmarks",
@@ -292,8 +366,8 @@ static int run(const struct cli_command *self, int argc, char **argv)
     for (int i = 0; i < operands.count && status < 0; i++)
         status = cli_files_add(self, &files, operands.items[i]);
     if (status < 0 && !o.json)
-        printf("%-40s %13s %8s %12s %12s %8s\n", "case", "gas", "runs", "min ms", "median ms",
-               "Ggas/s");
+        printf("%-32s %11s %7s %10s %10s %10s %10s %8s %7s %7s\n", "case", "gas", "runs",
+               "cold min", "median ms", "warm min", "median ms", "Ggas/s", "transl.", "words");
     for (size_t i = 0; i < files.count && status < 0; i++)
         status = bench_file(self, &o, files.paths[i], &wrong);
     cli_files_fini(&files);
@@ -307,9 +381,14 @@ const struct cli_command cli_bench_evm = {
     .details =
         "PATH is a state test, or a directory of them (default: evm-benchmarks beside the\n"
         "project). Each case runs as one message call with the transaction's whole gas limit,\n"
-        "from a fresh journal over the test's pre-state in memory; code is analysed once, before.\n"
-        "The last column says whether the whole state test gives the root and logs it should;\n"
-        "if one does not, the exit status is 1.",
+        "from a fresh journal over the test's pre-state in memory. Cold is the first run of a\n"
+        "code, with what analysis and translation it decides on; warm are runs of translated\n"
+        "code. transl. is what translating the called code takes, in microseconds, and words how\n"
+        "long it is then. The last column says whether the whole state test gives the root and\n"
+        "logs it should; if one does not, the exit status is 1.\n"
+        "\n"
+        "Instructions of one run: --iterations 1 under valgrind --tool=callgrind\n"
+        "--toggle-collect=bench_evm_cold (or bench_evm_warm).",
     .options = option_rows,
     .option_count = sizeof option_rows / sizeof option_rows[0],
     .max_operands = -1,
