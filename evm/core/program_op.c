@@ -59,15 +59,24 @@ static void take(struct maker *m, unsigned op, int n)
         w[1].at[1 + i] = at(v[i]);
 }
 
-/* An operation of the word below the top and a number known now. */
+/* An operation of the word b and a number known now; both operands leave the stack. */
 static void by_number(struct maker *m, unsigned op, value b, uint64_t number)
 {
     places_pop(&m->s);
     places_pop(&m->s);
-    union program_word *w = emit(m, op, 3);
+    int d = places_free(&m->s, m->s.height, b, VALUE_CONST);
+    union program_word *w = emit(m, op == P_ADD_SMALL && d == b ? P_ADD_SMALL_TO : op, 3);
     w[1].at[1] = at(b);
     w[2].number = number;
-    result(m, w, places_free(&m->s, m->s.height, b, VALUE_CONST));
+    result(m, w, d);
+}
+
+static bool shift_by(struct maker *m, unsigned op_0, value x, const struct evm_u256 *n)
+{
+    if (evm_u256_clamp64(n) > 255 || n->w[0] % 64 == 0)
+        return false;
+    by_number(m, op_0 + (unsigned)(n->w[0] / 64), x, n->w[0] % 64);
+    return true;
 }
 
 static void push_const(struct maker *m, const struct evm_u256 *word)
@@ -75,39 +84,39 @@ static void push_const(struct maker *m, const struct evm_u256 *word)
     places_push(&m->s, places_const(&m->s, word));
 }
 
-static int log2_of(const struct evm_u256 *x)
+/* *n so that x is 2^n; false if there is none. */
+static bool log2_of(struct evm_u256 *n, const struct evm_u256 *x)
 {
     unsigned bits = evm_u256_bits(x);
     struct evm_u256 power = {{0}};
     if (bits == 0)
-        return -1;
+        return false;
     power.w[(bits - 1) / 64] = (uint64_t)1 << (bits - 1) % 64;
-    return evm_u256_eq(x, &power) ? (int)bits - 1 : -1;
+    *n = evm_u256_of(bits - 1);
+    return evm_u256_eq(x, &power);
 }
 
 /* Opcodes that a constant operand makes simpler. True if that was done. */
 static bool simplify(struct maker *m, uint8_t op, value a, value b)
 {
-    if (value_is_const(a) && (op == EVM_OP_SHL || op == EVM_OP_SHR)) {
-        const struct evm_u256 *n = value_const(&m->s, a);
-        if (evm_u256_clamp64(n) > 255)
-            return false;
-        by_number(m, op == EVM_OP_SHL ? P_SHL_BY : P_SHR_BY, b, n->w[0]);
-        return true;
+    const struct evm_u256 *ka = value_is_const(a) ? value_const(&m->s, a) : NULL;
+    const struct evm_u256 *kb = value_is_const(b) ? value_const(&m->s, b) : NULL;
+    const struct evm_u256 *k = ka ? ka : kb;
+    value other = ka ? b : a;
+    struct evm_u256 n;
+    if (!k)
+        return false;
+    switch (op) {
+    case EVM_OP_ADD:
+        if (evm_u256_fits64(k))
+            by_number(m, P_ADD_SMALL, other, k->w[0]);
+        return evm_u256_fits64(k);
+    case EVM_OP_SHL: return ka && shift_by(m, P_SHL_BY_0, b, ka);
+    case EVM_OP_SHR: return ka && shift_by(m, P_SHR_BY_0, b, ka);
+    case EVM_OP_DIV: return kb && log2_of(&n, kb) && shift_by(m, P_SHR_BY_0, a, &n);
+    case EVM_OP_MUL: return log2_of(&n, k) && shift_by(m, P_SHL_BY_0, other, &n);
+    default: return false;
     }
-    if (value_is_const(b) && op == EVM_OP_DIV) {
-        int n = log2_of(value_const(&m->s, b));
-        if (n >= 0)
-            by_number(m, P_SHR_BY, a, (uint64_t)n);
-        return n >= 0;
-    }
-    if (op == EVM_OP_MUL && (value_is_const(a) || value_is_const(b))) {
-        int n = log2_of(value_const(&m->s, value_is_const(a) ? a : b));
-        if (n >= 0)
-            by_number(m, P_SHL_BY, value_is_const(a) ? b : a, (uint64_t)n);
-        return n >= 0;
-    }
-    return false;
 }
 
 /* A pure operation of two words; constants go into the instruction. `ka` is 0 if the operands may

@@ -111,10 +111,28 @@ static void set_memory_size(struct frame *f, size_t size)
     f->word_limit = size ? size - 31 : 0;
 }
 
-/* Yellow Paper, equation 324: 3 gas a word and a 512th of the words squared. */
-static int64_t memory_gas(uint64_t words)
+/* Memory to `words` words, more than there are. Yellow Paper, equation 324: 3 gas a word and a
+ * 512th of the words squared. */
+static int64_t grow_to(struct evm_vm *vm, struct frame *f, uint64_t words, int64_t gas)
 {
-    return (int64_t)(words * 3 + words * words / 512);
+    uint64_t before = f->memory_size / 32;
+    gas -= (int64_t)((words - before) * 3 + words * words / 512 - before * before / 512);
+    if (gas < 0)
+        return gas;
+    size_t end = f->memory_offset + (size_t)words * 32;
+    if (UNLIKELY(end > vm->arena_size) && !arena_grow(vm, end)) {
+        vm->no_memory = true;
+        return -1;
+    }
+    uint8_t *to = vm->arena + end;
+    if (words - before <= 4)
+        for (uint8_t *p = to - (words - before) * 32; p < to; p += 32)
+            memset(p, 0, 32);
+    else
+        memset(to - (words - before) * 32, 0, (words - before) * 32);
+    set_memory_size(f, (size_t)words * 32);
+    vm_count(vm, EVM_COST_COPY, words - before);
+    return gas;
 }
 
 int64_t vm_grow(struct evm_vm *vm, struct frame *f, const struct evm_u256 *offset,
@@ -125,21 +143,17 @@ int64_t vm_grow(struct evm_vm *vm, struct frame *f, const struct evm_u256 *offse
     uint64_t start = evm_u256_clamp64(offset), length = evm_u256_clamp64(size);
     if (start > VM_MEMORY_LIMIT || length > VM_MEMORY_LIMIT)
         return -1;
-    uint64_t words = vm_words(start + length), before = f->memory_size / 32;
-    if (words <= before)
-        return gas;
-    gas -= memory_gas(words) - memory_gas(before);
-    if (gas < 0)
-        return gas;
-    size_t end = f->memory_offset + (size_t)words * 32;
-    if (end > vm->arena_size && !arena_grow(vm, end)) {
-        vm->no_memory = true;
+    uint64_t words = vm_words(start + length);
+    return words * 32 <= f->memory_size ? gas : grow_to(vm, f, words, gas);
+}
+
+int64_t vm_grow_some(struct evm_vm *vm, struct frame *f, const struct evm_u256 *offset,
+                     uint64_t size, int64_t gas)
+{
+    if (UNLIKELY(!evm_u256_fits64(offset) || offset->w[0] > VM_MEMORY_LIMIT))
         return -1;
-    }
-    memset(vm_memory(vm, f) + f->memory_size, 0, (size_t)words * 32 - f->memory_size);
-    set_memory_size(f, (size_t)words * 32);
-    vm_count(vm, EVM_COST_COPY, words - before);
-    return gas;
+    uint64_t words = vm_words(offset->w[0] + size);
+    return words * 32 <= f->memory_size ? gas : grow_to(vm, f, words, gas);
 }
 
 enum vm_next vm_wait(struct evm_vm *vm, struct frame *f, size_t size)

@@ -7,9 +7,6 @@
 #include "evm/core/keccak_cache.h"
 #include "evm/core/vm_internal.h"
 
-#define LIKELY(x)   __builtin_expect(!!(x), 1)
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
-
 #define CHARGE(n)                                                                                  \
     do {                                                                                           \
         if (UNLIKELY((gas -= (int64_t)(n)) < 0))                                                   \
@@ -29,8 +26,10 @@
 #define REACH_CONST(offset, bound, n)                                                              \
     do {                                                                                           \
         if (UNLIKELY(!evm_u256_fits64(offset) || (offset)->w[0] >= f->bound)) {                    \
-            struct evm_u256 size_ = {{(n), 0, 0, 0}};                                              \
-            REACH(offset, &size_);                                                                 \
+            gas = vm_grow_some(vm, f, (offset), (n), gas);                                         \
+            if (UNLIKELY(gas < 0))                                                                 \
+                goto out_of_gas;                                                                   \
+            mem = vm_memory(vm, f);                                                                \
         }                                                                                          \
     } while (0)
 

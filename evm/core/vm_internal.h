@@ -27,6 +27,9 @@
 #define VM_STACK_SPARE 32   /* more, that only translated programs use, for what is on its way */
 #define VM_MAX_DEPTH   1024 /* calls below the top one (Yellow Paper: Ie < 1024 may call) */
 
+#define LIKELY(x)   __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
 /* Gas for more memory than this exceeds 2^56 (2^33 words squared / 512), so an offset beyond it is
  * out of gas for any block that could exist. Keeps sizes and costs inside int64. */
 #define VM_MEMORY_LIMIT ((uint64_t)1 << 38)
@@ -144,6 +147,9 @@ static inline uint64_t vm_words(uint64_t bytes)
  * below 0, what is missing (or -1), nothing was changed. May move the arena. */
 int64_t vm_grow(struct evm_vm *vm, struct frame *f, const struct evm_u256 *offset,
                 const struct evm_u256 *size, int64_t gas);
+/* The same for a size of 1 or 32. */
+int64_t vm_grow_some(struct evm_vm *vm, struct frame *f, const struct evm_u256 *offset,
+                     uint64_t size, int64_t gas);
 /* Takes the growth since `size` back; returns VM_PENDING. */
 enum vm_next vm_wait(struct evm_vm *vm, struct frame *f, size_t size);
 /* Tells the tracer what the open step cost: `gas` is what its frame has left. */

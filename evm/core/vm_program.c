@@ -83,15 +83,50 @@ static inline const struct program_entry *find_entry(const struct evm_program *p
     return i ? &p->entries[i] : NULL;
 }
 
-/* x << n and x >> n for n < 256 known long before. */
-static inline void shift_left(struct evm_u256 *d, const struct evm_u256 *x, uint64_t n)
+/* Four limbs at once, at any address. */
+typedef uint64_t limbs __attribute__((vector_size(32), aligned(8), may_alias));
+
+static inline limbs limbs_of(const struct evm_u256 *x)
 {
-    evm_u256_shl(d, x, (unsigned)n);
+    return *(const limbs *)(const void *)x;
 }
 
-static inline void shift_right(struct evm_u256 *d, const struct evm_u256 *x, uint64_t n)
+static inline void limbs_to(struct evm_u256 *d, limbs x)
 {
-    evm_u256_shr(d, x, (unsigned)n);
+    *(limbs *)(void *)d = x;
+}
+
+/* x << (64 i + n) and x >> (64 i + n), 0 < n < 64; i is a constant. */
+static inline limbs limbs_up(limbs x, int i)
+{
+    const limbs zero = {0};
+    return i == 0   ? x
+           : i == 1 ? __builtin_shuffle(x, zero, (limbs){4, 0, 1, 2})
+           : i == 2 ? __builtin_shuffle(x, zero, (limbs){4, 4, 0, 1})
+           : i == 3 ? __builtin_shuffle(x, zero, (limbs){4, 4, 4, 0})
+                    : zero;
+}
+
+static inline limbs limbs_down(limbs x, int i)
+{
+    const limbs zero = {0};
+    return i == 0   ? x
+           : i == 1 ? __builtin_shuffle(x, zero, (limbs){1, 2, 3, 4})
+           : i == 2 ? __builtin_shuffle(x, zero, (limbs){2, 3, 4, 4})
+           : i == 3 ? __builtin_shuffle(x, zero, (limbs){3, 4, 4, 4})
+                    : zero;
+}
+
+static inline void shift_left(struct evm_u256 *d, const struct evm_u256 *a, int i, uint64_t n)
+{
+    limbs x = limbs_of(a);
+    limbs_to(d, limbs_up(x, i) << n | limbs_up(x, i + 1) >> (64 - n));
+}
+
+static inline void shift_right(struct evm_u256 *d, const struct evm_u256 *a, int i, uint64_t n)
+{
+    limbs x = limbs_of(a);
+    limbs_to(d, limbs_down(x, i) >> n | limbs_down(x, i + 1) << (64 - n));
 }
 
 const void *const *vm_program_handlers(void)
@@ -203,30 +238,53 @@ refused:
     /* ---- moves, and operations with a number ---------------------------------------------------
      */
 
-    RUN(p_MOVE, 2, AT(1), NULL, NULL, *d = *a)
+    RUN(p_MOVE, 2, AT(1), NULL, NULL, limbs_to(d, limbs_of(a)))
     RUN(p_SWAP, 2, NULL, NULL, NULL, {
         struct evm_u256 *other = AT(1), word = *d;
         *d = *other;
         *other = word;
     })
-    RUN(p_CONST, 6, CONSTANT(2), NULL, NULL, *d = *a)
-    RUN(p_CONST64, 3, NULL, NULL, NULL, *d = evm_u256_of(ip[2].number))
-    RUN(p_SHL_BY, 3, AT(1), NULL, NULL, shift_left(d, a, ip[2].number))
-    RUN(p_SHR_BY, 3, AT(1), NULL, NULL, shift_right(d, a, ip[2].number))
+    RUN(p_CONST, 6, CONSTANT(2), NULL, NULL, limbs_to(d, limbs_of(a)))
+    RUN(p_CONST64, 3, NULL, NULL, NULL, limbs_to(d, (limbs){ip[2].number}))
+    RUN(p_SHL_BY_0, 3, AT(1), NULL, NULL, shift_left(d, a, 0, ip[2].number))
+    RUN(p_SHL_BY_1, 3, AT(1), NULL, NULL, shift_left(d, a, 1, ip[2].number))
+    RUN(p_SHL_BY_2, 3, AT(1), NULL, NULL, shift_left(d, a, 2, ip[2].number))
+    RUN(p_SHL_BY_3, 3, AT(1), NULL, NULL, shift_left(d, a, 3, ip[2].number))
+    RUN(p_SHR_BY_0, 3, AT(1), NULL, NULL, shift_right(d, a, 0, ip[2].number))
+    RUN(p_SHR_BY_1, 3, AT(1), NULL, NULL, shift_right(d, a, 1, ip[2].number))
+    RUN(p_SHR_BY_2, 3, AT(1), NULL, NULL, shift_right(d, a, 2, ip[2].number))
+    RUN(p_SHR_BY_3, 3, AT(1), NULL, NULL, shift_right(d, a, 3, ip[2].number))
+    RUN(p_ADD_SMALL, 3, AT(1), NULL, NULL, {
+        uint64_t low;
+        if (LIKELY(!__builtin_add_overflow(a->w[0], ip[2].number, &low))) {
+            uint64_t w1 = a->w[1];
+            uint64_t w2 = a->w[2];
+            uint64_t w3 = a->w[3];
+            *d = (struct evm_u256){{low, w1, w2, w3}};
+        } else {
+            struct evm_u256 n = evm_u256_of(ip[2].number);
+            evm_u256_add(d, a, &n);
+        }
+    })
+    RUN(p_ADD_SMALL_TO, 3, NULL, NULL, NULL, {
+        if (UNLIKELY(__builtin_add_overflow(d->w[0], ip[2].number, &d->w[0])))
+            for (int i = 1; i < 4 && ++d->w[i] == 0; i++)
+                ;
+    })
 
     RUN(p_MLOAD_AT, 3, NULL, NULL, NULL, {
         uint64_t offset = ip[2].number;
         if (UNLIKELY(offset >= f->word_limit)) {
-            struct evm_u256 from = evm_u256_of(offset), size = evm_u256_of(32);
-            REACH(&from, &size);
+            struct evm_u256 from = evm_u256_of(offset);
+            REACH_CONST(&from, word_limit, 32);
         }
         evm_u256_load_be(d, mem + offset);
     })
     RUN(p_MSTORE_AT, 3, NULL, AT(2), NULL, {
         uint64_t offset = ip[2].number;
         if (UNLIKELY(offset >= f->word_limit)) {
-            struct evm_u256 from = evm_u256_of(offset), size = evm_u256_of(32);
-            REACH(&from, &size);
+            struct evm_u256 from = evm_u256_of(offset);
+            REACH_CONST(&from, word_limit, 32);
         }
         evm_u256_store_be(mem + offset, b);
     })
@@ -264,7 +322,7 @@ p_JUMP_MOVE:
     e = find_entry(f->program, AT(1));
     if (UNLIKELY(!e))
         goto bad_jump;
-    *AT(2) = *AT(3);
+    limbs_to(AT(2), limbs_of(AT(3)));
     LEAVE();
     ENTER(e);
 
