@@ -203,8 +203,7 @@ void make_next_block(struct maker *m, uint32_t pc)
 }
 
 #define OUT(name) [EVM_OP_##name] = P_##name
-/* Opcodes that leave the loop: they charge and count for themselves. */
-static const uint16_t outside[256] = {
+const uint16_t make_outside_ops[256] = {
     OUT(BALANCE),   OUT(SELFBALANCE),  OUT(EXTCODESIZE),  OUT(EXTCODECOPY), OUT(EXTCODEHASH),
     OUT(BLOCKHASH), OUT(SLOAD),        OUT(SSTORE),       OUT(TLOAD),       OUT(TSTORE),
     OUT(LOG0),      OUT(LOG1),         OUT(LOG2),         OUT(LOG3),        OUT(LOG4),
@@ -212,15 +211,10 @@ static const uint16_t outside[256] = {
     OUT(CREATE2),   OUT(SELFDESTRUCT),
 };
 
-bool make_is_outside(uint8_t op)
-{
-    return outside[op] != 0;
-}
-
 void make_outside(struct maker *m, uint8_t op)
 {
     emit_settle(m);
-    union program_word *w = emit(m, outside[op], 4);
+    union program_word *w = emit(m, make_outside_ops[op], 4);
     w[1].at[0] = at(m->s.height);
     w[2].number = m->pc;
     make_block_end(m);

@@ -142,18 +142,18 @@ static uint32_t next_jumpdest(const struct evm_code *code, uint32_t pc)
 }
 
 /* Numbers the JUMPDESTs and finds how many entries there can be. */
-static size_t number_entries(const struct evm_code *code, uint16_t *entry_at)
+static size_t number_entries(const struct evm_code *code, uint16_t *entry_at, size_t *jumpdests)
 {
     size_t dests = 0, others = 2; /* the start and the one that fails */
+    for (size_t w = 0; w < evm_jumpdest_words(code->size); w++)
+        for (uint64_t bits = code->jumpdests[w]; bits; bits &= bits - 1)
+            entry_at[w * 64 + (size_t)__builtin_ctzll(bits)] = (uint16_t)++dests;
+    /* Push data that look like opcodes only make it more. */
     for (size_t i = 0; i < code->size; i++) {
         uint8_t op = code->bytes[i];
-        if (op >= EVM_OP_PUSH1 && op <= EVM_OP_PUSH32)
-            i += (size_t)(op - EVM_OP_PUSH1 + 1);
-        else if (op == EVM_OP_JUMPDEST)
-            entry_at[i] = (uint16_t)++dests;
-        else if (op == EVM_OP_JUMPI || op == EVM_OP_GAS || make_is_outside(op))
-            others++;
+        others += op == EVM_OP_JUMPI || op == EVM_OP_GAS || make_outside_ops[op] != 0;
     }
+    *jumpdests = dests;
     return dests + others + code->size / (PLACES_BOUND / 16);
 }
 
@@ -200,7 +200,7 @@ struct evm_program *program_make(const struct evm_code *code, const struct evm_r
 {
     uint16_t *entry_at = evm_calloc(code->size + 1, sizeof *entry_at);
     struct maker *m = evm_calloc(1, sizeof *m);
-    size_t entries = entry_at ? number_entries(code, entry_at) : 0;
+    size_t jumpdests = 0, entries = entry_at ? number_entries(code, entry_at, &jumpdests) : 0;
     struct evm_program *p =
         entries ? evm_calloc(1, sizeof *p + entries * sizeof p->entries[0]) : NULL;
     struct segment *segments = m && p ? evm_malloc((entries + 1) * sizeof *segments) : NULL;
@@ -217,9 +217,7 @@ struct evm_program *program_make(const struct evm_code *code, const struct evm_r
                             .room = m->room,
                             .words = evm_malloc(m->room * sizeof *m->words),
                             .segments = segments};
-        for (size_t i = 0; i < code->size; i++)
-            m->entries += entry_at[i] != 0;
-        m->entries++;
+        m->entries = jumpdests + 1;
         m->no_memory = !m->words;
         if (!m->no_memory)
             walk(m);

@@ -37,6 +37,11 @@ struct maker {
 
 /* ---- program_make.c -------------------------------------------------------------------------- */
 
+static inline bool op_is_push(uint8_t op)
+{
+    return op >= EVM_OP_PUSH1 && op <= EVM_OP_PUSH32;
+}
+
 /* The opcode's fixed part on the account of the segment. */
 static inline void make_count(struct maker *m, uint8_t op)
 {
@@ -69,7 +74,12 @@ bool make_compare_and_jump(struct maker *m, uint8_t op);
 bool make_iszero_and_jump(struct maker *m);
 /* Falls into a new block at pc. */
 void make_next_block(struct maker *m, uint32_t pc);
-bool make_is_outside(uint8_t op);
+/* Opcodes that leave the loop, and their handlers: they charge and count for themselves. */
+extern const uint16_t make_outside_ops[256];
+static inline bool make_is_outside(uint8_t op)
+{
+    return make_outside_ops[op] != 0;
+}
 void make_outside(struct maker *m, uint8_t op);
 /* STOP and what fails. */
 void make_ending(struct maker *m, unsigned handler);

@@ -284,7 +284,7 @@ void make_translate_op(struct maker *m, uint8_t op)
     }
     if (op == EVM_OP_ISZERO && make_iszero_and_jump(m))
         return;
-    if (make_compare_and_jump(m, op))
+    if (op >= EVM_OP_LT && op <= EVM_OP_EQ && make_compare_and_jump(m, op))
         return;
     if ((op == EVM_OP_MLOAD || op == EVM_OP_MSTORE || op == EVM_OP_CALLDATALOAD) &&
         at_number(m, op))

@@ -201,6 +201,26 @@ static inline void evm_store_be64(uint8_t *p, uint64_t x)
 }
 
 /* 32 bytes. */
+#if defined(__AVX2__) && defined(__x86_64__)
+typedef unsigned char evm_bytes32 __attribute__((vector_size(32), aligned(1), may_alias));
+
+static inline evm_bytes32 evm_bytes32_reversed(evm_bytes32 x)
+{
+    return __builtin_shuffle(x, (evm_bytes32){31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21,
+                                              20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10,
+                                              9,  8,  7,  6,  5,  4,  3,  2,  1,  0});
+}
+
+static inline void evm_u256_load_be(struct evm_u256 *out, const uint8_t *p)
+{
+    *(evm_bytes32 *)(void *)out = evm_bytes32_reversed(*(const evm_bytes32 *)(const void *)p);
+}
+
+static inline void evm_u256_store_be(uint8_t *p, const struct evm_u256 *a)
+{
+    *(evm_bytes32 *)(void *)p = evm_bytes32_reversed(*(const evm_bytes32 *)(const void *)a);
+}
+#else
 static inline void evm_u256_load_be(struct evm_u256 *out, const uint8_t *p)
 {
     uint64_t w3 = evm_load_be64(p), w2 = evm_load_be64(p + 8);
@@ -216,6 +236,7 @@ static inline void evm_u256_store_be(uint8_t *p, const struct evm_u256 *a)
     evm_store_be64(p + 16, x.w[1]);
     evm_store_be64(p + 24, x.w[0]);
 }
+#endif
 
 /* n <= 32 bytes, the last one least significant. */
 void evm_u256_load_be_n(struct evm_u256 *out, const uint8_t *p, size_t n);
