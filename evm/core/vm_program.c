@@ -7,6 +7,7 @@
 #include "evm/core/vm_bodies.h"
 
 #pragma GCC diagnostic ignored "-Wpedantic" /* labels as values */
+#pragma GCC diagnostic ignored "-Wpsabi"    /* vectors are arguments of inline functions only */
 
 #define COUNT(c, n) vm_count(vm, EVM_COST_##c, (n))
 

@@ -2,6 +2,8 @@
  * arithmetic, memory, loops, calls within and between codes, a run in the plain loop, one that is
  * translated, both metered and not, with reads pending and in slices, give the same gas, output,
  * logs, writes and refund, and if they end normally the same counts. */
+#include "evm/core/alloc.h"
+#include "evm/core/program.h"
 #include "tests/property/vm_fixture.h"
 
 #define RUNS 6000
@@ -421,10 +423,37 @@ static void tiers_agree(void **state)
     assert_true(t.writes > RUNS / 20);
 }
 
+/* Without memory there is no translation, nothing is lost, and it can be tried again. */
+static void translation_may_fail(void **state)
+{
+    (void)state;
+#ifdef WEFT_TINY
+    struct evm_codes *codes = evm_codes_create();
+    struct program p = {.size = 0};
+    seed = 12345;
+    while (p.size < 500)
+        emit_program(&p);
+    const struct evm_code *code = evm_codes_add(codes, (struct evm_bytes){p.code, p.size});
+    const struct evm_rules *rules = evm_rules_of(EVM_OSAKA);
+    int64_t k = 0;
+    const struct evm_program *made = NULL;
+    for (; !made && k < 100; k++) {
+        evm_alloc_fail_after(k);
+        made = evm_program_get(code, rules);
+        evm_alloc_fail_after(-1);
+    }
+    assert_non_null(made);
+    assert_true(k > 4);
+    assert_ptr_equal(made, evm_program_find(code, rules));
+    evm_codes_destroy(codes);
+#endif
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tiers_agree),
+        cmocka_unit_test(translation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
