@@ -251,6 +251,13 @@ static void pool_expire(void *state)
     }
 }
 
+static bool pool_has(const void *state, const struct tx *tx)
+{
+    const struct fee_sender *s = fee_sender_get(state, &tx->evm.sender);
+    uint32_t at = s ? fee_sender_find(s, tx->evm.nonce) : 0;
+    return s && at < s->count && evm_hash_eq(&s->items[at].tx->evm.hash, &tx->evm.hash);
+}
+
 static void pool_size(const void *state, uint32_t *count, uint64_t *bytes)
 {
     const struct fee_pool *p = state;
@@ -302,6 +309,7 @@ const struct mempool_ops mempool_fee_ordered = {
     .add = pool_add,
     .included = pool_included,
     .reverted = pool_reverted,
+    .has = pool_has,
     .pick = fee_pool_pick,
     .expire = pool_expire,
     .size = pool_size,

@@ -68,6 +68,8 @@ struct mempool_ops {
      * will charge. */
     void (*included)(void *state, const struct block *b, const struct block_fees *fees);
     void (*reverted)(void *state, const struct block *b);
+    /* Whether tx is held now. */
+    bool (*has)(const void *state, const struct tx *tx);
     /* Fills out with at most request->count transactions in the order they should execute: nonces
      * of a sender without gaps from the account's, each able to pay the base fee. Keeps them until
      * included(). Borrowed; returns how many. */

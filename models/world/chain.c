@@ -301,6 +301,7 @@ void chain_got(struct world *w, node_id node, struct block *b)
         (t->got == 2 && t->median_received == RECORD_NEVER && l->count < 4))
         t->median_received = now;
     t->last_received = now;
+    cores_recover(w, node, b);
 }
 
 /* ---- heads ---- */

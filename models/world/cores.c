@@ -1,5 +1,6 @@
-/* Work on a node's simulated cores: one block at a time, first come first served, on all of them;
- * in between they recover the senders of transactions (post.c).
+/* Work on a node's simulated cores: one block at a time, first come first served, on all of them:
+ * the senders that only the block showed are recovered, then it is executed. In between they
+ * recover the senders of transactions that come alone (post.c).
  * What a block does is computed once for everybody (execution.h); how long it takes is the node's
  * own hardware class. */
 #include "models/world/internal.h"
@@ -49,6 +50,13 @@ static sim_time least_time(const struct hardware_class *class, const struct bloc
     return (sim_time)(0.5 * class->profile->tx_base * b->tx_count / class->cores);
 }
 
+static sim_time recovery_time(const struct world *w, node_id node, uint32_t count)
+{
+    const struct node *n = &w->nodes[node];
+    const struct hardware_class *class = &w->layers[n->layer].classes[n->class];
+    return (sim_time)(class->profile->signature * count / class->cores);
+}
+
 static void finish(struct world *w, node_id node, bool possible);
 
 static void begin(struct world *w, node_id node)
@@ -61,6 +69,12 @@ static void begin(struct world *w, node_id node)
         post_rest(w, node);
         n->run_busy = 0;
         n->run_start = n->run_end = sim_now(w->sim);
+        if (t->kind == TASK_RECOVER) {
+            n->run_end += recovery_time(w, node, t->count);
+            sim_schedule_timer(w->sim, &n->execute, n->run_end, SIM_CLASS_EXECUTION, node,
+                               w->handlers[EVENT_EXECUTE], node, 0);
+            return;
+        }
         if (stale || track_get(l, t->block, TRACK_EXECUTED, node)) {
             finish(w, node, !stale);
             continue;
@@ -83,7 +97,7 @@ void cores_on_execute(struct sim *sim, void *self, const struct sim_event *ev)
     struct node *n = &w->nodes[node];
     struct task *t = n->queue;
     CHECK(t && n->running, "node %u finishes an execution that it did not begin", node);
-    if (!t->collected) {
+    if (!t->collected && t->kind != TASK_RECOVER) {
         const struct execution_timing *timing =
             execution_wait_timing(t->block->execution, n->class);
         if (execution_wait(t->block->execution)->status != EVM_OK) {
@@ -115,7 +129,7 @@ static void push(struct world *w, node_id node, struct task *t)
 static bool queued(const struct node *n, const struct block *b)
 {
     for (const struct task *t = n->queue; t; t = t->next)
-        if (t->block == b)
+        if (t->block == b && t->kind != TASK_RECOVER)
             return true;
     return false;
 }
@@ -222,6 +236,11 @@ static void finish(struct world *w, node_id node, bool possible)
     void *state = consensus_state(l, node);
     n->queue = t->next;
     post_resume(w, node);
+    if (t->kind == TASK_RECOVER) {
+        n->block_recovery += (n->run_end - n->run_start) * l->classes[n->class].cores;
+        free_task(w, t);
+        return;
+    }
     if (t->collected) {
         n->busy += n->run_busy;
         n->execution_time += n->run_end - n->run_start;
@@ -251,6 +270,7 @@ static void finish(struct world *w, node_id node, bool possible)
         if (ran && header_holds(l, t->block))
             l->consensus->block(state, t->block, t->from, t->committed);
         break;
+    case TASK_RECOVER: break;
     }
     free_task(w, t);
 }
@@ -473,9 +493,39 @@ void cores_fetched(struct world *w, node_id node, struct block *b, node_id from,
     begin(w, node);
 }
 
+void cores_recover(struct world *w, node_id node, struct block *b)
+{
+    struct layer *l = layer_of(w, node);
+    const void *pool = mempool_state(l, node);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < b->tx_count; i++)
+        count += b->txs[i]->pools < l->count && !l->mempool->has(pool, b->txs[i]);
+    struct task *t = count ? new_task(w, node, TASK_RECOVER, b, 0) : NULL;
+    if (!t)
+        return;
+    t->count = count;
+    push(w, node, t);
+    begin(w, node);
+}
+
+/* Of the task under way, if it is one of recovery. */
+static int64_t recovery_under_way(const struct world *w, node_id node)
+{
+    const struct node *n = &w->nodes[node];
+    if (!n->running || !n->queue || n->queue->kind != TASK_RECOVER)
+        return 0;
+    return (sim_now(w->sim) - n->run_start) * w->layers[n->layer].classes[n->class].cores;
+}
+
+int64_t cores_recovery(const struct world *w, node_id node)
+{
+    return w->nodes[node].block_recovery + recovery_under_way(w, node);
+}
+
 void cores_crash(struct world *w, node_id node)
 {
     struct node *n = &w->nodes[node];
+    n->block_recovery += recovery_under_way(w, node);
     sim_cancel(w->sim, &n->execute);
     if (n->running)
         post_resume(w, node);

@@ -50,6 +50,7 @@ enum task_kind {
     TASK_CHECK,   /* then checked() */
     TASK_RUN,     /* an ancestor, or a block already ordered; then executed() */
     TASK_FETCHED, /* a block of a catch-up; then block() */
+    TASK_RECOVER, /* senders of a block's transactions that the pool did not hold */
 };
 struct task {
     struct task *next;
@@ -60,6 +61,7 @@ struct task {
     uint8_t epoch;
     bool collected;  /* its duration is known */
     bool committed;  /* TASK_FETCHED: as the peer said */
+    uint32_t count;  /* TASK_RECOVER: transactions */
     bool valid;      /* what checked() will hear */
     uint64_t serial; /* TASK_BUILD: forgotten if a later one was asked for */
 };
@@ -84,6 +86,7 @@ struct node {
     sim_time recover_held; /* of the recovery's time, what was left when the block began */
     int64_t recovered, recovered_before; /* core time asked for in all; when the block began */
     int64_t message_time;                /* core time of messages' signatures asked for in all */
+    int64_t block_recovery;              /* core time of TASK_RECOVER, but for the one under way */
     sim_time fetch_free;                 /* fetched blocks are hashed until then */
     uint64_t build_serial;
     struct node_sync *sync; /* NULL until something is missing */
@@ -294,6 +297,10 @@ void cores_run(struct world *w, node_id node, struct block *b);
 void cores_fetched(struct world *w, node_id node, struct block *b, node_id from, bool committed);
 void cores_on_execute(struct sim *sim, void *self, const struct sim_event *ev);
 void cores_on_call(struct sim *sim, void *self, const struct sim_event *ev);
+/* b came to the node, or is taken up again after a crash: before it executes, the node's cores
+ * recover the senders of the transactions that its pool does not hold. */
+void cores_recover(struct world *w, node_id node, struct block *b);
+int64_t cores_recovery(const struct world *w, node_id node); /* core time of that, up to now */
 void cores_crash(struct world *w, node_id node);
 int64_t cores_busy(const struct world *w, node_id node); /* up to now */
 

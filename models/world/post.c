@@ -57,6 +57,7 @@ int64_t post_signature_time(const struct world *w, node_id node)
     sim_time now = sim_now(w->sim);
     int64_t time =
         n->message_time + n->recovered - recovery_left(w, node) * class_of(w, node)->cores;
+    time += cores_recovery(w, node);
     if (n->message_free > now)
         time -= n->message_free - now;
     return time > 0 ? time : 0;

@@ -188,17 +188,6 @@ static void answer(struct world *w, node_id node, node_id to, const struct reque
     net_send(w->net, node, to, m);
 }
 
-/* Senders of transactions that came in blocks, not through the pool, are recovered now. */
-static void recover_senders(struct world *w, node_id node, const struct block *b)
-{
-    struct node *n = &w->nodes[node];
-    const struct hardware_class *class = &layer_of(w, node)->classes[n->class];
-    sim_time now = sim_now(w->sim);
-    if (n->recover_free < now)
-        n->recover_free = now;
-    n->recover_free += (sim_time)(class->profile->signature * b->tx_count / class->cores);
-}
-
 static void take_answer(struct world *w, node_id node, node_id from, struct message *m)
 {
     struct node *n = &w->nodes[node];
@@ -211,8 +200,6 @@ static void take_answer(struct world *w, node_id node, node_id from, struct mess
     for (uint32_t i = 0; i < a->count; i++) {
         struct block *b = a->blocks[i];
         top = b->height;
-        if (!track_get(l, b, TRACK_GOT, node))
-            recover_senders(w, node, b);
         chain_got(w, node, b);
         cores_fetched(w, node, b, from, b->height <= a->final);
         post_connect(w, node, b);

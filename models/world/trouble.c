@@ -60,8 +60,10 @@ static void resume_execution(struct world *w, node_id node)
         return;
     for (uint64_t h = n->executed->height + 1; h <= n->final->height; h++) {
         struct block *b = block_ancestor(n->final, h);
-        if (b)
-            cores_run(w, node, b);
+        if (!b)
+            continue;
+        cores_recover(w, node, b);
+        cores_run(w, node, b);
     }
 }
 

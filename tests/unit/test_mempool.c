@@ -176,6 +176,13 @@ static void test_replacement(void **state)
     assert_int_equal(pick(&f, 0, 1000000, out, NULL), 1);
     assert_int_equal(out[0]->evm.max_priority_fee.w[0], 112);
     assert_int_equal(ops->add(&f.pool, out[0], false), POOL_KNOWN);
+    struct tx *rival = make(&f, 1, 0, 101, 1001), *later = make(&f, 1, 1, 101, 1001),
+              *other = make(&f, 2, 0, 101, 1001);
+    assert_true(ops->has(&f.pool, out[0]));
+    assert_false(ops->has(&f.pool, rival) || ops->has(&f.pool, later) || ops->has(&f.pool, other));
+    tx_unref(rival);
+    tx_unref(later);
+    tx_unref(other);
     ops->fini(&f.pool);
 }
 
