@@ -85,7 +85,7 @@ static int io_failure(const struct cli_command *self, const char *path)
 /* dir/name, to be freed; NULL when memory is out. */
 static char *path_in(const char *dir, const char *name, const char *suffix)
 {
-    bool rooted = name[0] == '/' || !dir;
+    bool rooted = name[0] == '/' || !dir || !dir[0];
     size_t size = (dir ? strlen(dir) : 0) + strlen(name) + strlen(suffix) + 2;
     char *path = malloc(size);
     if (path)
@@ -276,12 +276,14 @@ static void close_traces(struct tracing *g, bool keep)
 static bool make_folder(const char *path)
 {
     char *text = strdup(path);
-    for (char *p = text; p && (p = strchr(p + 1, '/'));) {
+    if (!text)
+        return false;
+    for (char *p = strchr(text + 1, '/'); p; p = strchr(p + 1, '/')) {
         *p = 0;
         mkdir(text, 0777);
         *p = '/';
     }
-    bool made = text && (mkdir(path, 0777) == 0 || errno == EEXIST);
+    bool made = mkdir(path, 0777) == 0 || errno == EEXIST;
     free(text);
     return made;
 }
@@ -346,7 +348,7 @@ static int run(const struct cli_command *self, int argc, char **argv)
     if (how.has_reward && !evm_u256_parse(&how.reward, set.reward))
         return cli_complain(self, "--state.reward: '%s' is neither a number of wei nor -1",
                             set.reward);
-    if (set.basedir && !make_folder(set.basedir))
+    if (set.basedir && set.basedir[0] && !make_folder(set.basedir))
         return io_failure(self, set.basedir);
     return transition(self, &set, &how);
 }
