@@ -231,6 +231,7 @@ static void filter_receipts(struct evm_block_result *r, uint32_t threads)
 {
     enum { AT_ONCE = 128 };
     uint32_t parts = (r->receipt_count + AT_ONCE - 1) / AT_ONCE;
+    (void)threads;
 #ifndef __SANITIZE_THREAD__ /* libgomp is not instrumented */
 #pragma omp parallel for num_threads((int)threads) if (threads > 1 && parts > 1)
 #endif

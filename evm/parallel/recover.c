@@ -15,7 +15,7 @@ size_t evm_txs_recover(struct evm_tx *txs, size_t n, bool require_low_s, uint32_
 #pragma omp parallel for num_threads(team) schedule(dynamic, 16) reduction(min : bad) if (team > 1)
 #endif
     for (size_t i = 0; i < n; i++)
-        if (evm_tx_recover(&txs[i], require_low_s, NULL) != EVM_OK && i < bad)
-            bad = i;
+        if (evm_tx_recover(&txs[i], require_low_s, NULL) != EVM_OK)
+            bad = i < bad ? i : bad;
     return bad;
 }
