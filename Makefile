@@ -39,8 +39,10 @@ FLAGS.evm/core/vm_metered := $(FLAGS.evm/core/vm_fast)
 FLAGS.evm/core/vm_program := $(FLAGS.evm/core/vm_fast)
 # 25 lanes in 16 registers: 6 % fewer instructions a permutation.
 FLAGS.evm/core/keccak     := $(if $(filter release,$(MODE)),-O3 -frename-registers)
-# All loops over limbs unroll; the curves' are in templates. u256: limbs that go through vectors or memory cost more than they save.
+# Loops over limbs unroll (the curves' are in templates); limbs and words that go through vectors
+# cost more than they save.
 FLAGS.evm/core/u256       := $(if $(filter release,$(MODE)),-O3 -fno-tree-slp-vectorize -fno-tree-vectorize)
+FLAGS.evm/core/blake2f    := -fno-tree-slp-vectorize
 FLAGS.evm/core/bn254      := $(if $(filter release,$(MODE)),-funroll-loops)
 FLAGS.evm/core/bls12      := $(FLAGS.evm/core/bn254)
 FLAGS.evm/core/bls12_map  := $(FLAGS.evm/core/bn254)
@@ -186,8 +188,8 @@ gen-check: all ## fail if a generated file is not what the tables say now
 	@$(B)/weft format | diff -u docs/results-format.md -
 	@$(B)/weft schema --markdown | diff -u docs/scenario-reference.md -
 
-bench: all ## measure: engine, interpreter, transactions, signatures, state roots, executors, gossip
-	@for b in engine evm transactions signatures stateroot parallel network; do echo "== weft bench $$b"; $(B)/weft bench $$b || exit; done
+bench: all ## measure: engine, interpreter, precompiles, transactions, signatures, state roots, executors, gossip
+	@for b in engine evm precompiles transactions signatures stateroot parallel network; do echo "== weft bench $$b"; $(B)/weft bench $$b || exit; done
 
 install: all ## copy the program to $$(PREFIX)/bin (PREFIX=/usr/local)
 	install -D -m 755 $(B)/weft $(DESTDIR)$(PREFIX)/bin/weft

@@ -40,7 +40,8 @@ static inline void mix(uint64_t v[16], int a, int b, int c, int d, uint64_t x, u
     v[b] = rotate(v[b] ^ v[c], 63);
 }
 
-static void one_round(uint64_t v[16], const uint64_t m[16], const uint8_t s[16])
+static inline __attribute__((always_inline)) void one_round(uint64_t v[16], const uint64_t m[16],
+                                                            const uint8_t s[16])
 {
     mix(v, 0, 4, 8, 12, m[s[0]], m[s[1]]);
     mix(v, 1, 5, 9, 13, m[s[2]], m[s[3]]);
@@ -50,6 +51,28 @@ static void one_round(uint64_t v[16], const uint64_t m[16], const uint8_t s[16])
     mix(v, 1, 6, 11, 12, m[s[10]], m[s[11]]);
     mix(v, 2, 7, 8, 13, m[s[12]], m[s[13]]);
     mix(v, 3, 4, 9, 14, m[s[14]], m[s[15]]);
+}
+
+/* Ten rounds at a time, so that where each takes its words from is known when this is compiled. */
+static void run_rounds(uint64_t out[16], const uint64_t m[16], uint32_t rounds)
+{
+    uint64_t v[16];
+    memcpy(v, out, sizeof v);
+    for (; rounds >= 10; rounds -= 10) {
+        one_round(v, m, sigma[0]);
+        one_round(v, m, sigma[1]);
+        one_round(v, m, sigma[2]);
+        one_round(v, m, sigma[3]);
+        one_round(v, m, sigma[4]);
+        one_round(v, m, sigma[5]);
+        one_round(v, m, sigma[6]);
+        one_round(v, m, sigma[7]);
+        one_round(v, m, sigma[8]);
+        one_round(v, m, sigma[9]);
+    }
+    for (uint32_t i = 0; i < rounds; i++)
+        one_round(v, m, sigma[i]);
+    memcpy(out, v, sizeof v);
 }
 
 static uint64_t load_le(const uint8_t *p)
@@ -85,9 +108,7 @@ bool evm_pre_blake2f(const struct evm_rules *rules, struct evm_bytes in, struct 
     v[13] ^= load_le(in.data + 204);
     if (in.data[212])
         v[14] = ~v[14];
-    uint32_t rounds = rounds_of(in);
-    for (uint32_t i = 0, s = 0; i < rounds; i++, s = s == 9 ? 0 : s + 1)
-        one_round(v, m, sigma[s]);
+    run_rounds(v, m, rounds_of(in));
     uint8_t *to = evm_buf_extend(out, 64);
     for (int i = 0; to && i < 8; i++)
         evm_store_be64(to + 8 * i, __builtin_bswap64(h[i] ^ v[i] ^ v[i + 8]));

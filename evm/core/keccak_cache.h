@@ -4,7 +4,7 @@
  * The hash of the same bytes is the same, so a remembered one changes nothing that can be seen:
  * neither results nor what is metered. Each thread remembers its own (EVM_KECCAK_CACHE_ENTRIES
  * inputs, 128 bytes each), found by a mix of all their words and compared in full; two inputs that
- * want the same place take turns. No locks, no heap, no end of life. A hit costs about a hundredth
+ * want the same place take turns. No locks, no heap, no end of life. A hit costs about a fiftieth
  * of a permutation, a miss that much more than evm_keccak256. */
 #ifndef EVM_CORE_KECCAK_CACHE_H
 #define EVM_CORE_KECCAK_CACHE_H

@@ -1,6 +1,11 @@
 /* Precompile 5: b^e mod m over numbers of any length, with GMP. Input: three lengths of 32 bytes,
  * then b, e and m; missing bytes are zeros. Source: EIP-198; prices of EIP-2565 and EIP-7883;
- * lengths capped by EIP-7823. */
+ * lengths capped by EIP-7823.
+ *
+ * GMP ends the process if it gets no memory, and no function of its own can prevent that (its
+ * allocator may not return NULL, is global, and must not be left by a jump). The gas paid bounds
+ * what it asks for: from Osaka on 1 KiB a number; before, at 100 million gas, some 140 KB of base
+ * and modulus or 40 MB (Byzantium: 250 MB) of exponent, which is zeros beyond the input. */
 #include <gmp.h>
 
 #include "evm/core/precompile_internal.h"

@@ -301,6 +301,7 @@ struct figures {
     bool agrees; /* accepted or refused as it should be, with an output if accepted */
 };
 
+/* Of this thread: waiting for a core does not count. */
 static double now_us(void)
 {
     struct timespec t;
@@ -316,14 +317,17 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double call(const struct case_row *c, struct evm_bytes in, struct evm_buf *out, bool *ok)
+/* Microseconds a call, of so many in a row. */
+static double time_calls(const struct case_row *c, struct evm_bytes in, struct evm_buf *out,
+                         uint64_t calls, bool *accepted)
 {
     const struct evm_precompile *row = row_at(c->address);
-    evm_buf_clear(out);
-    out->size = 0;
     double start = now_us();
-    *ok = row->run(rules(), in, out);
-    return now_us() - start;
+    for (uint64_t i = 0; i < calls; i++) {
+        evm_buf_clear(out);
+        *accepted = row->run(rules(), in, out);
+    }
+    return (now_us() - start) / (double)calls;
 }
 
 /* False if memory is out. */
@@ -332,24 +336,28 @@ static bool measure(const struct case_row *c, const struct options *o, struct fi
     struct evm_buf in = {0}, out = {0};
     bool ok = c->fill(&in, c->n) && !in.failed, accepted = false;
     double *times = NULL;
+    uint64_t samples = o->iterations, calls = 1;
     if (ok) {
         f->gas = row_at(c->address)->gas(rules(), evm_buf_bytes(&in));
-        double us = call(c, evm_buf_bytes(&in), &out, &accepted);
+        double us = time_calls(c, evm_buf_bytes(&in), &out, 1, &accepted);
         f->agrees = accepted != c->refused && (c->refused || out.size > 0);
-        f->iterations = o->iterations;
-        if (!f->iterations)
-            f->iterations = us > 1e4 ? 10 : us < 1 ? 100000 : (uint64_t)(1e5 / us);
-        times = malloc(f->iterations * sizeof *times);
+        if (!samples) {
+            /* Reading the clock takes about half a microsecond. */
+            calls = us < 50 ? (uint64_t)(50 / us) + 1 : 1;
+            samples = us > 1e4 ? 10 : (uint64_t)(1e5 / (us * (double)calls)) + 1;
+        }
+        f->iterations = samples * calls;
+        times = malloc(samples * sizeof *times);
         ok = times != NULL;
     }
-    for (uint64_t i = 0; ok && i < f->iterations; i++) {
-        times[i] = call(c, evm_buf_bytes(&in), &out, &accepted);
+    for (uint64_t i = 0; ok && i < samples; i++) {
+        times[i] = time_calls(c, evm_buf_bytes(&in), &out, calls, &accepted);
         ok = !out.failed;
     }
     if (ok) {
-        qsort(times, f->iterations, sizeof *times, ascending);
+        qsort(times, samples, sizeof *times, ascending);
         f->min_us = times[0];
-        f->median_us = times[f->iterations / 2];
+        f->median_us = times[samples / 2];
     }
     free(times);
     evm_buf_fini(&in);

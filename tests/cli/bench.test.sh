@@ -15,6 +15,7 @@ check() { # NAME PATTERN ARGUMENTS...
     fi
 }
 
+check precompiles '^p256verify +6900 ' precompiles --iterations 1
 check transactions '^swap +[1-9]' transactions --txs 50 --repeat 2
 check transactions_json '"load": "erc20", "gas_per_tx": [1-9]' transactions --txs 3 --repeat 1 --json
 check signatures '^sign +1' signatures --txs 20 --repeat 1 --threads 2
