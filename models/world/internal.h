@@ -319,6 +319,7 @@ bool post_offer(struct world *w, node_id node, struct tx *tx, bool local);
 /* Blocks go first: recovery rests from the moment a node begins with one until it is done. */
 void post_rest(struct world *w, node_id node);
 void post_resume(struct world *w, node_id node);
+int64_t post_message_time(const struct world *w, node_id node);   /* of it, messages' */
 int64_t post_signature_time(const struct world *w, node_id node); /* core time, up to now */
 
 /* ---- sync.c: fetching missed blocks ---- */

@@ -51,15 +51,18 @@ bool post_offer(struct world *w, node_id node, struct tx *tx, bool local)
     return pools_offer(w, node, tx, local);
 }
 
-int64_t post_signature_time(const struct world *w, node_id node)
+int64_t post_message_time(const struct world *w, node_id node)
 {
     const struct node *n = &w->nodes[node];
     sim_time now = sim_now(w->sim);
-    int64_t time =
-        n->message_time + n->recovered - recovery_left(w, node) * class_of(w, node)->cores;
-    time += cores_recovery(w, node);
-    if (n->message_free > now)
-        time -= n->message_free - now;
+    return n->message_free > now ? n->message_time - (n->message_free - now) : n->message_time;
+}
+
+int64_t post_signature_time(const struct world *w, node_id node)
+{
+    const struct node *n = &w->nodes[node];
+    int64_t time = n->recovered - recovery_left(w, node) * class_of(w, node)->cores;
+    time += post_message_time(w, node) + cores_recovery(w, node);
     return time > 0 ? time : 0;
 }
 

@@ -73,14 +73,34 @@ static void sum_nodes(const struct world *w, struct world_summary *out)
     out->signature_utilisation = ratio(signatures, room);
 }
 
-/* Share of the time between blocks that the slowest hardware spends executing. */
-static double execution_share(const struct world *w, const struct world_summary *s)
+/* How one node spends the run, in shares of it. */
+struct occupation {
+    double execution; /* all its cores: blocks */
+    double senders;   /* all its cores: recovery of senders */
+    double messages;  /* the core that signs and checks messages */
+};
+
+static struct occupation occupation_of(const struct world *w, node_id node)
 {
-    double most = 0;
-    (void)s;
+    const struct node *n = &w->nodes[node];
+    double span = (double)sim_now(w->sim), cores = w->layers[n->layer].classes[n->class].cores;
+    double messages = (double)post_message_time(w, node);
+    return (struct occupation){
+        .execution = ratio((double)n->execution_time, span),
+        .senders = ratio((double)post_signature_time(w, node) - messages, span * cores),
+        .messages = ratio(messages, span),
+    };
+}
+
+/* The node whose cores, or (messages) whose message core, have the least time left. */
+static struct occupation busiest(const struct world *w, bool messages)
+{
+    struct occupation most = {0};
     for (node_id i = 0; i < w->node_count; i++) {
-        double share = ratio((double)w->nodes[i].execution_time, (double)sim_now(w->sim));
-        most = share > most ? share : most;
+        struct occupation o = occupation_of(w, i);
+        if (messages ? o.messages > most.messages
+                     : o.execution + o.senders > most.execution + most.senders)
+            most = o;
     }
     return most;
 }
@@ -95,6 +115,7 @@ const char *world_limit_name(enum world_limit limit)
         [WORLD_LIMIT_GAS] = "gas",
         [WORLD_LIMIT_CONFLICTS] = "conflicts",
         [WORLD_LIMIT_EXECUTION] = "execution",
+        [WORLD_LIMIT_SIGNATURES] = "signatures",
         [WORLD_LIMIT_NETWORK] = "network",
         [WORLD_LIMIT_CONSENSUS] = "consensus",
         [WORLD_LIMIT_POOL] = "pool",
@@ -165,16 +186,44 @@ static void explain_invalid(const struct world *w, struct world_summary *s)
         (unsigned long long)s->pending);
 }
 
+/* Whether the cores, or the one for messages, are busy with signatures most of the time. */
+static bool explain_signatures(const struct world *w, struct world_summary *s)
+{
+    struct occupation cores = busiest(w, false), messages = busiest(w, true);
+    if (cores.execution + cores.senders > 0.7 && cores.senders > cores.execution) {
+        s->limit = WORLD_LIMIT_SIGNATURES;
+        snprintf(
+            s->limit_text, sizeof s->limit_text,
+            "Signatures: the cores of the busiest node recover senders %.0f %% of the time and "
+            "execute %.0f %%; nodes let go of others' transactions %llu times. More or faster "
+            "cores would help, another executor would not.",
+            cores.senders * 100, cores.execution * 100, (unsigned long long)s->shed);
+        return true;
+    }
+    if (messages.messages <= 0.7)
+        return false;
+    s->limit = WORLD_LIMIT_SIGNATURES;
+    snprintf(s->limit_text, sizeof s->limit_text,
+             "Signatures: the core that signs and checks the messages of the busiest node does so "
+             "%.0f %% of the time. Fewer validators, longer block intervals or faster cores would "
+             "help, more cores would not.",
+             messages.messages * 100);
+    return true;
+}
+
 static void explain_full(const struct world *w, struct world_summary *s)
 {
     s->limit = WORLD_LIMIT_CONSENSUS;
-    double share = execution_share(w, s);
+    struct occupation cores = busiest(w, false);
+    double share = cores.execution;
     uint64_t poor = priced_out(w);
     bool conflicts = s->speed_up_bound > 0 && s->speed_up_bound < 2;
     if (s->block_packed > 0.9 || s->full_blocks > 0.5 || (poor > 0 && poor > s->pending / 2))
         explain_blocks(s, poor);
     else if (w->tally.invalid > (s->offered - s->committed) / 2)
         explain_invalid(w, s);
+    else if (explain_signatures(w, s))
+        return;
     else if (share > 0.7 && conflicts)
         say(s, WORLD_LIMIT_CONFLICTS,
             "Conflicts: execution takes most of the time, and transactions touch the same state, "

@@ -60,11 +60,12 @@ enum world_limit {
     WORLD_LIMIT_HALTED,  /* no node's chain grew for long, or nothing was committed */
     WORLD_LIMIT_LOAD,    /* nothing: (nearly) all was committed, or most of the rest was invalid */
     WORLD_LIMIT_GAS,     /* blocks are full, or their fee keeps transactions out */
-    WORLD_LIMIT_CONFLICTS, /* execution, and most of it waits for or repeats conflicting work */
-    WORLD_LIMIT_EXECUTION, /* execution on the cores there are */
-    WORLD_LIMIT_NETWORK,   /* links are busy */
-    WORLD_LIMIT_POOL,      /* pools refuse transactions, and blocks have room */
-    WORLD_LIMIT_CONSENSUS, /* rounds take long */
+    WORLD_LIMIT_CONFLICTS,  /* execution, and most of it waits for or repeats conflicting work */
+    WORLD_LIMIT_EXECUTION,  /* execution on the cores there are */
+    WORLD_LIMIT_SIGNATURES, /* senders of transactions, or messages, are checked most of the time */
+    WORLD_LIMIT_NETWORK,    /* links are busy */
+    WORLD_LIMIT_POOL,       /* pools refuse transactions, and blocks have room */
+    WORLD_LIMIT_CONSENSUS,  /* rounds take long */
 };
 
 /* "safety", "gas": as in --json and in the attribute `limit` of the results file. */

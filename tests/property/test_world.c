@@ -280,7 +280,7 @@ static void test_verdicts(void **state)
 {
     (void)state;
     static const struct {
-        const char *text, *sets[4];
+        const char *text, *sets[5];
         size_t count;
         enum world_limit limit;
         const char *says;
@@ -301,6 +301,18 @@ static void test_verdicts(void **state)
          3,
          WORLD_LIMIT_GAS,
          "had no room"},
+        {tendermint,
+         {"layers.main.execution={kind: serial, cores: 1, slowdown: 100}", "workload[1].rate=800/s",
+          "drain=0s"},
+         3,
+         WORLD_LIMIT_SIGNATURES,
+         "recover senders"},
+        {tendermint,
+         {"layers.main.execution={kind: serial, cores: 64, slowdown: 600}", "workload[0].rate=5/s",
+          "workload[1].rate=5/s", "duration=9s", "drain=0s"},
+         5,
+         WORLD_LIMIT_SIGNATURES,
+         "signs and checks the messages"},
         {tendermint,
          {"faults=[{kind: crash, at: 3s, nodes: 3}]", "duration=30s"},
          2,
