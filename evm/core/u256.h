@@ -206,9 +206,9 @@ typedef unsigned char evm_bytes32 __attribute__((vector_size(32), aligned(1), ma
 
 static inline evm_bytes32 evm_bytes32_reversed(evm_bytes32 x)
 {
-    return __builtin_shuffle(x, (evm_bytes32){31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21,
-                                              20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10,
-                                              9,  8,  7,  6,  5,  4,  3,  2,  1,  0});
+    return (evm_bytes32)__builtin_shufflevector(x, x, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21,
+                                                20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7,
+                                                6, 5, 4, 3, 2, 1, 0);
 }
 
 static inline void evm_u256_load_be(struct evm_u256 *out, const uint8_t *p)

@@ -101,21 +101,25 @@ static inline void limbs_to(struct evm_u256 *d, limbs x)
 static inline limbs limbs_up(limbs x, int i)
 {
     const limbs zero = {0};
-    return i == 0   ? x
-           : i == 1 ? __builtin_shuffle(x, zero, (limbs){4, 0, 1, 2})
-           : i == 2 ? __builtin_shuffle(x, zero, (limbs){4, 4, 0, 1})
-           : i == 3 ? __builtin_shuffle(x, zero, (limbs){4, 4, 4, 0})
-                    : zero;
+    switch (i) {
+    case 0: return x;
+    case 1: return (limbs)__builtin_shufflevector(x, zero, 4, 0, 1, 2);
+    case 2: return (limbs)__builtin_shufflevector(x, zero, 4, 4, 0, 1);
+    case 3: return (limbs)__builtin_shufflevector(x, zero, 4, 4, 4, 0);
+    default: return zero;
+    }
 }
 
 static inline limbs limbs_down(limbs x, int i)
 {
     const limbs zero = {0};
-    return i == 0   ? x
-           : i == 1 ? __builtin_shuffle(x, zero, (limbs){1, 2, 3, 4})
-           : i == 2 ? __builtin_shuffle(x, zero, (limbs){2, 3, 4, 4})
-           : i == 3 ? __builtin_shuffle(x, zero, (limbs){3, 4, 4, 4})
-                    : zero;
+    switch (i) {
+    case 0: return x;
+    case 1: return (limbs)__builtin_shufflevector(x, zero, 1, 2, 3, 4);
+    case 2: return (limbs)__builtin_shufflevector(x, zero, 2, 3, 4, 4);
+    case 3: return (limbs)__builtin_shufflevector(x, zero, 3, 4, 4, 4);
+    default: return zero;
+    }
 }
 
 static inline void shift_left(struct evm_u256 *d, const struct evm_u256 *a, int i, uint64_t n)
