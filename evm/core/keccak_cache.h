@@ -1,5 +1,5 @@
 /* evm/core/keccak_cache.h - Keccak-256 of short inputs that come again and again: keys of mappings
- * (64 bytes), topics and slots of arrays (32), addresses (20).
+ * (64 bytes), slots of arrays (32), addresses (20).
  *
  * The hash of the same bytes is the same, so a remembered one changes nothing that can be seen:
  * neither results nor what is metered. Each thread remembers its own (EVM_KECCAK_CACHE_ENTRIES
