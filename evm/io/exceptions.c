@@ -13,6 +13,7 @@ static const struct {
     /* ethereum/tests before 2024: the names of its filler. */
     {"TR_NoFunds", EVM_TX_INSUFFICIENT_FUNDS, NULL},
     {"TR_NoFundsX", EVM_TX_INSUFFICIENT_FUNDS, NULL},
+    {"TR_NoFundsX", EVM_TX_COST_OVERFLOW, NULL}, /* nobody has what 256 bits do not hold */
     {"TR_NoFundsOrGas", EVM_TX_INSUFFICIENT_FUNDS, NULL},
     {"TR_NoFundsOrGas", EVM_TX_INTRINSIC_GAS, NULL},
     {"TR_IntrinsicGas", EVM_TX_INTRINSIC_GAS, NULL},
