@@ -114,7 +114,7 @@ static uint32_t jumpi_follows(const struct maker *m, uint32_t pc, unsigned *nega
 {
     const uint8_t *code = m->code->bytes;
     *negations = 0;
-    for (; code[pc] == EVM_OP_ISZERO && pc < m->code->size; pc++)
+    for (; pc < m->code->size && code[pc] == EVM_OP_ISZERO; pc++)
         ++*negations;
     if (code[pc] < EVM_OP_PUSH1 || code[pc] > EVM_OP_PUSH4 || pc >= m->code->size)
         return 0;

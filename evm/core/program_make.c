@@ -54,7 +54,7 @@ void make_block_end(struct maker *m)
     int64_t gas = 0;
     uint32_t ops = 0;
     uint16_t count[PROGRAM_CLASSES] = {0};
-    int low = m->s.height, high = m->s.height;
+    int low = m->s.height, high = low;
     for (size_t i = m->segment_count; i-- > 0;) {
         const struct segment *g = &m->segments[i];
         struct program_entry *e = g->entry;
