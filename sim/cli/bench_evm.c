@@ -222,7 +222,7 @@ static bool translate(struct fixture *x, const struct options *o, struct figures
 
 static bool measure_warm(struct fixture *x, const struct options *o, struct figures *f)
 {
-    struct evm_vm_result result;
+    struct evm_vm_result result = {0};
     f->iterations = o->iterations;
     if (!f->iterations) {
         double ms = f->cold.best;
