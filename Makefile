@@ -38,7 +38,7 @@ FLAGS.evm/core/vm_fast    := -fno-gcse -fno-crossjumping --param max-goto-duplic
 FLAGS.evm/core/vm_metered := $(FLAGS.evm/core/vm_fast)
 FLAGS.evm/core/vm_program := $(FLAGS.evm/core/vm_fast)
 # 25 lanes in 16 registers: 6 % fewer instructions a permutation.
-FLAGS.evm/core/keccak     := $(if $(filter release,$(MODE)),-O3 -frename-registers)
+FLAGS.evm/core/keccak     := $(if $(filter release,$(MODE)),-O3 -frename-registers -fno-tree-reassoc)
 # Loops over limbs unroll (the curves' are in templates); limbs and words that go through vectors
 # cost more than they save.
 FLAGS.evm/core/u256       := $(if $(filter release,$(MODE)),-O3 -fno-tree-slp-vectorize -fno-tree-vectorize)

@@ -1,9 +1,13 @@
 #include "evm/core/keccak_cache.h"
 
 #include "evm/core/keccak.h"
+#include "evm/core/keccak_hints.h"
 #include "evm/core/u256.h"
 
-/* Two cache lines. Size 0, which no input kept here has, marks an unused entry. */
+/* Sizes that no input kept here has. */
+enum { UNUSED = 0, CLAIMED = 1 /* while four hashes are made */ };
+
+/* Two cache lines. */
 struct entry {
     uint64_t key[8]; /* the input, zeros behind it */
     struct evm_hash hash;
@@ -43,6 +47,8 @@ static inline __attribute__((always_inline)) void lookup(struct evm_hash *out, c
         evm_keccak256(&e->hash, in);
         memcpy(e->key, key, words * sizeof key[0]);
         e->size = in.size;
+        if (words == 8)
+            evm_keccak_hints_missed(in.data);
     }
     *out = e->hash;
 }
@@ -66,4 +72,55 @@ void evm_keccak256_cached(struct evm_hash *out, struct evm_bytes in)
         return;
     default: evm_keccak256(out, in); return;
     }
+}
+
+static inline bool holds(const struct entry *e, const uint64_t key[8])
+{
+    return e->size == 64 && memcmp(e->key, key, 64) == 0;
+}
+
+bool evm_keccak_cache_has(const uint8_t in[64])
+{
+    uint64_t key[8];
+    memcpy(key, in, sizeof key);
+    return holds(place(key, 8), key);
+}
+
+/* Hashes the inputs of n <= 4 claimed entries. */
+static void settle(struct entry *const claimed[4], struct evm_bytes in[4], unsigned n)
+{
+    struct evm_hash hashes[4];
+    for (unsigned i = n; i < 4; i++)
+        in[i] = in[0];
+    evm_keccak256_x4(hashes, in);
+    for (unsigned i = 0; i < n; i++) {
+        claimed[i]->hash = hashes[i];
+        claimed[i]->size = in[i].size;
+    }
+}
+
+void evm_keccak_cache_fill(const uint8_t *in, size_t n)
+{
+    struct entry *claimed[4];
+    struct evm_bytes input[4];
+    unsigned count = 0;
+    for (; n > 0; n--, in += 64) {
+        uint64_t key[8];
+        memcpy(key, in, sizeof key);
+        struct entry *e = place(key, 8);
+        if (e->size == CLAIMED || holds(e, key))
+            continue;
+        memcpy(e->key, key, sizeof key);
+        e->size = CLAIMED;
+        claimed[count] = e;
+        input[count++] = (struct evm_bytes){in, 64};
+        if (count == 4) {
+            settle(claimed, input, 4);
+            count = 0;
+        }
+    }
+    if (count >= 2)
+        settle(claimed, input, count);
+    else if (count == 1)
+        claimed[0]->size = UNUSED;
 }

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "evm/core/alloc.h"
+#include "evm/core/keccak_hints.h"
 #include "evm/core/u256.h"
 
 /* An account as it is now and as it was before the block. */
@@ -473,11 +474,37 @@ static enum evm_status begin(struct evm_direct *d, struct evm_view base, struct 
     return EVM_OK;
 }
 
+/* False for a creation and for what names no function. */
+static bool call_of(const struct evm_tx *tx, struct evm_keccak_call *call)
+{
+    if (tx->is_create || tx->input.size < 4)
+        return false;
+    *call = (struct evm_keccak_call){&tx->to, &tx->sender, tx->input};
+    return true;
+}
+
+/* The keys of mappings that the next transactions, from the i-th on, are likely to hash. */
+static void hash_ahead(const struct evm_block_input *in, uint32_t i)
+{
+    uint32_t left = in->tx_count - i;
+    uint32_t n = left < EVM_KECCAK_HINT_AHEAD ? left : EVM_KECCAK_HINT_AHEAD;
+    for (uint32_t k = i; k < i + n; k++) {
+        struct evm_keccak_call call;
+        if (call_of(in->txs[k], &call))
+            evm_keccak_hints_expect(&call);
+    }
+    evm_keccak_hints_hash();
+}
+
 static enum evm_status run_all(struct evm_direct *d, const struct evm_block_rules *rules,
                                const struct evm_block_input *in, struct evm_block_result *r)
 {
     const struct evm_view view = {&view_ops, d};
     for (uint32_t i = 0; i < in->tx_count; i++) {
+        if (i % EVM_KECCAK_HINT_AHEAD == 0)
+            hash_ahead(in, i);
+        struct evm_keccak_call call;
+        evm_keccak_hints_run(call_of(in->txs[i], &call) ? &call : NULL);
         evm_txrun_begin(d->run, in->rules, in->env, in->txs[i], view, 0);
         while (evm_txrun_step(d->run, NULL, 0) != EVM_STEP_DONE)
             if (d->failed)
@@ -516,6 +543,7 @@ enum evm_status evm_direct_execute(struct evm_direct *d, const struct evm_block_
     int64_t start = now();
     if (st == EVM_OK)
         st = run_all(d, rules, in, r);
+    evm_keccak_hints_run(NULL);
     r->makespan_ns = r->busy_ns = now() - start;
     if (st == EVM_OK && r->invalid == EVM_TX_VALID) {
         r->gas_used = d->ladder.gas_used;
