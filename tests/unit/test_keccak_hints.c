@@ -139,7 +139,7 @@ static void constants_only(void **state)
 {
     (void)state;
     struct sample s;
-    for (int i = 0; i < 40; i++) {
+    for (int i = 0; i < 18; i++) {
         uint8_t key[64];
         make(&s, 5, 1);
         assert_int_equal(predicted(&s, 6), i < 2 ? 0 : 2);
