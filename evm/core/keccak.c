@@ -192,9 +192,35 @@ static const uint8_t *padded_block(uint8_t buf[EVM_KECCAK_RATE], struct evm_byte
     return buf;
 }
 
+/* Four inputs of the same size, less than a block: words and padding straight into the state. */
+static void absorb_short4(lanes4 s[25], const struct evm_bytes in[4], size_t size)
+{
+    size_t words = size / 8, rest = size % 8;
+    for (size_t i = 0; i < words; i++)
+        s[i] = (lanes4){load_le64(in[0].data + 8 * i), load_le64(in[1].data + 8 * i),
+                        load_le64(in[2].data + 8 * i), load_le64(in[3].data + 8 * i)};
+    s[words] = (lanes4){0} + ((uint64_t)0x01 << (8 * rest));
+    for (int x = 0; x < 4; x++)
+        s[words][x] ^= load_le_n(in[x].data + 8 * words, rest);
+    s[EVM_KECCAK_RATE / 8 - 1] ^= (uint64_t)0x80 << 56;
+}
+
+static void squeeze4(const lanes4 s[4], int x, struct evm_hash *out)
+{
+    squeeze((uint64_t[4]){s[0][x], s[1][x], s[2][x], s[3][x]}, out);
+}
+
 void evm_keccak256_x4(struct evm_hash out[4], const struct evm_bytes in[4])
 {
     lanes4 s[25] = {0};
+    size_t size = in[0].size;
+    if (size < EVM_KECCAK_RATE && in[1].size == size && in[2].size == size && in[3].size == size) {
+        absorb_short4(s, in, size);
+        permute4(s);
+        for (int x = 0; x < 4; x++)
+            squeeze4(s, x, &out[x]);
+        return;
+    }
     size_t blocks[4], most = 0;
     for (int x = 0; x < 4; x++) {
         blocks[x] = in[x].size / EVM_KECCAK_RATE + 1;
@@ -211,10 +237,8 @@ void evm_keccak256_x4(struct evm_hash out[4], const struct evm_bytes in[4])
                              load_le64(p[2] + 8 * i), load_le64(p[3] + 8 * i)};
         permute4(s);
         for (int x = 0; x < 4; x++) {
-            if (blocks[x] != k + 1)
-                continue;
-            uint64_t lane[4] = {s[0][x], s[1][x], s[2][x], s[3][x]};
-            squeeze(lane, &out[x]);
+            if (blocks[x] == k + 1)
+                squeeze4(s, x, &out[x]);
         }
     }
 }

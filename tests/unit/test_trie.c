@@ -348,6 +348,13 @@ static void four_hashes(void **unused)
             evm_keccak256(&one, in[k]);
             assert_memory_equal(out[k].b, one.b, 32);
         }
+        const struct evm_bytes same[4] = {
+            {bytes[0], n}, {bytes[1], n}, {bytes[2] + 1, n}, {bytes[3], n}};
+        evm_keccak256_x4(out, same);
+        for (unsigned k = 0; k < 4; k++) {
+            evm_keccak256(&one, same[k]);
+            assert_memory_equal(out[k].b, one.b, 32);
+        }
     }
 }
 
