@@ -1,6 +1,9 @@
 #include "evm/core/code.h"
 
 #include <pthread.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "evm/core/alloc.h"
 #include "evm/core/keccak.h"
@@ -34,14 +37,55 @@ const struct evm_code *evm_code_empty(void)
     return &empty_code;
 }
 
+/* Of 64 bytes, the PUSH1 to PUSH32 and the JUMPDESTs, a bit each. As signed numbers the pushes are
+ * the only bytes above 0x5f. */
+struct marks {
+    uint64_t push, jumpdest;
+};
+
+static inline struct marks mark64(const uint8_t *p)
+{
+    struct marks m = {0, 0};
+#ifdef __SSE2__
+    const __m128i below = _mm_set1_epi8((char)(EVM_OP_PUSH1 - 1)),
+                  dest = _mm_set1_epi8(EVM_OP_JUMPDEST);
+    for (unsigned i = 0; i < 64; i += 16) {
+        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
+        m.push |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpgt_epi8(x, below)) << i;
+        m.jumpdest |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(x, dest)) << i;
+    }
+#else
+    for (unsigned i = 0; i < 64; i++) {
+        m.push |= (uint64_t)(p[i] >= EVM_OP_PUSH1 && p[i] <= EVM_OP_PUSH32) << i;
+        m.jumpdest |= (uint64_t)(p[i] == EVM_OP_JUMPDEST) << i;
+    }
+#endif
+    return m;
+}
+
 void evm_jumpdest_scan(uint64_t *bitmap, struct evm_bytes code)
 {
-    for (size_t i = 0; i < code.size; i++) {
-        uint8_t op = code.data[i];
-        if (op >= EVM_OP_PUSH1 && op <= EVM_OP_PUSH32)
-            i += (size_t)(op - EVM_OP_PUSH1 + 1);
-        else if (op == EVM_OP_JUMPDEST)
-            bitmap[i / 64] |= (uint64_t)1 << (i % 64);
+    unsigned skip = 0; /* bytes at the start of the next 64 that are push data: at most 32 */
+    for (size_t at = 0; at < code.size; at += 64) {
+        uint8_t tail[64] = {0};
+        const uint8_t *p = code.data + at;
+        if (code.size - at < sizeof tail)
+            p = memcpy(tail, p, code.size - at);
+        struct marks m = mark64(p);
+        uint64_t data = ~(UINT64_MAX << skip);
+        uint64_t push = m.push & ~data;
+        skip = 0;
+        while (push) {
+            unsigned i = (unsigned)__builtin_ctzll(push);
+            unsigned n = (unsigned)(p[i] - EVM_OP_PUSH1 + 1), next = i + 1 + n;
+            data |= (((uint64_t)1 << n) - 1) << i << 1;
+            if (next >= 64) {
+                skip = next - 64;
+                break;
+            }
+            push &= UINT64_MAX << next;
+        }
+        bitmap[at / 64] = m.jumpdest & ~data;
     }
 }
 
@@ -53,13 +97,16 @@ struct evm_code *evm_code_make(const struct evm_hash *hash, struct evm_bytes byt
     size_t head = front + words * sizeof(uint64_t);
     if (bytes.size > SIZE_MAX / 2)
         return NULL;
-    struct evm_code *c = evm_calloc(1, head + bytes.size + CODE_PADDING);
+    struct evm_code *c = evm_malloc(head + bytes.size + CODE_PADDING);
     if (!c)
         return NULL;
+    memset(c, 0, front);
     uint64_t *bitmap = (uint64_t *)(void *)((uint8_t *)c + front);
     uint8_t *copy = (uint8_t *)c + head;
     if (bytes.size)
         memcpy(copy, bytes.data, bytes.size);
+    memset(copy + bytes.size, 0, CODE_PADDING);
+    bitmap[words - 1] = 0; /* the scan writes every other word, and this one if it has bytes */
     evm_jumpdest_scan(bitmap, bytes);
     if (hash)
         c->hash = *hash;

@@ -61,9 +61,8 @@ static inline size_t evm_jumpdest_words(size_t size)
     return size / 64 + 1;
 }
 
-/* Sets the bits of the jumpdests; `bitmap` holds evm_jumpdest_words(code.size) zeroed words.
- * O(size).
- */
+/* Writes the bits of the jumpdests, (size + 63) / 64 words. O(size): a few instructions for each 64
+ * bytes and each PUSH. */
 void evm_jumpdest_scan(uint64_t *bitmap, struct evm_bytes code);
 
 /* keccak256(""), keccak256(rlp("")). */
