@@ -30,9 +30,10 @@
 #define LIKELY(x)   __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
-/* Gas for more memory than this exceeds 2^56 (2^33 words squared / 512), so an offset beyond it is
- * out of gas for any block that could exist. Keeps sizes and costs inside int64. */
-#define VM_MEMORY_LIMIT ((uint64_t)1 << 38)
+/* More memory than this costs over 2^45 gas (2^27 words squared / 512), a million blocks' worth, so
+ * an offset or a size beyond it is out of gas. Keeps memory within what hosts have, and sizes and
+ * costs far inside 64 bits. */
+#define VM_MEMORY_LIMIT ((uint64_t)1 << 32)
 
 union program_word;
 struct evm_program;
