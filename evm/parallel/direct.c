@@ -1,4 +1,5 @@
 #include "evm/parallel/direct.h"
+#include "evm/core/hash.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -27,30 +28,6 @@ struct direct_slot {
 };
 
 /* ---- tables ---------------------------------------------------------------------------------- */
-
-static inline uint64_t mix(uint64_t a, uint64_t b)
-{
-    evm_u128 m = (evm_u128)a * b;
-    return (uint64_t)m ^ (uint64_t)(m >> 64);
-}
-
-static uint32_t hash_addr(const struct evm_addr *addr)
-{
-    uint64_t a, b;
-    uint32_t c;
-    memcpy(&a, addr->b, 8);
-    memcpy(&b, addr->b + 8, 8);
-    memcpy(&c, addr->b + 16, 4);
-    return (uint32_t)mix(a ^ c ^ 0x9e3779b97f4a7c15u,
-                         b ^ ((uint64_t)c << 32) ^ 0xd1b54a32d192ed03u);
-}
-
-static uint32_t hash_slot(uint32_t account, const struct evm_u256 *key)
-{
-    uint64_t a = mix(key->w[0] ^ account ^ 0x9e3779b97f4a7c15u, key->w[1] ^ 0xd1b54a32d192ed03u);
-    uint64_t b = mix(key->w[2] ^ 0x8cb92ba72f3d8dd7u, key->w[3] ^ 0xaef17502108ef2d9u);
-    return (uint32_t)(a ^ b);
-}
 
 static void index_put(struct direct_index *x, uint32_t hash, uint32_t item)
 {
@@ -119,7 +96,7 @@ static struct direct_account *account_at(struct evm_direct *d, const struct evm_
 {
     if (d->last && evm_addr_eq(&d->accounts[d->last - 1].addr, addr))
         return &d->accounts[d->last - 1];
-    uint32_t hash = hash_addr(addr), capacity = d->account_index.capacity;
+    uint32_t hash = (uint32_t)evm_hash_addr(addr), capacity = d->account_index.capacity;
     for (uint32_t i = hash & (capacity - 1); capacity; i = (i + 1) & (capacity - 1)) {
         const struct direct_cell *c = &d->account_index.cells[i];
         if (!c->item)
@@ -148,7 +125,7 @@ static struct direct_slot *slot_at(struct evm_direct *d, const struct direct_acc
                                    const struct evm_u256 *key)
 {
     uint32_t account = (uint32_t)(a - d->accounts), capacity = d->slot_index.capacity;
-    uint32_t hash = hash_slot(account, key);
+    uint32_t hash = (uint32_t)evm_hash_slot(account, key);
     for (uint32_t i = hash & (capacity - 1); capacity; i = (i + 1) & (capacity - 1)) {
         const struct direct_cell *c = &d->slot_index.cells[i];
         if (!c->item)

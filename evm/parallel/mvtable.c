@@ -2,34 +2,9 @@
 #include <stdlib.h>
 
 #include "evm/core/alloc.h"
+#include "evm/core/hash.h"
 #include "evm/core/u256.h"
 #include "evm/parallel/mvmemory_internal.h"
-
-__extension__ typedef unsigned __int128 wide;
-
-static uint64_t fold(uint64_t a, uint64_t b)
-{
-    wide p = (wide)a * b;
-    return (uint64_t)p ^ (uint64_t)(p >> 64);
-}
-
-static uint64_t hash_addr(const struct evm_addr *addr)
-{
-    uint64_t a, b;
-    uint32_t c;
-    memcpy(&a, addr->b, 8);
-    memcpy(&b, addr->b + 8, 8);
-    memcpy(&c, addr->b + 16, 4);
-    return fold(a ^ 0x9e3779b97f4a7c15u,
-                fold(b ^ 0xd6e8feb86659fd93u, c ^ 0xa0761d6478bd642fu) | 1);
-}
-
-static uint64_t hash_slot(const struct mv_account *account, const struct evm_u256 *key)
-{
-    uint64_t h = fold(key->w[0] ^ 0xe7037ed1a0b428dbu, key->w[1] ^ 0x8ebc6af09c88c6e3u);
-    h ^= fold(key->w[2] ^ 0x589965cc75374cc3u, key->w[3] ^ 0x1d8e4e27c47d124fu);
-    return fold(h ^ hash_addr(&account->addr), 0x9e3779b97f4a7c15u);
-}
 
 /* ---- objects in chunks ----------------------------------------------------------------------- */
 
@@ -143,7 +118,7 @@ static struct mv_account *add_account(struct evm_mv *mv, struct mv_table *t, uin
 
 struct mv_account *mv_account_at(struct evm_mv *mv, const struct evm_addr *addr, bool *fresh)
 {
-    uint64_t hash = hash_addr(addr);
+    uint64_t hash = evm_hash_addr(addr);
     struct mv_shard *s = &mv->shards[hash >> 58];
     evm_spin_lock(mv->threaded, &s->lock);
     struct mv_account *a = find_account(&s->accounts, hash, addr);
@@ -191,7 +166,7 @@ static struct mv_slot *add_slot(struct evm_mv *mv, struct mv_table *t, uint64_t 
 struct mv_slot *mv_slot_at(struct evm_mv *mv, struct mv_account *account,
                            const struct evm_u256 *key, bool *fresh)
 {
-    uint64_t hash = hash_slot(account, key);
+    uint64_t hash = evm_hash_slot(evm_hash_addr(&account->addr), key);
     struct mv_shard *shard = &mv->shards[hash >> 58];
     evm_spin_lock(mv->threaded, &shard->lock);
     struct mv_slot *s = find_slot(&shard->slots, hash, account, key);

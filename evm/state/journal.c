@@ -290,7 +290,7 @@ enum evm_read evm_journal_load(struct evm_journal *j, struct evm_jaccount *acc, 
 enum evm_read evm_journal_account(struct evm_journal *j, const struct evm_addr *addr, unsigned need,
                                   struct evm_jaccount **out)
 {
-    uint32_t hash = hash_addr(addr);
+    uint32_t hash = (uint32_t)evm_hash_addr(addr);
     struct account_entry *a = account_find(j, addr, hash);
     if (!a)
         a = account_add(j, addr, hash);
@@ -303,7 +303,7 @@ enum evm_read evm_journal_account(struct evm_journal *j, const struct evm_addr *
 const struct evm_jaccount *evm_journal_find(const struct evm_journal *j,
                                             const struct evm_addr *addr)
 {
-    const struct account_entry *a = account_find(j, addr, hash_addr(addr));
+    const struct account_entry *a = account_find(j, addr, (uint32_t)evm_hash_addr(addr));
     return a ? &a->pub : NULL;
 }
 
@@ -368,7 +368,7 @@ enum evm_read evm_journal_slot(struct evm_journal *j, struct evm_jaccount *acc,
                                const struct evm_u256 *key, bool load, struct evm_jslot **out)
 {
     struct account_entry *a = (struct account_entry *)acc;
-    uint32_t hash = hash_slot(a->storage_id, key);
+    uint32_t hash = (uint32_t)evm_hash_slot(a->storage_id, key);
     struct slot_entry *s = slot_find(j, a->storage_id, key, hash);
     if (!s)
         s = journal_slot_add(j, a, key, hash);

@@ -10,6 +10,7 @@
 #ifndef EVM_STATE_JOURNAL_INTERNAL_H
 #define EVM_STATE_JOURNAL_INTERNAL_H
 
+#include "evm/core/hash.h"
 #include "evm/core/u256.h"
 #include "evm/state/journal.h"
 
@@ -177,30 +178,6 @@ static inline void table_put(struct table *t, uint32_t generation, uint32_t hash
     struct cell c = {generation, hash, entry};
     cell_put(t->cells, t->capacity, &c);
     t->used++;
-}
-
-static inline uint64_t mix(uint64_t a, uint64_t b)
-{
-    evm_u128 m = (evm_u128)a * b;
-    return (uint64_t)m ^ (uint64_t)(m >> 64);
-}
-
-static inline uint32_t hash_addr(const struct evm_addr *addr)
-{
-    uint64_t a, b;
-    uint32_t c;
-    memcpy(&a, addr->b, 8);
-    memcpy(&b, addr->b + 8, 8);
-    memcpy(&c, addr->b + 16, 4);
-    return (uint32_t)mix(a ^ c ^ 0x9e3779b97f4a7c15u,
-                         b ^ ((uint64_t)c << 32) ^ 0xd1b54a32d192ed03u);
-}
-
-static inline uint32_t hash_slot(uint32_t id, const struct evm_u256 *key)
-{
-    uint64_t a = mix(key->w[0] ^ id ^ 0x9e3779b97f4a7c15u, key->w[1] ^ 0xd1b54a32d192ed03u);
-    uint64_t b = mix(key->w[2] ^ 0x8cb92ba72f3d8dd7u, key->w[3] ^ 0xaef17502108ef2d9u);
-    return (uint32_t)(a ^ b);
 }
 
 /* The record of a mutation about to happen, or NULL when memory is out (the journal is then marked

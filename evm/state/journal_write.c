@@ -124,8 +124,8 @@ void evm_journal_create_contract(struct evm_journal *j, struct evm_jaccount *acc
     for (struct slot_entry *s = a->slots; s; s = s->next) {
         if (s->storage_id != old_id || !s->pub.warm)
             continue;
-        struct slot_entry *fresh =
-            journal_slot_add(j, a, &s->pub.key, hash_slot(a->storage_id, &s->pub.key));
+        struct slot_entry *fresh = journal_slot_add(
+            j, a, &s->pub.key, (uint32_t)evm_hash_slot(a->storage_id, &s->pub.key));
         fresh->pub.warm = true;
     }
 }
@@ -164,7 +164,8 @@ void evm_journal_transient_get(struct evm_journal *j, const struct evm_jaccount 
                                const struct evm_u256 *key, struct evm_u256 *out)
 {
     uint32_t account = ((const struct account_entry *)acc)->index;
-    const struct transient_entry *e = transient_find(j, account, key, hash_slot(account, key));
+    const struct transient_entry *e =
+        transient_find(j, account, key, (uint32_t)evm_hash_slot(account, key));
     *out = e ? e->value : (struct evm_u256){{0}};
 }
 
@@ -172,7 +173,7 @@ void evm_journal_transient_set(struct evm_journal *j, const struct evm_jaccount 
                                const struct evm_u256 *key, const struct evm_u256 *value)
 {
     uint32_t account = ((const struct account_entry *)acc)->index;
-    uint32_t hash = hash_slot(account, key);
+    uint32_t hash = (uint32_t)evm_hash_slot(account, key);
     struct transient_entry *e = transient_find(j, account, key, hash);
     if (!e) {
         if (table_reserve(&j->transient_table, j->generation))

@@ -226,7 +226,7 @@ void evm_state_seal(struct evm_state *s)
 void evm_state_account(const struct evm_state *s, const struct evm_addr *addr,
                        struct evm_account *out)
 {
-    uint32_t hash = (uint32_t)state_hash_addr(addr);
+    uint32_t hash = (uint32_t)evm_hash_addr(addr);
     for (; s; s = s->parent) {
         const struct account_record *r = state_find_account(s, addr, hash);
         if (!r)
@@ -244,8 +244,8 @@ void evm_state_account(const struct evm_state *s, const struct evm_addr *addr,
 void evm_state_slot(const struct evm_state *s, const struct evm_addr *addr,
                     const struct evm_u256 *key, struct evm_u256 *out)
 {
-    uint64_t ah = state_hash_addr(addr);
-    uint32_t sh = state_hash_slot(ah, key);
+    uint64_t ah = evm_hash_addr(addr);
+    uint32_t sh = (uint32_t)evm_hash_slot(ah, key);
     for (; s; s = s->parent) {
         const struct account_record *r = state_find_account(s, addr, (uint32_t)ah);
         if (!r)
@@ -324,7 +324,7 @@ static struct account_record *own_record(struct evm_state *s, const struct evm_a
 static void write_slot(struct evm_state *s, struct account_record *r, uint64_t addr_hash,
                        const struct evm_slot_change *c)
 {
-    uint32_t hash = state_hash_slot(addr_hash, &c->key);
+    uint32_t hash = (uint32_t)evm_hash_slot(addr_hash, &c->key);
     struct slot_record *slot = state_find_slot(s, r, &c->key, hash);
     struct evm_u256 old = {{0}};
     if (slot)
@@ -343,7 +343,7 @@ static void write_slot(struct evm_state *s, struct account_record *r, uint64_t a
 static void write_account(struct evm_state *s, const struct evm_account_change *c,
                           const struct evm_slot_change *slots)
 {
-    uint64_t hash = state_hash_addr(&c->addr);
+    uint64_t hash = evm_hash_addr(&c->addr);
     struct account_record *r = own_record(s, &c->addr, (uint32_t)hash);
     state_mark_account(s, r);
     r->exists = !(c->wrote & EVM_WROTE_DELETED);

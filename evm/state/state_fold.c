@@ -8,7 +8,7 @@
 static void fold_account(struct evm_state *base, const struct evm_state *v,
                          struct account_record *from)
 {
-    uint32_t hash = (uint32_t)state_hash_addr(&from->addr);
+    uint32_t hash = (uint32_t)evm_hash_addr(&from->addr);
     struct account_record *r = state_find_account(base, &from->addr, hash);
     if (!r)
         r = state_add_account(base, &from->addr, hash);
@@ -40,7 +40,7 @@ static void fold_slot(struct evm_state *base, const struct evm_state *v,
     if (from->incarnation != owner->incarnation)
         return;
     const struct account_record *r = &base->accounts[owner->moved_to];
-    uint32_t hash = state_hash_slot(state_hash_addr(&owner->addr), &from->key);
+    uint32_t hash = (uint32_t)evm_hash_slot(evm_hash_addr(&owner->addr), &from->key);
     struct slot_record *slot = state_find_slot(base, r, &from->key, hash);
     if (!slot) {
         if (evm_u256_is_zero(&from->value) && v->rooted)
@@ -84,8 +84,8 @@ static void compact_slots(struct evm_state *base)
         if (slot.dirty)
             base->dirty_slots[base->dirty_slot_count++] = kept;
         base->slots[kept++] = slot;
-        state_index_put(&base->slot_index, state_hash_slot(state_hash_addr(&r->addr), &slot.key),
-                        kept);
+        state_index_put(&base->slot_index,
+                        (uint32_t)evm_hash_slot(evm_hash_addr(&r->addr), &slot.key), kept);
     }
     base->slot_count = kept;
     base->dead_slots = 0;
@@ -183,7 +183,7 @@ static int slot_order(const void *x, const void *y)
 static bool account_hidden(const struct evm_state *s, const struct evm_state *v,
                            const struct evm_addr *addr)
 {
-    uint32_t hash = (uint32_t)state_hash_addr(addr);
+    uint32_t hash = (uint32_t)evm_hash_addr(addr);
     for (; s != v; s = s->parent)
         if (state_find_account(s, addr, hash))
             return true;
@@ -193,8 +193,8 @@ static bool account_hidden(const struct evm_state *s, const struct evm_state *v,
 static bool slot_hidden(const struct evm_state *s, const struct evm_state *v,
                         const struct evm_addr *addr, const struct evm_u256 *key)
 {
-    uint64_t ah = state_hash_addr(addr);
-    uint32_t sh = state_hash_slot(ah, key);
+    uint64_t ah = evm_hash_addr(addr);
+    uint32_t sh = (uint32_t)evm_hash_slot(ah, key);
     for (; s != v; s = s->parent) {
         const struct account_record *r = state_find_account(s, addr, (uint32_t)ah);
         if (r && (r->wiped || state_find_slot(s, r, key, sh)))

@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "evm/core/hash.h"
 #include "evm/core/u256.h"
 #include "evm/state/state.h"
 #include "evm/state/trie.h"
@@ -72,30 +73,7 @@ struct evm_state {
     struct evm_trie_cost trie_cost; /* permutations: of the last root only */
 };
 
-static inline uint64_t state_mix(uint64_t a, uint64_t b)
-{
-    evm_u128 m = (evm_u128)a * b;
-    return (uint64_t)m ^ (uint64_t)(m >> 64);
-}
-
-static inline uint64_t state_hash_addr(const struct evm_addr *addr)
-{
-    uint64_t a, b;
-    uint32_t c;
-    memcpy(&a, addr->b, 8);
-    memcpy(&b, addr->b + 8, 8);
-    memcpy(&c, addr->b + 16, 4);
-    return state_mix(a ^ c ^ 0x9e3779b97f4a7c15u, b ^ ((uint64_t)c << 32) ^ 0xd1b54a32d192ed03u);
-}
-
-static inline uint32_t state_hash_slot(uint64_t addr_hash, const struct evm_u256 *key)
-{
-    uint64_t a = state_mix(key->w[0] ^ addr_hash, key->w[1] ^ 0xd1b54a32d192ed03u);
-    uint64_t b = state_mix(key->w[2] ^ 0x8cb92ba72f3d8dd7u, key->w[3] ^ 0xaef17502108ef2d9u);
-    return (uint32_t)(a ^ b);
-}
-
-/* The record, or NULL. hash is state_hash_addr's, cut to 32 bits. */
+/* The record, or NULL. hash is evm_hash_addr's, cut to 32 bits. */
 struct account_record *state_find_account(const struct evm_state *s, const struct evm_addr *addr,
                                           uint32_t hash);
 struct slot_record *state_find_slot(const struct evm_state *s, const struct account_record *r,

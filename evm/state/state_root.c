@@ -154,7 +154,7 @@ static struct evm_trie_node *storage_below(const struct evm_state *s,
 {
     if (r->wiped || !s->parent)
         return s->parent ? NULL : r->storage;
-    uint32_t hash = (uint32_t)state_hash_addr(&r->addr);
+    uint32_t hash = (uint32_t)evm_hash_addr(&r->addr);
     for (const struct evm_state *p = s->parent; p; p = p->parent) {
         const struct account_record *below = state_find_account(p, &r->addr, hash);
         if (below)
