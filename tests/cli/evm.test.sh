@@ -61,6 +61,7 @@ printf '%060xbeef\n' 0 >input.hex
 shows "input of a file" "^output     0x0{60}beef " run --code 'PUSH1 0 CALLDATALOAD PUSH1 0 MSTORE PUSH1 32 PUSH1 0 RETURN' --input @input.hex
 shows "no code at all" '^status     success' run --code '; nothing'
 shows "no gas" "^status     out of gas" run --code 'PUSH1 1' --gas 2
+shows "memory that no gas buys" "^status     out of gas" run --code 'PUSH1 1 PUSH5 0x2000000000 MSTORE' --gas 13000000000
 shows "gas with a unit" "^gas used   3 of 5000000$" run --code 'PUSH1 1' --gas 5Mgas
 shows "an opcode of a later fork" "^status     invalid opcode" run --code PUSH0 --fork London
 shows "a change of storage" '^  slot 0x1: 0x0 -> 0x5$' run --code 'PUSH1 5 PUSH1 1 SSTORE'
