@@ -15,12 +15,33 @@ import { batchOf } from './transactions.mjs';
 import { inputsOf, runWeft } from './weft.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const { values: options } = parseArgs({
+const USAGE = `usage: tests/differential/run.sh [--programs N] [--seed S] [--fork F,...] [--against ethereumjs|anvil] [--until SECONDS] [--batch N]
+       tests/differential/run.sh --replay FILE [--vector NEW]
+       tests/differential/run.sh --vector FILE --fork F [--seed S] [--batch N]
+forks: ${FORKS.join(' ')}`;
+const PEERS = ['ethereumjs', 'anvil'];
+function refuse(why) {
+    console.error(`${why}\n${USAGE}`);
+    process.exit(2);
+}
+function parsed(config) {
+    try { return parseArgs(config); } catch (error) { return refuse(error.message); }
+}
+const { values: options } = parsed({
     options: {
+        help: { type: 'boolean', short: 'h' },
         weft: { type: 'string' }, programs: { type: 'string', default: '3000' }, seed: { type: 'string', default: '1' }, fork: { type: 'string' },
         against: { type: 'string' }, until: { type: 'string' }, batch: { type: 'string', default: '100' }, replay: { type: 'string' }, vector: { type: 'string' },
     },
 });
+if (options.help) {
+    console.log(USAGE);
+    process.exit(0);
+}
+const peers = options.against === undefined ? PEERS : [options.against], names = options.fork === undefined ? FORKS : options.fork.split(',');
+for (const peer of peers) if (!PEERS.includes(peer)) refuse(`--against: '${peer}' is not ${PEERS.join(' or ')}`);
+for (const name of names) if (!FORKS.includes(name)) refuse(`--fork: unknown fork '${name}'`);
+if (options.vector && !options.replay && names.length !== 1) refuse('--vector takes one --fork');
 const how = { weft: options.weft, folder: join(here, 'work'), modules: join(here, 'node_modules') };
 const found = join(here, 'found');
 mkdirSync(how.folder, { recursive: true });
@@ -107,12 +128,10 @@ async function vector(file) {
 
 if (options.vector) process.exit(await vector(options.vector) ? 1 : 0);
 if (options.replay) process.exit(await replay(options.replay) ? 1 : 0);
-const peers = options.against ? [options.against] : ['ethereumjs', 'anvil'], names = options.fork ? options.fork.split(',') : FORKS;
 let passed = 0, failed = 0;
 const total = { programs: 0, transactions: 0, differences: 0 };
 for (const peer of peers)
     for (const name of names) {
-        if (!FORKS.includes(name)) throw new Error(`unknown fork ${name}; known: ${FORKS.join(' ')}`);
         const sum = await runFork(peer, name, Math.ceil(Number(options.programs) / peers.length / names.length));
         for (const key of Object.keys(total)) total[key] += sum[key];
         if (sum.differences) failed++; else if (sum.programs) passed++;
