@@ -1,9 +1,11 @@
 /* Runs one target without libFuzzer:
  *
- *     fuzz_NAME [--random COUNT] [--only N] [FILE or FOLDER...]
+ *     fuzz_NAME FILE...            these files, and nothing else
+ *     fuzz_NAME FOLDER...          every file of them, then the generator's inputs of the target's
+ * plan fuzz_NAME --random COUNT     COUNT inputs of the generator fuzz_NAME --only N input N of the
+ * generator
  *
- * every file, then as many inputs from the generator as the target's plan says (or COUNT); --only N
- * runs input N of the generator alone. Prints "ok" lines as tests/run.sh counts them, and on an
+ * Prints "ok" lines as tests/run.sh counts them, and on an
  * abort which input it was. */
 #include <dirent.h>
 #include <signal.h>
@@ -47,6 +49,23 @@ static bool run_file(const char *path)
 static int order(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int usage(FILE *to, const char *name, int status)
+{
+    fprintf(to,
+            "usage: %s FILE...          run these files\n"
+            "       %s FOLDER...        run all their files, then %u inputs of the generator\n"
+            "       %s --random COUNT   run COUNT inputs of the generator\n"
+            "       %s --only N         run input N of the generator\n",
+            name, name, fuzz_plan.runs, name, name);
+    return status;
 }
 
 /* In the order of the names. Returns how many files ran, or -1. */
@@ -109,16 +128,26 @@ static void run_random(uint64_t n)
 
 int main(int argc, char **argv)
 {
-    unsigned long runs = fuzz_plan.runs;
+    unsigned long runs = 0;
+    bool counted = false;
+    if (argc < 2)
+        return usage(stderr, argv[0], 2);
     signal(SIGABRT, say_which);
     setvbuf(stdout, NULL, _IOLBF, 0);
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--random") == 0 && i + 1 < argc) {
             runs = strtoul(argv[++i], NULL, 10);
+            counted = true;
         } else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) {
             run_random(strtoul(argv[++i], NULL, 10));
             return 0;
+        } else if (strcmp(argv[i], "--help") == 0) {
+            return usage(stdout, argv[0], 0);
+        } else if (argv[i][0] == '-') {
+            return usage(stderr, argv[0], 2);
         } else {
+            if (!counted && is_folder(argv[i]))
+                runs = fuzz_plan.runs;
             long ran = run_path(argv[i]);
             if (ran <= 0) {
                 printf("not ok %s: %s\n", argv[i], ran ? "cannot be read" : "holds no input");
