@@ -253,6 +253,12 @@ static bool measure_warm(struct fixture *x, const struct options *o, struct figu
 
 /* ---- output ---------------------------------------------------------------------------------- */
 
+static void print_header(void)
+{
+    printf("%-32s %11s %7s %10s %10s %10s %10s %8s %7s %7s\n", "case", "gas", "runs", "cold min",
+           "median ms", "warm min", "median ms", "Ggas/s", "transl.", "words");
+}
+
 static void print_case(const struct options *o, const char *name, const struct figures *f)
 {
     double rate = (double)f->gas / f->warm.best / 1e6;
@@ -292,8 +298,15 @@ static void check_case(void *self, const struct evm_statetest_case *c)
     k->seen = true;
 }
 
+/* Over all files: cases printed, and whether one's root or logs were wrong. */
+struct tally {
+    uint64_t cases;
+    bool wrong;
+};
+
 static int bench_test(const struct cli_command *self, const struct options *o, const char *path,
-                      struct evm_json *doc, const char *test, struct evm_jval v, bool *wrong)
+                      struct evm_json *doc, const char *test, struct evm_jval v,
+                      struct tally *tally)
 {
     struct fixture x = {.doc = doc};
     struct evm_err err = {0};
@@ -321,7 +334,9 @@ static int bench_test(const struct cli_command *self, const struct options *o, c
             break;
         f.checked = k.seen;
         f.agrees = k.agrees;
-        *wrong |= !k.agrees;
+        tally->wrong |= !k.agrees;
+        if (!tally->cases++ && !o->json)
+            print_header();
         print_case(o, name, &f);
     }
     drop_fixture(&x);
@@ -329,7 +344,7 @@ static int bench_test(const struct cli_command *self, const struct options *o, c
 }
 
 static int bench_file(const struct cli_command *self, const struct options *o, const char *path,
-                      bool *wrong)
+                      struct tally *tally)
 {
     struct evm_buf text = {0};
     struct evm_err err = {0};
@@ -342,7 +357,7 @@ static int bench_file(const struct cli_command *self, const struct options *o, c
     const char *test;
     struct evm_jval v;
     while (status < 0 && evm_json_next(evm_json_root(doc), &iter, &test, &v))
-        status = bench_test(self, o, path, doc, test, v, wrong);
+        status = bench_test(self, o, path, doc, test, v, tally);
     evm_json_destroy(doc);
     evm_buf_fini(&text);
     return status;
@@ -364,7 +379,7 @@ static int run(const struct cli_command *self, int argc, char **argv)
     struct options o = {0};
     struct cli_operands operands;
     struct cli_files files = {0};
-    bool wrong = false;
+    struct tally tally = {0};
     int status = cli_parse(self, argc, argv, &o, &operands);
     if (status >= 0)
         return status;
@@ -378,13 +393,12 @@ static int run(const struct cli_command *self, int argc, char **argv)
         status = cli_files_add(self, &files, beside);
     for (int i = 0; i < operands.count && status < 0; i++)
         status = cli_files_add(self, &files, operands.items[i]);
-    if (status < 0 && !o.json)
-        printf("%-32s %11s %7s %10s %10s %10s %10s %8s %7s %7s\n", "case", "gas", "runs",
-               "cold min", "median ms", "warm min", "median ms", "Ggas/s", "transl.", "words");
     for (size_t i = 0; i < files.count && status < 0; i++)
-        status = bench_file(self, &o, files.paths[i], &wrong);
+        status = bench_file(self, &o, files.paths[i], &tally);
     cli_files_fini(&files);
-    return cli_finish(self, status >= 0 ? status : wrong ? CLI_FAILED : CLI_DONE);
+    if (status < 0 && o.only && !tally.cases)
+        return cli_complain(self, "no case's name holds '%s'", o.only);
+    return cli_finish(self, status >= 0 ? status : tally.wrong ? CLI_FAILED : CLI_DONE);
 }
 
 const struct cli_command cli_bench_evm = {
