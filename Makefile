@@ -1,5 +1,5 @@
 # weft: one makefile for everything; `make help` lists the targets.
-# MODE is release (default), debug, asan, tsan or tiny; each builds into build/$(MODE).
+# MODE is release (default), debug, asan, tsan, tiny or fuzz; each builds into build/$(MODE).
 
 MODE   ?= release
 PREFIX ?= /usr/local
@@ -76,6 +76,7 @@ UNIT_BIN := $(patsubst %.c,$(B)/%,$(UNIT_SRC) $(TOOLS_SRC)) $(FUZZ_BIN)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
+.SECONDARY: $(call obj,$(UNIT_SRC) $(TOOLS_SRC) $(FUZZ_SRC)) # kept, though only implicit rules name them
 
 include $(wildcard $(B)/*/*.d $(B)/*/*/*.d)
 
