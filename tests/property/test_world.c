@@ -1,6 +1,8 @@
 /* Whole runs over seeds, protocols, couplings and faults: what must hold in each of them. */
 #include "tests/property/world_checks.h"
 
+#include <unistd.h>
+
 static const char crash_two[] = "faults=[{kind: crash, at: 1s, nodes: 2, recover_after: 1500ms}]";
 static const char crash_three[] = "faults=[{kind: crash, at: 1s, nodes: 3, recover_after: 2s}]";
 
@@ -157,11 +159,15 @@ static void test_determinism(void **state)
         struct seen again = check_run(tendermint, sets, 2, threads, false);
         assert_string_equal(again.digest, first.digest);
     }
-    struct fixture f = fixture_make(tendermint, sets, 2, 2, "/tmp/weft_test_world.h5");
+    char path[] = "/tmp/weft_test_world.XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    struct fixture f = fixture_make(tendermint, sets, 2, 2, path);
     fixture_run(&f);
     assert_string_equal(f.world->digest, first.digest);
     fixture_free(&f);
-    remove("/tmp/weft_test_world.h5");
+    remove(path);
     struct seen other = check_run(tendermint, sets, 1, 1, false);
     assert_string_not_equal(other.digest, first.digest);
 }
