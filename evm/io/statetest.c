@@ -12,6 +12,7 @@
 #include "evm/io/accounts.h"
 #include "evm/io/exceptions.h"
 #include "evm/io/file.h"
+#include "evm/io/t8n_internal.h"
 #include "evm/io/trace.h"
 
 static const char *const reason_names[EVM_STATETEST_REASON_COUNT] = {
@@ -118,27 +119,65 @@ struct verdict {
     struct evm_bytes output; /* valid until the next run */
 };
 
-/* The transaction from its parts: fixtures without "txbytes" have legacy ones only. */
-static bool read_legacy(struct runner *r, struct evm_tx *tx)
+/* The fixture does not say the type: the fields that are there do. */
+static enum evm_tx_type type_of(const struct evm_t8n_reader *in, struct evm_jval access_list)
 {
-    struct evm_jval to = evm_json_get(r->tx, "to");
-    struct evm_jval data = evm_json_at(evm_json_get(r->tx, "data"), r->c.data);
-    struct evm_jval gas = evm_json_at(evm_json_get(r->tx, "gasLimit"), r->c.gas);
-    struct evm_jval value = evm_json_at(evm_json_get(r->tx, "value"), r->c.value);
+    if (evm_t8n_has(in, "authorizationList"))
+        return EVM_TX_SET_CODE;
+    if (evm_t8n_has(in, "maxFeePerBlobGas") || evm_t8n_has(in, "blobVersionedHashes"))
+        return EVM_TX_BLOB;
+    if (evm_t8n_has(in, "maxFeePerGas") || evm_t8n_has(in, "maxPriorityFeePerGas"))
+        return EVM_TX_DYNAMIC_FEE;
+    return evm_json_present(access_list) ? EVM_TX_ACCESS_LIST : EVM_TX_LEGACY;
+}
+
+/* The values of the case's three indexes. */
+static void get_indexed(struct evm_t8n_reader *in, const struct evm_statetest_case *c,
+                        struct evm_tx *tx)
+{
+    if (in->status)
+        return;
+    if (!evm_json_bytes(in->doc, evm_json_at(evm_json_get(in->in, "data"), c->data), &tx->input))
+        evm_t8n_bad(in, "data", "holds no hexadecimal text there");
+    if (!evm_json_u64(evm_json_at(evm_json_get(in->in, "gasLimit"), c->gas), &tx->gas_limit))
+        evm_t8n_bad(in, "gasLimit", "holds no number of 64 bits there");
+    if (!evm_json_u256(evm_json_at(evm_json_get(in->in, "value"), c->value), &tx->value))
+        evm_t8n_bad(in, "value", "holds no number of 256 bits there");
+}
+
+/* The transaction from its parts. */
+static enum evm_status read_parts(struct runner *r, const struct evm_rules *rules,
+                                  uint64_t chain_id, struct evm_tx *tx, struct verdict *v)
+{
+    struct evm_jval lists = evm_json_get(r->tx, "accessLists");
+    struct evm_jval access_list = evm_json_at(lists, r->c.data);
     struct evm_hash secret;
-    const char *to_text = evm_json_string(to);
-    *tx = (struct evm_tx){.type = EVM_TX_LEGACY, .has_sender = true};
-    tx->is_create = !to_text || !to_text[0];
-    bool ok = (tx->is_create || evm_json_addr(to, &tx->to)) &&
-              evm_json_bytes(r->doc, data, &tx->input) && evm_json_u64(gas, &tx->gas_limit) &&
-              evm_json_u256(value, &tx->value) &&
-              evm_json_u64(evm_json_get(r->tx, "nonce"), &tx->nonce) &&
-              evm_json_u256(evm_json_get(r->tx, "gasPrice"), &tx->max_fee);
-    tx->max_priority_fee = tx->max_fee;
-    if (!evm_json_addr(evm_json_get(r->tx, "sender"), &tx->sender))
-        ok = ok && evm_json_hash(evm_json_get(r->tx, "secretKey"), &secret) &&
-             evm_address_of_secret(secret.b, &tx->sender);
-    return ok;
+    struct evm_t8n_reader in = {.doc = r->doc, .in = r->tx, .file = "transaction", .err = &v->err};
+    snprintf(in.where, sizeof in.where, "case %llu/%llu/%llu", (unsigned long long)r->c.data,
+             (unsigned long long)r->c.gas, (unsigned long long)r->c.value);
+    *tx = (struct evm_tx){.type = type_of(&in, access_list), .has_sender = true};
+    tx->has_chain_id = tx->type != EVM_TX_LEGACY;
+    tx->chain_id = tx->has_chain_id ? chain_id : 0;
+    if (evm_json_present(lists) && !access_list.node)
+        evm_t8n_bad(&in, "accessLists", "holds nothing there");
+    get_indexed(&in, &r->c, tx);
+    evm_t8n_u64(&in, "nonce", true, &tx->nonce);
+    evm_t8n_tx_to(&in, tx);
+    evm_t8n_tx_of_type(&in, access_list, tx);
+    for (size_t i = 0; i < tx->authorization_count && !in.status; i++)
+        evm_authorization_recover(&tx->authorizations[i]);
+    if (evm_t8n_has(&in, "sender"))
+        evm_t8n_addr(&in, "sender", true, &tx->sender);
+    else if (evm_t8n_hash(&in, "secretKey", true, &secret) &&
+             !evm_address_of_secret(secret.b, &tx->sender))
+        evm_t8n_bad(&in, "secretKey", "is not a secret key");
+    if (in.status == EVM_T8N_EVM)
+        return EVM_ERR_MEMORY;
+    if (in.status)
+        v->invalid = EVM_TX_MALFORMED;
+    else if (tx->type > rules->max_tx_type)
+        v->invalid = EVM_TX_TYPE_NOT_SUPPORTED;
+    return EVM_OK;
 }
 
 /* v->invalid says why there is no transaction. */
@@ -149,13 +188,8 @@ static enum evm_status read_tx(struct runner *r, struct evm_jval post,
     struct evm_jval text = evm_json_get(post, "txbytes");
     struct evm_bytes raw;
     *tx = (struct evm_tx){0};
-    if (!evm_json_present(text)) {
-        if (!read_legacy(r, tx)) {
-            v->invalid = EVM_TX_MALFORMED;
-            evm_fail(&v->err, EVM_ERR_INPUT, "transaction: a field is missing or out of range");
-        }
-        return EVM_OK;
-    }
+    if (!evm_json_present(text))
+        return read_parts(r, rules, chain_id, tx, v);
     if (!evm_json_bytes(r->doc, text, &raw)) {
         v->invalid = EVM_TX_MALFORMED;
         evm_fail(&v->err, EVM_ERR_INPUT, "transaction: bad hexadecimal text");
@@ -326,8 +360,11 @@ static void judge(struct evm_statetest_case *c, struct evm_jval post, const stru
     }
     if (exception) {
         judge_exception(c, exception, v);
+    } else if (v->invalid == EVM_TX_MALFORMED) {
+        c->reason = EVM_STATETEST_MALFORMED;
+        snprintf(c->detail, sizeof c->detail, "%.150s", c->error);
     } else if (v->invalid != EVM_TX_VALID && evm_json_present(evm_json_get(post, "txbytes"))) {
-        /* Fixtures of before 2021 have neither bytes nor names of exceptions. */
+        /* Fixtures of before 2021 have neither bytes nor names of exceptions: the root tells. */
         c->reason = EVM_STATETEST_EXCEPTION_FOUND;
         snprintf(c->detail, sizeof c->detail, "%.150s", c->error);
     }

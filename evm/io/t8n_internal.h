@@ -23,13 +23,21 @@ bool evm_t8n_u256(struct evm_t8n_reader *r, const char *field, bool required, st
 bool evm_t8n_hash(struct evm_t8n_reader *r, const char *field, bool required, struct evm_hash *out);
 bool evm_t8n_addr(struct evm_t8n_reader *r, const char *field, bool required, struct evm_addr *out);
 bool evm_t8n_bytes(struct evm_t8n_reader *r, const char *field, struct evm_bytes *out);
-/* An array of objects or of anything; its length, 0 if it is missing. *items is zeroed memory of
- * the document for that many items of `size` bytes. */
-size_t evm_t8n_array(struct evm_t8n_reader *r, const char *field, size_t size, void *items);
-/* A reader of item i of an array, which is called "<where>, <field> i". */
-struct evm_t8n_reader evm_t8n_item(const struct evm_t8n_reader *r, const char *field, size_t i);
+/* `list`, an array of objects or of anything that errors call `name`; its length, 0 if it is
+ * missing. *items is zeroed memory of the document for that many items of `size` bytes. */
+size_t evm_t8n_list(struct evm_t8n_reader *r, const char *name, struct evm_jval list, size_t size,
+                    void *items);
+/* A reader of item i of `list`, which is called "<where>, <name> i". */
+struct evm_t8n_reader evm_t8n_item(const struct evm_t8n_reader *r, const char *name,
+                                   struct evm_jval list, size_t i);
 /* A fault of the item is one of the whole. */
 void evm_t8n_leave(struct evm_t8n_reader *r, const struct evm_t8n_reader *item);
+
+/* Parts of a transaction that state tests write as the tool does. `to` and is_create: */
+void evm_t8n_tx_to(struct evm_t8n_reader *r, struct evm_tx *tx);
+/* What tx->type asks for: fees, the access list (from `access_list`; missing: empty), blobs and
+ * authorizations, whose authorities are not recovered. The lists belong to the document. */
+void evm_t8n_tx_of_type(struct evm_t8n_reader *r, struct evm_jval access_list, struct evm_tx *tx);
 
 /* t->txs from the JSON array or the RLP text in `in`. */
 enum evm_t8n_status evm_t8n_load_txs(struct evm_t8n *t, struct evm_json *doc, struct evm_jval in,

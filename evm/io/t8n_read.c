@@ -93,15 +93,15 @@ bool evm_t8n_bytes(struct evm_t8n_reader *r, const char *field, struct evm_bytes
     return ok;
 }
 
-size_t evm_t8n_array(struct evm_t8n_reader *r, const char *field, size_t size, void *items)
+size_t evm_t8n_list(struct evm_t8n_reader *r, const char *name, struct evm_jval list, size_t size,
+                    void *items)
 {
-    struct evm_jval list = evm_json_get(r->in, field);
     void *memory = NULL;
     size_t count = 0;
-    if (wanted(r, field, false)) {
+    if (!r->status && evm_json_present(list)) {
         count = evm_json_count(list);
         if (!evm_json_is_array(list))
-            evm_t8n_bad(r, field, "is not an array");
+            evm_t8n_bad(r, name, "is not an array");
         else if (!(memory = evm_json_alloc(r->doc, count * size))) {
             r->status = EVM_T8N_EVM;
             evm_fail(r->err, EVM_ERR_MEMORY, "out of memory");
@@ -111,14 +111,15 @@ size_t evm_t8n_array(struct evm_t8n_reader *r, const char *field, size_t size, v
     return memory ? count : 0;
 }
 
-struct evm_t8n_reader evm_t8n_item(const struct evm_t8n_reader *r, const char *field, size_t i)
+struct evm_t8n_reader evm_t8n_item(const struct evm_t8n_reader *r, const char *name,
+                                   struct evm_jval list, size_t i)
 {
     struct evm_t8n_reader e = {.doc = r->doc,
-                               .in = evm_json_at(evm_json_get(r->in, field), i),
+                               .in = evm_json_at(list, i),
                                .file = r->file,
                                .status = r->status,
                                .err = r->err};
-    snprintf(e.where, sizeof e.where, "%.20s, %.16s %zu", r->where, field, i);
+    snprintf(e.where, sizeof e.where, "%.20s, %.16s %zu", r->where, name, i);
     return e;
 }
 
@@ -167,10 +168,11 @@ static void get_hashes(struct evm_t8n_reader *r, struct evm_t8n *t)
 static void get_uncles(struct evm_t8n_reader *r, struct evm_t8n *t)
 {
     struct evm_header *uncles = NULL;
-    t->block.uncle_count = (uint32_t)evm_t8n_array(r, "ommers", sizeof *uncles, &uncles);
+    t->block.uncle_count =
+        (uint32_t)evm_t8n_list(r, "ommers", evm_json_get(r->in, "ommers"), sizeof *uncles, &uncles);
     t->block.uncles = uncles;
     for (uint32_t i = 0; i < t->block.uncle_count && !r->status; i++) {
-        struct evm_t8n_reader e = evm_t8n_item(r, "ommers", i);
+        struct evm_t8n_reader e = evm_t8n_item(r, "ommers", evm_json_get(r->in, "ommers"), i);
         uint64_t delta;
         evm_t8n_u64(&e, "delta", true, &delta);
         evm_t8n_addr(&e, "address", true, &uncles[i].coinbase);
@@ -185,10 +187,12 @@ static void get_withdrawals(struct evm_t8n_reader *r, struct evm_t8n *t)
 {
     struct evm_withdrawal *w = NULL;
     t->block.has_withdrawals = evm_t8n_has(r, "withdrawals");
-    t->block.withdrawal_count = (uint32_t)evm_t8n_array(r, "withdrawals", sizeof *w, &w);
+    t->block.withdrawal_count =
+        (uint32_t)evm_t8n_list(r, "withdrawals", evm_json_get(r->in, "withdrawals"), sizeof *w, &w);
     t->block.withdrawals = w;
     for (uint32_t i = 0; i < t->block.withdrawal_count && !r->status; i++) {
-        struct evm_t8n_reader e = evm_t8n_item(r, "withdrawals", i);
+        struct evm_t8n_reader e =
+            evm_t8n_item(r, "withdrawals", evm_json_get(r->in, "withdrawals"), i);
         evm_t8n_u64(&e, "index", true, &w[i].index);
         evm_t8n_u64(&e, "validatorIndex", true, &w[i].validator);
         evm_t8n_addr(&e, "address", true, &w[i].addr);

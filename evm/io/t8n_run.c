@@ -72,11 +72,12 @@ static const char *const reasons[EVM_TX_INVALID_COUNT] = {
     [EVM_TX_SET_CODE_CREATE] = "set code transaction must not be a create transaction",
     [EVM_TX_SET_CODE_EMPTY] = "set code transaction with empty auth list",
     [EVM_TX_COST_OVERFLOW] = "insufficient funds for gas * price + value: it passes 256 bits",
+    [EVM_TX_MALFORMED] = "malformed transaction",
 };
 
 static void reject(struct evm_t8n_tx *tx, enum evm_tx_invalid why)
 {
-    snprintf(tx->rejected, sizeof tx->rejected, "%s", reasons[why] ? reasons[why] : "invalid");
+    snprintf(tx->rejected, sizeof tx->rejected, "%s", reasons[why]);
 }
 
 /* ---- the run --------------------------------------------------------------------------------- */

@@ -8,17 +8,17 @@
 
 /* ---- JSON ------------------------------------------------------------------------------------ */
 
-static void get_access_list(struct evm_t8n_reader *r, struct evm_tx *tx)
+static void get_access_list(struct evm_t8n_reader *r, struct evm_jval list, struct evm_tx *tx)
 {
     struct evm_access_entry *entries = NULL;
-    tx->access_count = evm_t8n_array(r, "accessList", sizeof *entries, &entries);
+    tx->access_count = evm_t8n_list(r, "accessList", list, sizeof *entries, &entries);
     tx->access_list = entries;
     for (size_t i = 0; i < tx->access_count && !r->status; i++) {
-        struct evm_t8n_reader e = evm_t8n_item(r, "accessList", i);
+        struct evm_t8n_reader e = evm_t8n_item(r, "accessList", list, i);
         struct evm_jval slots = evm_json_get(e.in, "storageKeys");
         struct evm_u256 *keys = NULL;
         evm_t8n_addr(&e, "address", true, &entries[i].addr);
-        entries[i].key_count = evm_t8n_array(&e, "storageKeys", sizeof *keys, &keys);
+        entries[i].key_count = evm_t8n_list(&e, "storageKeys", slots, sizeof *keys, &keys);
         entries[i].keys = keys;
         for (size_t k = 0; k < entries[i].key_count && !e.status; k++)
             if (!evm_json_u256(evm_json_at(slots, k), &keys[k]))
@@ -29,10 +29,11 @@ static void get_access_list(struct evm_t8n_reader *r, struct evm_tx *tx)
 
 static void get_authorizations(struct evm_t8n_reader *r, struct evm_tx *tx)
 {
+    struct evm_jval list = evm_json_get(r->in, "authorizationList");
     tx->authorization_count =
-        evm_t8n_array(r, "authorizationList", sizeof *tx->authorizations, &tx->authorizations);
+        evm_t8n_list(r, "authorizationList", list, sizeof *tx->authorizations, &tx->authorizations);
     for (size_t i = 0; i < tx->authorization_count && !r->status; i++) {
-        struct evm_t8n_reader e = evm_t8n_item(r, "authorizationList", i);
+        struct evm_t8n_reader e = evm_t8n_item(r, "authorizationList", list, i);
         struct evm_authorization *a = &tx->authorizations[i];
         evm_t8n_u256(&e, "chainId", true, &a->chain_id);
         evm_t8n_addr(&e, "address", true, &a->addr);
@@ -48,7 +49,7 @@ static void get_blobs(struct evm_t8n_reader *r, struct evm_tx *tx)
 {
     struct evm_jval list = evm_json_get(r->in, "blobVersionedHashes");
     struct evm_hash *hashes = NULL;
-    tx->blob_count = evm_t8n_array(r, "blobVersionedHashes", sizeof *hashes, &hashes);
+    tx->blob_count = evm_t8n_list(r, "blobVersionedHashes", list, sizeof *hashes, &hashes);
     tx->blob_hashes = hashes;
     for (size_t i = 0; i < tx->blob_count && !r->status; i++)
         if (!evm_json_hash(evm_json_at(list, i), &hashes[i]))
@@ -57,12 +58,29 @@ static void get_blobs(struct evm_t8n_reader *r, struct evm_tx *tx)
 }
 
 /* `to` of a creation is missing, null or empty. */
-static void get_to(struct evm_t8n_reader *r, struct evm_tx *tx)
+void evm_t8n_tx_to(struct evm_t8n_reader *r, struct evm_tx *tx)
 {
     const char *text = evm_json_string(evm_json_get(r->in, "to"));
     tx->is_create = !evm_t8n_has(r, "to") || (text && (!text[0] || !strcmp(text, "0x")));
     if (!tx->is_create)
         evm_t8n_addr(r, "to", true, &tx->to);
+}
+
+void evm_t8n_tx_of_type(struct evm_t8n_reader *r, struct evm_jval access_list, struct evm_tx *tx)
+{
+    if (tx->type >= EVM_TX_DYNAMIC_FEE) {
+        evm_t8n_u256(r, "maxFeePerGas", true, &tx->max_fee);
+        evm_t8n_u256(r, "maxPriorityFeePerGas", true, &tx->max_priority_fee);
+    } else {
+        evm_t8n_u256(r, "gasPrice", true, &tx->max_fee);
+        tx->max_priority_fee = tx->max_fee;
+    }
+    if (tx->type != EVM_TX_LEGACY)
+        get_access_list(r, access_list, tx);
+    if (tx->type == EVM_TX_BLOB)
+        get_blobs(r, tx);
+    if (tx->type == EVM_TX_SET_CODE)
+        get_authorizations(r, tx);
 }
 
 static void get_fields(struct evm_t8n_reader *r, struct evm_tx *tx)
@@ -76,20 +94,8 @@ static void get_fields(struct evm_t8n_reader *r, struct evm_tx *tx)
     evm_t8n_u64(r, evm_t8n_has(r, "gasLimit") ? "gasLimit" : "gas", true, &tx->gas_limit);
     evm_t8n_u256(r, "value", false, &tx->value);
     evm_t8n_bytes(r, evm_t8n_has(r, "data") ? "data" : "input", &tx->input);
-    get_to(r, tx);
-    if (tx->type >= EVM_TX_DYNAMIC_FEE) {
-        evm_t8n_u256(r, "maxFeePerGas", true, &tx->max_fee);
-        evm_t8n_u256(r, "maxPriorityFeePerGas", true, &tx->max_priority_fee);
-    } else {
-        evm_t8n_u256(r, "gasPrice", true, &tx->max_fee);
-        tx->max_priority_fee = tx->max_fee;
-    }
-    if (tx->type != EVM_TX_LEGACY)
-        get_access_list(r, tx);
-    if (tx->type == EVM_TX_BLOB)
-        get_blobs(r, tx);
-    if (tx->type == EVM_TX_SET_CODE)
-        get_authorizations(r, tx);
+    evm_t8n_tx_to(r, tx);
+    evm_t8n_tx_of_type(r, evm_json_get(r->in, "accessList"), tx);
 }
 
 /* v of a legacy transaction says the parity and, from EIP-155 on, the chain. False: it says
