@@ -187,7 +187,7 @@ struct frame *vm_push_frame(struct evm_vm *vm)
 
 static enum vm_next refuse(struct evm_vm *vm, const struct vm_call *c, enum evm_halt why)
 {
-    vm_deliver(vm, c, why, 0);
+    vm_deliver(vm, c, why, vm->msg.gas); /* nothing ran: the caller keeps it */
     return VM_SWITCH;
 }
 

@@ -102,6 +102,7 @@ cat >accounts.json <<'JSON'
 JSON
 shows "code of the state before" '^  slot 0x1: 0x7 -> 0x1$' run --prestate accounts.json
 shows "a sender that is poor" '^status     insufficient balance$' run --prestate accounts.json --value 11
+shows "a refused call costs nothing" '^gas used   0( |$)' run --prestate accounts.json --value 11
 timeout 60 "$weft" evm run --code 'PUSH0 SLOAD PUSH1 1 ADD PUSH0 SSTORE' --dump --json >out 2>err
 tail -n +2 out >one.json
 for i in 2 3; do timeout 60 "$weft" evm run --prestate one.json --dump --json >out 2>err && tail -n +2 out >one.json; done
