@@ -157,7 +157,7 @@ static inline void limb_combine(uint64_t *t, const uint64_t *a, const uint64_t *
                                 int64_t f, int64_t g)
 {
     /* A negative term is the complement of |g| b and 1. */
-    uint64_t negative = (uint64_t)(g >> 63), size = ((uint64_t)g ^ negative) - negative;
+    uint64_t negative = -(uint64_t)(g < 0), size = ((uint64_t)g ^ negative) - negative;
     uint64_t high_f = 0, high_g = 0;
     unsigned char carry = (unsigned char)(negative & 1);
     for (size_t i = 0; i < n; i++) {

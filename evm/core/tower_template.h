@@ -139,7 +139,8 @@ LIMB_LARGE void TF(fp_gcd_row)(struct TF(fp) * na, struct TF(fp) * nu, const str
                                const struct TF(fp) * v, int64_t f, int64_t g)
 {
     uint64_t t[TF_LIMBS + 1];
-    int64_t sign = f >> 63; /* limb_combine wants no negative f; the sign is lost anyway */
+    int64_t sign =
+        -(int64_t)(f < 0); /* limb_combine wants no negative f; the sign is lost anyway */
     f = (f ^ sign) - sign;
     g = (g ^ sign) - sign;
     limb_combine(t, a->w, b->w, TF_LIMBS, f, g);

@@ -24,7 +24,7 @@ void evm_u256_mul(struct evm_u256 *out, const struct evm_u256 *a, const struct e
 
 bool evm_u256_mul_overflow(struct evm_u256 *out, const struct evm_u256 *a, const struct evm_u256 *b)
 {
-    struct evm_u256 low, high;
+    struct evm_u256 low = {{0}}, high = {{0}};
     limb_mul_full(low.w, high.w, a->w, b->w);
     *out = low;
     return !evm_u256_is_zero(&high);
@@ -147,7 +147,7 @@ static inline __attribute__((always_inline)) void divide_by_n(uint64_t *q, uint6
                                                               const uint64_t *d, const size_t n)
 {
     unsigned shift = (unsigned)__builtin_clzll(d[n - 1]);
-    uint64_t u[9], m[4];
+    uint64_t u[9], m[4] = {0};
     LIMB_UNROLL
     for (size_t i = 0; i < n; i++)
         m[i] = shifted(d, n, i, shift);
@@ -342,7 +342,7 @@ static inline void add_carry(struct evm_u256 *out, const struct evm_u256 *a,
 static inline bool modulus_mul(struct evm_u256 *out, const struct evm_u256 *a,
                                const struct evm_u256 *b, const struct modulus *k)
 {
-    struct evm_u256 x, low, high, t0, t1;
+    struct evm_u256 x, low = {{0}}, high = {{0}}, t0, t1;
     if (a->w[3] >> 1 >> (63 - k->shift)) {
         if (b->w[3] >> 1 >> (63 - k->shift))
             return false;
@@ -442,7 +442,7 @@ void evm_u256_signextend(struct evm_u256 *out, const struct evm_u256 *i, const s
     }
     unsigned at = (unsigned)i->w[0] / 8, shift = 56 - 8 * ((unsigned)i->w[0] % 8);
     int64_t top = (int64_t)(a->w[at] << shift) >> shift; /* arithmetic, by every compiler we use */
-    uint64_t fill = (uint64_t)(top >> 63);
+    uint64_t fill = -(uint64_t)(top < 0);
     struct evm_u256 r = {{a->w[0], at < 1 ? fill : a->w[1], at < 2 ? fill : a->w[2], fill}};
     r.w[at] = (uint64_t)top;
     *out = r;

@@ -63,13 +63,15 @@ void sc_problem_va(struct sc_load *l, struct sc_place at, const struct sc_frame 
         return;
     }
     const char *path = sc_frame_path(l, where);
-    const char *text = format_va(l, format, args);
+    char *text = format_va(l, format, args);
     if (path && *path && text)
         text = sc_format(l, "%s: %s", path, text);
-    if (!text)
-        text = "out of memory";
+    /* A problem is one line, whatever the value that it quotes holds. */
+    for (char *p = text; p && *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            *p = ' ';
     size_t i = l->problem_count++;
-    l->problems[i] = (struct sc_problem){at, text, i};
+    l->problems[i] = (struct sc_problem){at, text ? text : "out of memory", i};
 }
 
 void sc_problem(struct sc_load *l, struct sc_place at, const struct sc_frame *where,
