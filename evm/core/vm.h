@@ -114,7 +114,7 @@ struct evm_meter {
 
 struct evm_vm_result {
     enum evm_halt halt;
-    int64_t gas_left;        /* 0 after an exceptional halt */
+    int64_t gas_left;        /* 0 after an exceptional halt; all of it if the value was not there */
     struct evm_bytes output; /* owned by the vm until the next begin() */
 };
 

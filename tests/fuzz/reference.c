@@ -298,7 +298,7 @@ void ref_run(struct ref *r, const struct ref_message *m)
     struct ref_word funds = ref_balance_of(r, &m->caller);
     ref_account_at(&r->world, &m->to)->warm = true;
     if (ref_compare(&funds, &m->value) < 0) {
-        /* Cannot be paid: nothing happens. */
+        result.gas = m->gas; /* cannot be paid: nothing happens, the gas is kept */
     } else if (m->create) {
         c.code = m->input;
         c.input = (struct ref_bytes){NULL, 0};
