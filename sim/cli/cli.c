@@ -132,7 +132,11 @@ static int set_option(const struct cli_command *self, const struct cli_option *o
 {
     void *at = (char *)values + o->offset;
     switch (o->type) {
-    case CLI_FLAG: *(bool *)at = true; return -1;
+    case CLI_FLAG:
+        if (text && strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
+            return cli_complain(self, "--%s: '%s' is neither true nor false", o->name, text);
+        *(bool *)at = !text || !strcmp(text, "true");
+        return -1;
     case CLI_STRING: *(const char **)at = text; return -1;
     case CLI_CHOICE: return set_choice(self, o, text, at);
     case CLI_U64: {
@@ -179,8 +183,6 @@ static int parse_option(const struct cli_command *self, int argc, char **argv, i
     }
     if (!o || (o->type == CLI_FLAG && text && arg[1] != '-'))
         return unknown_option(self, arg);
-    if (o->type == CLI_FLAG && text)
-        return cli_complain(self, "--%s takes no value", o->name);
     if (o->type != CLI_FLAG && !text) {
         if (*at + 1 >= argc)
             return cli_complain(self, "--%s needs a value (%s)", o->name, o->value);

@@ -22,7 +22,7 @@ enum cli_status {
 };
 
 enum cli_type {
-    CLI_FLAG,   /* bool, false before */
+    CLI_FLAG,   /* bool; --NAME, --NAME=true or --NAME=false */
     CLI_STRING, /* const char *, NULL before */
     CLI_U64,    /* uint64_t, decimal or 0x…, within [min, max] */
     CLI_CHOICE, /* const char *, one of `choices` */

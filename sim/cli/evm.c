@@ -1,5 +1,6 @@
 /* weft evm run, weft evm disassemble: one piece of code, for somebody who wants to see what it
  * does. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,8 @@ enum { DEFAULT_GAS = 30000000, MAX_ITERATIONS = 1000000 };
 struct options {
     const char *code, *input, *fork, *gas, *value, *sender, *to, *prestate;
     uint64_t number, timestamp, iterations;
-    bool create, trace, trace_memory, json, bench, dump;
+    bool create, trace, trace_memory, json, bench;
+    const char *dump;
 };
 
 #define OPTION(field, text, kind, what, about)                                                     \
@@ -52,8 +54,8 @@ static const struct cli_option run_options[] = {
     OPTION(trace, "trace", CLI_FLAG, NULL, "EIP-3155 trace to stderr"),
     OPTION(trace_memory, "trace-memory", CLI_FLAG, NULL, "the same, with the memory"),
     OPTION(json, "json", CLI_FLAG, NULL, "the result as one JSON object"),
-    OPTION(dump, "dump", CLI_FLAG, NULL,
-           "then the accounts after the run, in the form that --prestate reads"),
+    OPTION(dump, "dump", CLI_STRING, "FILE",
+           "accounts after the run, as --prestate reads them; -: to stdout, with nothing else"),
     OPTION(bench, "bench", CLI_FLAG, NULL, "how long it takes: minimum and median of many runs"),
     {.name = "iterations",
      .letter = 'n',
@@ -104,13 +106,13 @@ static int read_text(const struct cli_command *self, const char *option, const c
     struct evm_err err = {0};
     if (text[0] == '@') {
         if (evm_file_read(text + 1, out, &err) != EVM_OK)
-            return cli_complain(self, "--%s: %s", option, err.text);
+            return cli_complain(self, "%s: %s", option, err.text);
         trim(out);
     } else {
         evm_buf_append(out, (struct evm_bytes){(const uint8_t *)text, strlen(text)});
     }
     if (out->size && memchr(out->data, 0, out->size))
-        return cli_complain(self, "--%s: %s is no text", option, text + 1);
+        return cli_complain(self, "%s: %s is no text", option, text + 1);
     evm_buf_append(out, (struct evm_bytes){(const uint8_t *)"", 1});
     return out->failed ? cli_complain(self, "out of memory") : -1;
 }
@@ -131,8 +133,8 @@ static int put_hex(const struct cli_command *self, const char *option, const cha
     if (n % 2 || !is_hex(text))
         return cli_complain(self,
                             n % 2 && is_hex(text)
-                                ? "--%s: %zu hexadecimal digits; bytes have two each"
-                                : "--%s: not hexadecimal at digit %zu",
+                                ? "%s: %zu hexadecimal digits; bytes have two each"
+                                : "%s: not hexadecimal at digit %zu",
                             option, is_hex(text) ? n : strspn(text, HEX_DIGITS) + 1);
     uint8_t *to = evm_buf_extend(out, n / 2);
     if (n && !to)
@@ -145,18 +147,19 @@ static int put_hex(const struct cli_command *self, const char *option, const cha
 }
 
 /* Code as hexadecimal or mnemonics; "0x" with blanks behind is a mnemonic text as well. */
-static int read_code(const struct cli_command *self, const char *arg, struct evm_buf *out)
+static int read_code(const struct cli_command *self, const char *name, const char *arg,
+                     struct evm_buf *out)
 {
     struct evm_buf text = {0};
     struct evm_err err = {0};
-    int status = read_text(self, "code", arg, &text);
+    int status = read_text(self, name, arg, &text);
     if (status < 0) {
         const char *t = (const char *)text.data;
         size_t n = strlen(t);
         if (is_hex(t) && (!strncmp(t, "0x", 2) || n % 2 == 0))
-            status = put_hex(self, "code", t, out);
+            status = put_hex(self, name, t, out);
         else if (evm_asm(t, out, &err) != EVM_OK)
-            status = cli_complain(self, "--code: %s", err.text);
+            status = cli_complain(self, "%s: %s", name, err.text);
     }
     evm_buf_fini(&text);
     return status;
@@ -165,9 +168,9 @@ static int read_code(const struct cli_command *self, const char *arg, struct evm
 static int read_input(const struct cli_command *self, const char *arg, struct evm_buf *out)
 {
     struct evm_buf text = {0};
-    int status = read_text(self, "input", arg, &text);
+    int status = read_text(self, "--input", arg, &text);
     if (status < 0)
-        status = put_hex(self, "input", (const char *)text.data, out);
+        status = put_hex(self, "--input", (const char *)text.data, out);
     evm_buf_fini(&text);
     return status;
 }
@@ -198,7 +201,7 @@ static int read_amount(const struct cli_command *self, const char *option, enum 
     if (evm_u256_parse(out, text))
         return -1;
     if (!value_scan(type, false, text, &v, why))
-        return cli_complain(self, "--%s: %s", option, why);
+        return cli_complain(self, "%s: %s", option, why);
     memcpy(out->w, v.big.w, sizeof out->w);
     return -1;
 }
@@ -225,7 +228,7 @@ static int read_message(const struct cli_command *self, const struct options *o,
     m->msg.to = (struct evm_addr){{[18] = 0xc0, [19] = 0xde}};
     int status = read_rules(self, o->fork, &m->rules);
     if (status < 0 && o->code)
-        status = read_code(self, o->code, &m->code);
+        status = read_code(self, "--code", o->code, &m->code);
     if (status < 0 && o->input)
         status = read_input(self, o->input, &m->input);
     if (status < 0 && o->gas)
@@ -387,6 +390,36 @@ static bool finish(struct machine *m, struct evm_hash *root)
     return fine && evm_state_root(m->after, root) == EVM_OK;
 }
 
+/* A file is complete or as it was: it is written beside and renamed. */
+static int dump_accounts(const struct cli_command *self, const char *path, const struct machine *m)
+{
+    struct evm_t8n world = {.state = m->after, .codes = m->codes};
+    struct evm_buf text = {0};
+    struct evm_err err = {0};
+    char beside[4096];
+    int status = -1;
+    if (evm_t8n_put_alloc(&world, 0, &text, &err) != EVM_T8N_OK) {
+        status = cli_complain(self, "out of memory");
+    } else if (!strcmp(path, "-")) {
+        fwrite(text.data, 1, text.size, stdout);
+        putchar('\n');
+    } else if (snprintf(beside, sizeof beside, "%s.new", path) >= (int)sizeof beside) {
+        status = cli_complain(self, "--dump: the name is too long");
+    } else {
+        FILE *f = fopen(beside, "w");
+        bool fine = f && fwrite(text.data, 1, text.size, f) == text.size && putc('\n', f) != EOF;
+        fine = f && fclose(f) == 0 && fine;
+        if (!fine || rename(beside, path) != 0) {
+            status =
+                cli_complain(self, "--dump: '%s' cannot be written: %s", path, strerror(errno));
+            if (f)
+                remove(beside);
+        }
+    }
+    evm_buf_fini(&text);
+    return status;
+}
+
 static int print_result(const struct cli_command *self, const struct options *o, struct machine *m,
                         int64_t refund)
 {
@@ -402,20 +435,13 @@ static int print_result(const struct cli_command *self, const struct options *o,
         .changes = &m->changes,
     };
     (o->json ? evm_show_json : evm_show_text)(&t, &show);
-    bool fine = !t.failed;
-    if (fine)
+    int status = t.failed ? cli_complain(self, "out of memory") : -1;
+    if (status < 0 && o->dump)
+        status = dump_accounts(self, o->dump, m);
+    if (status < 0 && !(o->dump && !strcmp(o->dump, "-")))
         fputs(t.text, stdout);
     cli_text_fini(&t);
-    struct evm_buf dump = {0};
-    struct evm_err err = {0};
-    struct evm_t8n world = {.state = m->after, .codes = m->codes};
-    if (fine && o->dump) {
-        fine = evm_t8n_put_alloc(&world, 0, &dump, &err) == EVM_T8N_OK;
-        fwrite(dump.data, 1, dump.size, stdout);
-        putchar('\n');
-    }
-    evm_buf_fini(&dump);
-    return fine ? cli_finish(self, CLI_DONE) : cli_complain(self, "out of memory");
+    return status < 0 ? cli_finish(self, CLI_DONE) : status;
 }
 
 static int run_and_show(const struct cli_command *self, const struct options *o, struct machine *m)
@@ -467,9 +493,12 @@ static int bench(const struct cli_command *self, const struct options *o, struct
     double start = now_ns();
     bool fine = run_once(m); /* which also translates the code */
     double first = now_ns() - start;
+    start = now_ns();
+    fine = fine && run_once(m);
+    double again = now_ns() - start;
     uint64_t n = o->iterations;
     if (!n)
-        n = first > 1e8 ? 5 : first < 5e3 ? 100000 : (uint64_t)(5e8 / first);
+        n = again > 1e8 ? 5 : again < 500 ? 1000000 : (uint64_t)(5e8 / again);
     double *times = malloc(n * sizeof *times);
     if (!times || !fine) {
         free(times);
@@ -482,16 +511,16 @@ static int bench(const struct cli_command *self, const struct options *o, struct
     }
     qsort(times, n, sizeof *times, ascending);
     int64_t used = m->msg.gas - m->result.gas_left;
-    double min = times[0], median = times[n / 2], rate = (double)used / median / 1e-9;
+    double min = times[0], median = times[n / 2], rate = (double)used / median;
     const char *format =
         o->json
-            ? "{\"halt\": \"%s\", \"gasUsed\": %lld, \"iterations\": %llu, \"first_ns\": %.0f, "
+            ? "{\"status\": \"%s\", \"gasUsed\": %lld, \"iterations\": %llu, \"first_ns\": %.0f, "
               "\"min_ns\": %.0f, \"median_ns\": %.0f, \"gas_per_s\": %.0f}\n"
-            : "status     %s\ngas used   %lld\nruns       %llu, and one before them of %.0f ns\n"
+            : "status     %s\ngas used   %lld\nruns       %llu, after a first one of %.0f ns\n"
               "time       %.0f ns at least, %.0f ns in the median\n"
-              "speed      %.0f gas/s in the median\n";
-    printf(format, evm_halt_name(m->result.halt), (long long)used, (unsigned long long)n, first,
-           min, median, rate);
+              "speed      %.3f Ggas/s in the median\n";
+    printf(format, evm_show_status(m->result.halt), (long long)used, (unsigned long long)n, first,
+           min, median, o->json ? rate * 1e9 : rate);
     free(times);
     return fine ? cli_finish(self, CLI_DONE) : cli_complain(self, "out of memory");
 }
@@ -531,7 +560,7 @@ const struct cli_command cli_evm_run = {
         "  weft evm run --code 'PUSH1 1 PUSH1 2 ADD PUSH0 MSTORE PUSH1 32 PUSH0 RETURN'\n"
         "  weft evm run --code 0x5f3554600101805f5500 --fork Shanghai --trace\n"
         "  weft evm run --code @token.hex --input 0x18160ddd --prestate accounts.json --json\n"
-        "  weft evm run --code @constructor.hex --create --value 1ether --dump\n"
+        "  weft evm run --code @constructor.hex --create --value 1ether --dump after.json\n"
         "  weft evm run --code @loop.asm --gas 100Mgas --bench",
     .options = run_options,
     .option_count = sizeof run_options / sizeof run_options[0],
@@ -557,7 +586,7 @@ static int disassemble(const struct cli_command *self, int argc, char **argv)
     if (status < 0)
         status = read_rules(self, o.fork, &rules);
     if (status < 0)
-        status = read_code(self, code.items[0], &bytes);
+        status = read_code(self, "CODE", code.items[0], &bytes);
     for (size_t at = 0; status < 0 && at < bytes.size;) {
         char text[128];
         at = evm_disasm(rules, evm_buf_bytes(&bytes), at, text);

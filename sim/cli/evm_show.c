@@ -113,9 +113,8 @@ void evm_show_reason(struct cli_text *t, struct evm_bytes output)
 
 /* ---- text ------------------------------------------------------------------------------------ */
 
-static const char *status_of(const struct evm_show *s)
+const char *evm_show_status(enum evm_halt halt)
 {
-    enum evm_halt halt = s->result->halt;
     return halt == EVM_HALT_STOP     ? "success"
            : halt == EVM_HALT_REVERT ? "reverted"
                                      : evm_halt_name(halt);
@@ -184,7 +183,7 @@ static void text_account(struct cli_text *t, const struct evm_show *s,
 void evm_show_text(struct cli_text *t, const struct evm_show *s)
 {
     const struct evm_vm_result *r = s->result;
-    cli_text_add(t, "status     %s\n", status_of(s));
+    cli_text_add(t, "status     %s\n", evm_show_status(s->result->halt));
     cli_text_add(t, "gas used   %lld of %lld", (long long)(s->msg->gas - r->gas_left),
                  (long long)s->msg->gas);
     if (s->refund > 0)
@@ -275,7 +274,7 @@ void evm_show_json(struct cli_text *t, const struct evm_show *s)
     cli_text_add(t, "{\"fork\": ");
     cli_text_json(t, s->rules->name);
     cli_text_add(t, ", \"pass\": %s, \"status\": ", r->halt == EVM_HALT_STOP ? "true" : "false");
-    cli_text_json(t, status_of(s));
+    cli_text_json(t, evm_show_status(s->result->halt));
     cli_text_add(t, ", \"gasUsed\": %lld, \"gasLeft\": %lld, \"refund\": %lld",
                  (long long)(s->msg->gas - r->gas_left), (long long)r->gas_left,
                  (long long)s->refund);

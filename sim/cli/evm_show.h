@@ -26,6 +26,9 @@ void evm_show_text(struct cli_text *t, const struct evm_show *s);
 /* One object on one line. */
 void evm_show_json(struct cli_text *t, const struct evm_show *s);
 
+/* "success", "reverted", "out of gas". */
+const char *evm_show_status(enum evm_halt halt);
+
 /* "0x" and the bytes in hexadecimal. */
 void evm_show_hex(struct cli_text *t, struct evm_bytes b);
 

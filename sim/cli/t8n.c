@@ -16,7 +16,9 @@ struct settings {
     const char *fork, *reward, *tier;
     uint64_t chain_id;
     const char *basedir, *out_alloc, *out_result, *out_body;
-    bool trace, trace_memory, trace_no_stack, trace_return_data;
+    bool trace, trace_memory, trace_no_memory, trace_no_stack;
+    bool trace_return_data, trace_no_return_data;
+    uint64_t verbosity; /* for drivers that give it */
 };
 
 #define TEXT(flag, field, shown, about)                                                            \
@@ -55,8 +57,15 @@ static const struct cli_option options[] = {
      .choices = tiers},
     FLAG("trace", trace, "EIP-3155: trace-INDEX-HASH.jsonl for each transaction"),
     FLAG("trace.memory", trace_memory, "with the memory in each line"),
+    FLAG("trace.nomemory", trace_no_memory, "the default; =false is --trace.memory"),
     FLAG("trace.nostack", trace_no_stack, "without the stack"),
     FLAG("trace.returndata", trace_return_data, "with the return data in each line"),
+    FLAG("trace.noreturndata", trace_no_return_data, "the default; =false is --trace.returndata"),
+    {.name = "verbosity",
+     .type = CLI_U64,
+     .offset = offsetof(struct settings, verbosity),
+     .value = "N",
+     .doc = "taken, without effect: complaints are all there is to say"},
 };
 
 /* ---- output ---------------------------------------------------------------------------------- */
@@ -227,10 +236,11 @@ static const struct evm_tracer *begin_trace(void *self, uint32_t index, const st
         return NULL;
     }
     g->paths[g->count++] = path;
-    evm_trace_init(&g->trace, g->file,
-                   (set->trace_memory ? EVM_TRACE_MEMORY : 0u) |
-                       (set->trace_no_stack ? EVM_TRACE_NO_STACK : 0u) |
-                       (set->trace_return_data ? 0u : EVM_TRACE_NO_RETURN_DATA));
+    evm_trace_init(
+        &g->trace, g->file,
+        (set->trace_memory || !set->trace_no_memory ? EVM_TRACE_MEMORY : 0u) |
+            (set->trace_no_stack ? EVM_TRACE_NO_STACK : 0u) |
+            (set->trace_return_data || !set->trace_no_return_data ? 0u : EVM_TRACE_NO_RETURN_DATA));
     return &g->trace.tracer;
 }
 
@@ -329,6 +339,8 @@ static int run(const struct cli_command *self, int argc, char **argv)
                            .reward = "0",
                            .tier = "auto",
                            .chain_id = 1,
+                           .trace_no_memory = true,
+                           .trace_no_return_data = true,
                            .out_alloc = "alloc.json",
                            .out_result = "result.json",
                            .out_body = ""};

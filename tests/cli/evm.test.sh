@@ -103,11 +103,14 @@ JSON
 shows "code of the state before" '^  slot 0x1: 0x7 -> 0x1$' run --prestate accounts.json
 shows "a sender that is poor" '^status     insufficient balance$' run --prestate accounts.json --value 11
 shows "a refused call costs nothing" '^gas used   0( |$)' run --prestate accounts.json --value 11
-timeout 60 "$weft" evm run --code 'PUSH0 SLOAD PUSH1 1 ADD PUSH0 SSTORE' --dump --json >out 2>err
-tail -n +2 out >one.json
-for i in 2 3; do timeout 60 "$weft" evm run --prestate one.json --dump --json >out 2>err && tail -n +2 out >one.json; done
+timeout 60 "$weft" evm run --code 'PUSH0 SLOAD PUSH1 1 ADD PUSH0 SSTORE' --dump one.json --json >out 2>err
+for i in 2 3; do timeout 60 "$weft" evm run --prestate one.json --dump one.json --json >out 2>err; done
 grep -q '"0x0\{64\}": "0x0\{63\}3"' one.json
 yes_if $? "a dump is a state before"
+timeout 60 "$weft" evm run --prestate one.json --dump - >out 2>err && [ ! -s err ] && grep -q '"0x0\{64\}": "0x0\{63\}4"' out && ! grep -q status out
+yes_if $? "a dump alone on stdout"
+refused "a dump that has no place" "cannot be written" run --code STOP --dump nowhere/dump.json
+refused "code to show that is none" "^weft evm disassemble: CODE: " disassemble 0xzz
 if command -v python3 >/dev/null; then
     timeout 60 "$weft" evm run --json --code 'PUSH1 7 PUSH1 1 SSTORE PUSH1 1 PUSH1 2 PUSH1 32 PUSH0 LOG2' >out 2>err
     python3 - out <<'PY' 2>err
