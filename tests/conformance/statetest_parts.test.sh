@@ -2,6 +2,7 @@
 # State tests whose transactions are read from their parts: the shared files with "txbytes" taken out have the verdicts, the roots and the
 # gas of the files as they are, case by case, for transactions of every type.
 set -u
+command -v python3 >/dev/null || { echo "skip statetest_parts: no python3"; exit 0; }
 root=${WEFT_FIXTURES:-../shared}/conformance
 weft=$(realpath "${WEFT:-build/release/weft}")
 dir=$(mktemp -d)
