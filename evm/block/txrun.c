@@ -535,11 +535,6 @@ const struct evm_tx_outcome *evm_txrun_outcome(const struct evm_txrun *run)
     return &run->outcome;
 }
 
-struct evm_journal *evm_txrun_journal(struct evm_txrun *run)
-{
-    return run->journal;
-}
-
 void evm_txrun_trace(struct evm_txrun *run, const struct evm_tracer *tracer)
 {
     evm_vm_trace(run->vm, tracer);

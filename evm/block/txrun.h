@@ -81,7 +81,6 @@ void evm_txrun_begin(struct evm_txrun *run, const struct evm_rules *rules,
                      unsigned flags);
 enum evm_step evm_txrun_step(struct evm_txrun *run, struct evm_meter *meter, uint64_t budget);
 const struct evm_tx_outcome *evm_txrun_outcome(const struct evm_txrun *run);
-struct evm_journal *evm_txrun_journal(struct evm_txrun *run);
 void evm_txrun_trace(struct evm_txrun *run, const struct evm_tracer *tracer);
 /* For the runs that begin after this (evm/core/vm.h). */
 void evm_txrun_set_tier(struct evm_txrun *run, enum evm_vm_tier tier);
