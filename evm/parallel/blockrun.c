@@ -4,6 +4,7 @@
 
 #include "evm/core/alloc.h"
 #include "evm/core/u256.h"
+#include "evm/parallel/access_internal.h"
 #include "evm/parallel/spin.h"
 
 /* ---- the view of a transaction in flight ------------------------------------------------------
@@ -256,24 +257,23 @@ static void reset_runs(struct evm_blockrun *b)
     }
 }
 
-enum evm_status evm_blockrun_begin(struct evm_blockrun *b, const struct evm_block_rules *rules,
-                                   const struct evm_body_ops *body_ops, void *body_self,
-                                   struct evm_view base, const struct evm_tx *const *txs,
-                                   uint32_t workers, bool threaded, bool timed, uint64_t seed,
+enum evm_status evm_blockrun_begin(struct evm_blockrun *b, const struct evm_blockrun_setup *setup,
                                    struct evm_block_result *result)
 {
-    b->rules = *rules;
-    b->body_ops = body_ops;
-    b->body_self = body_self;
-    b->base = base;
-    b->workers = workers;
-    b->threaded = threaded;
-    b->timed = timed;
+    b->rules = *setup->rules;
+    b->body_ops = setup->body_ops;
+    b->body_self = setup->body_self;
+    b->base = setup->base;
+    b->workers = setup->workers;
+    b->threaded = setup->threaded;
+    b->timed = setup->timed;
+    b->keep_sets = setup->keep_sets;
+    b->traits = b->ops->traits;
     b->result = result;
-    b->parked_max = 2 * workers + 16;
+    b->parked_max = 2 * b->workers + 16;
     atomic_store(&b->boundary, 0);
     atomic_store(&b->error, EVM_OK);
-    uint32_t n = rules->tx_count;
+    uint32_t n = b->rules.tx_count;
     if (!grow_records(b, n) || !grow_workers(b) || !prepare_result(result, n))
         return EVM_ERR_MEMORY;
     reset_runs(b);
@@ -287,12 +287,20 @@ enum evm_status evm_blockrun_begin(struct evm_blockrun *b, const struct evm_bloc
         evm_mv_log_clear(&r->log);
         evm_changes_clear(&r->changes);
     }
-    enum evm_status st = evm_mv_begin(b->mv, base, n, &rules->beneficiary, threaded);
+    enum evm_status st = evm_mv_begin(b->mv, b->base, n, &b->rules.beneficiary, b->threaded);
     if (st == EVM_OK)
         st = prepare_ladder(b);
     if (st != EVM_OK)
         return st;
-    struct evm_sched_env env = {n, workers, threaded, seed, txs, b->mv};
+    struct evm_sched_env env = {.tx_count = n,
+                                .workers = b->workers,
+                                .threaded = b->threaded,
+                                .seed = setup->seed,
+                                .txs = setup->txs,
+                                .mv = b->mv,
+                                .params = setup->params,
+                                .sets = setup->sets,
+                                .history = setup->history};
     return b->ops->begin(b->sched, &env);
 }
 
@@ -320,6 +328,65 @@ static void drop_receipts(struct evm_blockrun *b)
     r->receipt_count = 0;
 }
 
+/* ---- what was read and written --------------------------------------------------------------- */
+
+static bool add_writes(const struct evm_changes *c, struct evm_access_sets *out)
+{
+    static const struct {
+        unsigned wrote;
+        uint8_t kind;
+    } fields[] = {
+        {EVM_WROTE_BALANCE, EVM_MV_BALANCE}, {EVM_WROTE_NONCE, EVM_MV_NONCE},
+        {EVM_WROTE_CODE, EVM_MV_CODE},       {EVM_WROTE_WIPE, EVM_MV_WIPE},
+        {EVM_WROTE_DELETED, EVM_MV_EXISTS},
+    };
+    for (uint32_t i = 0; i < c->account_count; i++) {
+        const struct evm_account_change *a = &c->accounts[i];
+        for (size_t k = 0; k < sizeof fields / sizeof fields[0]; k++) {
+            struct evm_access *out_row;
+            if (!(a->wrote & fields[k].wrote))
+                continue;
+            if (!(out_row = evm_access_sets_add(out)))
+                return false;
+            out_row->addr = a->addr;
+            out_row->kind = fields[k].kind;
+            out_row->how = EVM_ACCESS_WRITE;
+        }
+        for (uint32_t k = 0; k < a->slot_count; k++) {
+            struct evm_access *out_row = evm_access_sets_add(out);
+            if (!out_row)
+                return false;
+            out_row->addr = a->addr;
+            out_row->kind = EVM_MV_SLOT;
+            out_row->how = EVM_ACCESS_WRITE | EVM_ACCESS_VALUE;
+            out_row->key = c->slots[a->first_slot + k].key;
+            out_row->value = c->slots[a->first_slot + k].value;
+        }
+    }
+    return true;
+}
+
+static enum evm_status keep_sets(const struct evm_blockrun *b, struct evm_access_sets *out)
+{
+    uint32_t n = b->rules.tx_count;
+    enum evm_status st = evm_access_sets_begin(out, n);
+    if (st == EVM_OK) {
+        out->cost_ns = evm_calloc((size_t)n + 1, sizeof *out->cost_ns);
+        out->gas_used = evm_calloc((size_t)n + 1, sizeof *out->gas_used);
+        st = out->cost_ns && out->gas_used ? EVM_OK : EVM_ERR_MEMORY;
+    }
+    for (uint32_t i = 0; st == EVM_OK && i < n; i++) {
+        const struct evm_tx_record *r = &b->records[i];
+        bool took_effect = b->result->stats[i].invalid == EVM_TX_VALID;
+        if (took_effect && (!evm_mv_log_accesses(&r->log, out) || !add_writes(&r->changes, out)))
+            st = EVM_ERR_MEMORY;
+        out->cost_ns[i] = r->total_ns;
+        out->gas_used[i] = took_effect ? r->outcome.gas_used : 0;
+        evm_access_sets_end_tx(out, i);
+    }
+    return st;
+}
+
 enum evm_status evm_blockrun_end(struct evm_blockrun *b)
 {
     struct evm_block_result *r = b->result;
@@ -337,6 +404,11 @@ enum evm_status evm_blockrun_end(struct evm_blockrun *b)
     r->fees = b->ladder.fees;
     r->burnt = b->ladder.burnt;
     r->critical_path_ns = b->ladder.longest_path;
+    if (b->keep_sets) {
+        error = keep_sets(b, &r->sets);
+        if (error != EVM_OK)
+            return error;
+    }
     return evm_mv_collect(b->mv, &b->ladder.beneficiary, &r->changes);
 }
 
@@ -427,7 +499,7 @@ void evm_run_park(struct evm_run *run, struct evm_task_result *result)
     struct evm_blockrun *b = run->block;
     *result = (struct evm_task_result){.what = EVM_RAN_BLOCKED, .blocker = run->blocker};
     evm_spin_lock(b->threaded, &b->runs_lock);
-    result->kept = b->parked < b->parked_max;
+    result->kept = (b->traits & EVM_TRAIT_PARKS) && b->parked < b->parked_max;
     b->parked += result->kept;
     evm_spin_unlock(b->threaded, &b->runs_lock);
     if (result->kept)

@@ -106,7 +106,8 @@ struct evm_blockrun {
     void *sched;
     struct evm_mv *mv;
     uint32_t workers;
-    bool threaded, timed;
+    unsigned traits; /* enum evm_trait */
+    bool threaded, timed, keep_sets;
 
     struct evm_tx_record *records;
     uint32_t record_capacity;
@@ -129,12 +130,26 @@ void evm_blockrun_fini(struct evm_blockrun *b);
 /* Throws away the bodies: the next block has others. */
 void evm_blockrun_forget_bodies(struct evm_blockrun *b);
 
+/* A block to be executed. All borrowed until the end. */
+struct evm_blockrun_setup {
+    const struct evm_block_rules *rules;
+    const struct evm_body_ops *body_ops;
+    void *body_self;
+    struct evm_view base;
+    uint32_t workers;
+    bool threaded; /* several host threads */
+    bool timed;    /* virtual driver */
+    bool keep_sets;
+    uint64_t seed;
+    const struct evm_exec_params *params;
+    const struct evm_tx *const *txs;    /* NULL: bodies that are not transactions */
+    const struct evm_access_sets *sets; /* NULL: not known */
+    const struct evm_history *history;  /* NULL: none */
+};
+
 /* Sets up a block; b->mv, b->ops and b->sched are in place. The receipts and stats of *result are
  * allocated here. */
-enum evm_status evm_blockrun_begin(struct evm_blockrun *b, const struct evm_block_rules *rules,
-                                   const struct evm_body_ops *body_ops, void *body_self,
-                                   struct evm_view base, const struct evm_tx *const *txs,
-                                   uint32_t workers, bool threaded, bool timed, uint64_t seed,
+enum evm_status evm_blockrun_begin(struct evm_blockrun *b, const struct evm_blockrun_setup *setup,
                                    struct evm_block_result *result);
 /* After the driver: fills *result, parks nothing any more. */
 enum evm_status evm_blockrun_end(struct evm_blockrun *b);

@@ -12,6 +12,7 @@
 
 static const struct evm_executor_ops *const registry[] = {
     &evm_executor_serial,
+    &evm_executor_ladder,
     &evm_executor_block_stm,
 };
 enum { EXECUTORS = sizeof registry / sizeof registry[0] };
@@ -251,9 +252,23 @@ static enum evm_status execute_versions(struct context *c, const struct evm_exec
     struct evm_schedule keep = {.on = config->keep_schedule};
     bool timed = config->driver == EVM_DRIVER_VIRTUAL;
     uint32_t workers = workers_of(config, in->tx_count);
-    enum evm_status st =
-        evm_blockrun_begin(&c->run, rules, &evm_txbody_ops, &body, base, in->txs, workers,
-                           !timed && workers > 1, timed, config->seed, out);
+    const struct evm_exec_params defaults = evm_exec_params_default();
+    const struct evm_blockrun_setup setup = {
+        .rules = rules,
+        .body_ops = &evm_txbody_ops,
+        .body_self = &body,
+        .base = base,
+        .workers = workers,
+        .threaded = !timed && workers > 1,
+        .timed = timed,
+        .keep_sets = config->keep_sets,
+        .seed = config->seed,
+        .params = config->params ? config->params : &defaults,
+        .txs = in->txs,
+        .sets = in->sets,
+        .history = in->history,
+    };
+    enum evm_status st = evm_blockrun_begin(&c->run, &setup, out);
     if (st != EVM_OK)
         return st;
     st = timed ? evm_drive_virtual(&c->run, config->profile, workers, config->seed, &keep)
@@ -270,7 +285,7 @@ static enum evm_status execute_versions(struct context *c, const struct evm_exec
 static bool is_direct(const struct evm_exec_config *config, const struct evm_block_input *in)
 {
     return config->executor == &evm_executor_serial && config->driver == EVM_DRIVER_THREADS &&
-           !config->keep_schedule && !in->committed;
+           !config->keep_schedule && !config->keep_sets && !in->committed;
 }
 
 static enum evm_status execute(struct context *c, const struct evm_exec_config *config,
@@ -325,6 +340,7 @@ void evm_block_result_fini(struct evm_block_result *r)
     free(r->receipts);
     free(r->stats);
     free(r->slices);
+    evm_access_sets_fini(&r->sets);
     evm_requests_fini(&r->requests);
     *r = (struct evm_block_result){0};
 }

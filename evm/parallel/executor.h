@@ -17,6 +17,8 @@
 #include "evm/block/receipt.h"
 #include "evm/block/requests.h"
 #include "evm/block/txrun.h"
+#include "evm/parallel/access.h"
+#include "evm/parallel/params.h"
 #include "evm/parallel/profile.h"
 #include "evm/state/state.h"
 
@@ -43,6 +45,10 @@ struct evm_block_input {
      * error. */
     enum evm_status (*committed)(void *self, uint32_t tx_index, const struct evm_changes *changes);
     void *committed_self;
+
+    /* Known beforehand; borrowed, each may be NULL. */
+    const struct evm_access_sets *sets; /* of exactly these transactions */
+    const struct evm_history *history;  /* of the blocks before */
 };
 
 /* ---- how ------------------------------------------------------------------------------------- */
@@ -61,11 +67,13 @@ void evm_exec_pool_destroy(struct evm_exec_pool *pool); /* nobody may be using i
 struct evm_exec_config {
     const struct evm_executor_ops *executor;
     enum evm_driver driver;
-    uint32_t cores;                    /* threads, or simulated cores: 1..1024 */
-    uint64_t seed;                     /* virtual driver: breaks ties between cores */
-    const struct evm_profile *profile; /* virtual driver: what things cost */
-    bool keep_schedule;                /* fill result->slices */
-    struct evm_exec_pool *pool;        /* NULL: memory is taken and given back by the call */
+    uint32_t cores;                       /* threads, or simulated cores: 1..1024 */
+    uint64_t seed;                        /* virtual driver: breaks ties between cores */
+    const struct evm_profile *profile;    /* virtual driver: what things cost */
+    const struct evm_exec_params *params; /* NULL: the defaults */
+    bool keep_schedule;                   /* fill result->slices */
+    bool keep_sets;                       /* fill result->sets */
+    struct evm_exec_pool *pool;           /* NULL: memory is taken and given back by the call */
 };
 
 /* ---- what came out ---- */
@@ -107,6 +115,8 @@ struct evm_block_result {
                                  overlaps a reader's start with its writer can pass it) */
     int64_t ladder_ns;        /* virtual driver: the commit ladder's share, which is serial */
     uint64_t executions, aborts, validations, wasted_gas;
+    struct evm_access_sets sets; /* what each transaction read and wrote in the end, if asked for;
+                                    one that had no effect has none */
 
     /* From evm_block_transition alone: what its barriers gave. */
     struct evm_requests requests;

@@ -4,6 +4,7 @@
 
 #include "evm/core/alloc.h"
 #include "evm/core/u256.h"
+#include "evm/parallel/access_internal.h"
 #include "evm/parallel/mvmemory_internal.h"
 #include "evm/parallel/scheduler.h"
 
@@ -94,6 +95,25 @@ void evm_mv_log_writers(const struct evm_mv_log *log, void (*visit)(void *self, 
 {
     for (uint32_t i = 0; i < log->count; i++)
         visit(self, log->reads[i].tx);
+}
+
+bool evm_mv_log_accesses(const struct evm_mv_log *log, struct evm_access_sets *out)
+{
+    for (uint32_t i = 0; i < log->count; i++) {
+        const struct evm_mv_read *r = &log->reads[i];
+        const struct mv_slot *s = r->kind == EVM_MV_SLOT ? r->where : NULL;
+        const struct mv_account *a = s ? s->account : r->where;
+        struct evm_access *row = evm_access_sets_add(out);
+        if (!row)
+            return false;
+        row->addr = a->addr;
+        row->kind = (uint8_t)(r->kind == EVM_MV_STORED ? EVM_MV_WIPE : r->kind);
+        row->how = EVM_ACCESS_READ;
+        row->from = r->tx;
+        if (s)
+            row->key = s->key;
+    }
+    return true;
 }
 
 static bool log_reserve(struct evm_mv_log *log, uint32_t more)

@@ -66,6 +66,11 @@ void evm_mv_log_fini(struct evm_mv_log *log);
 void evm_mv_log_writers(const struct evm_mv_log *log, void (*visit)(void *self, uint32_t tx),
                         void *self);
 
+/* Adds a row for each read to the transaction that *out is being filled with; false when memory is
+ * out. */
+struct evm_access_sets;
+bool evm_mv_log_accesses(const struct evm_mv_log *log, struct evm_access_sets *out);
+
 struct evm_mv *evm_mv_create(void); /* NULL when memory is out */
 void evm_mv_destroy(struct evm_mv *mv);
 

@@ -27,6 +27,7 @@
 
 #include "evm/block/tx.h"
 #include "evm/core/error.h"
+#include "evm/parallel/params.h"
 
 enum {
     EVM_NO_TX = UINT32_MAX,    /* no transaction */
@@ -80,6 +81,8 @@ struct evm_wake {
 struct evm_mv;
 struct evm_addr;
 struct evm_u256;
+struct evm_access_sets;
+struct evm_history;
 
 /* A location, for executors that decide at each access. */
 struct evm_location {
@@ -96,6 +99,9 @@ struct evm_sched_env {
     uint64_t seed;
     const struct evm_tx *const *txs; /* for hints: senders, recipients, access lists; may be NULL */
     struct evm_mv *mv;               /* prefill expected writes, turn writes into estimates */
+    const struct evm_exec_params *params; /* never NULL */
+    const struct evm_access_sets *sets;   /* what the transactions are known to touch; or NULL */
+    const struct evm_history *history;    /* what recent blocks met at; or NULL */
 };
 
 /* When a transaction's writes can be read by higher ones. */
@@ -104,12 +110,26 @@ enum evm_visibility {
     EVM_VISIBLE_COMMITTED, /* once it is committed (snapshot executors: optimistic, locks) */
 };
 
+/* How the multi-version memory works for an executor. */
+enum evm_trait {
+    EVM_TRAIT_DELTAS = 1u << 0,     /* balances that nobody looked at change by differences, and are
+                                       validated by the amount they had to reach */
+    EVM_TRAIT_BY_VERSION = 1u << 1, /* validation compares versions; without it, values */
+    EVM_TRAIT_PARKS = 1u << 2,      /* a blocked run is kept and goes on at the read that waits;
+                                       without it, it starts again */
+    EVM_TRAIT_PARTIAL = 1u << 3, /* an invalid run goes back to the last snapshot before the first
+                                    read that changed, where there is one */
+    EVM_TRAIT_NEEDS_SETS = 1u << 4, /* env->sets is given: what evm_exec_params.sets says */
+    EVM_TRAIT_LEARNS = 1u << 5,     /* wants env->history */
+};
+
 /* One executor. The state is the executor's own, kept and reused from block to block by the caller;
  * one block at a time. */
 struct evm_executor_ops {
     const char *name, *doc;         /* "block-stm", one sentence */
     uint32_t max_workers;           /* more than these would only idle; 0: any number */
     enum evm_visibility visibility; /* the multi-version memory follows it */
+    unsigned traits;                /* enum evm_trait */
     void *(*create)(void);          /* NULL when memory is out */
     void (*destroy)(void *state);   /* accepts NULL */
     /* Starts a block. The only call that may allocate. */
@@ -123,6 +143,7 @@ struct evm_executor_ops {
 };
 
 /* The rows of the registry. */
-extern const struct evm_executor_ops evm_executor_serial, evm_executor_block_stm;
+extern const struct evm_executor_ops evm_executor_serial, evm_executor_ladder,
+    evm_executor_block_stm;
 
 #endif

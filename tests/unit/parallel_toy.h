@@ -516,9 +516,19 @@ static inline enum evm_status toy_execute(struct toy_kept *k, const struct toy_s
     if (!toy_prepare(k, s, b))
         return EVM_ERR_MEMORY;
     rules.tx_gas_limits = k->gas_limits;
-    enum evm_status st = evm_blockrun_begin(&k->run, &rules, &toy_body_ops, (void *)b,
-                                            (struct evm_view){&toy_view_ops, &base}, NULL, workers,
-                                            !timed && workers > 1, timed, s->seed, out);
+    const struct evm_exec_params params = evm_exec_params_default();
+    const struct evm_blockrun_setup setup = {
+        .rules = &rules,
+        .body_ops = &toy_body_ops,
+        .body_self = (void *)b,
+        .base = {&toy_view_ops, &base},
+        .workers = workers,
+        .threaded = !timed && workers > 1,
+        .timed = timed,
+        .seed = s->seed,
+        .params = &params,
+    };
+    enum evm_status st = evm_blockrun_begin(&k->run, &setup, out);
     if (st != EVM_OK)
         return st;
     st = timed ? evm_drive_virtual(&k->run, evm_profile_at(0), workers, s->seed, &keep)

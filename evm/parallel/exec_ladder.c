@@ -398,10 +398,24 @@ static void done(void *state, uint32_t worker, struct evm_task task,
     }
 }
 
+const struct evm_executor_ops evm_executor_ladder = {
+    .name = "ladder",
+    .doc = "Optimistic multi-version execution with dependency estimates (Gelashvili et al. 2023).",
+    .visibility = EVM_VISIBLE_FINISHED,
+    .traits = EVM_TRAIT_PARKS,
+    .create = create,
+    .destroy = destroy,
+    .begin = begin,
+    .next = next,
+    .done = done,
+};
+
+/* Until the published algorithm is here. */
 const struct evm_executor_ops evm_executor_block_stm = {
     .name = "block-stm",
     .doc = "Optimistic multi-version execution with dependency estimates (Gelashvili et al. 2023).",
     .visibility = EVM_VISIBLE_FINISHED,
+    .traits = EVM_TRAIT_PARKS,
     .create = create,
     .destroy = destroy,
     .begin = begin,
