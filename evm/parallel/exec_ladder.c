@@ -1,4 +1,4 @@
-/* Executor `block-stm`: Gelashvili et al., "Block-STM: Scaling Blockchain Execution by Turning
+/* Executor `ladder`: after Gelashvili et al., "Block-STM: Scaling Blockchain Execution by Turning
  * Ordering Curse to a Performance Blessing" (PPoPP 2023).
  *
  * Transactions run speculatively, lowest first, over the multi-version memory; validations are done
@@ -400,19 +400,6 @@ static void done(void *state, uint32_t worker, struct evm_task task,
 
 const struct evm_executor_ops evm_executor_ladder = {
     .name = "ladder",
-    .doc = "Optimistic multi-version execution with dependency estimates (Gelashvili et al. 2023).",
-    .visibility = EVM_VISIBLE_FINISHED,
-    .traits = EVM_TRAIT_PARKS,
-    .create = create,
-    .destroy = destroy,
-    .begin = begin,
-    .next = next,
-    .done = done,
-};
-
-/* Until the published algorithm is here. */
-const struct evm_executor_ops evm_executor_block_stm = {
-    .name = "block-stm",
     .doc = "Optimistic multi-version execution with dependency estimates (Gelashvili et al. 2023).",
     .visibility = EVM_VISIBLE_FINISHED,
     .traits = EVM_TRAIT_PARKS,

@@ -13,7 +13,8 @@
  *   1. A task owns its transaction: until done() is called for it, no other task on the same
  *      transaction is handed out.
  *   2. Tasks of one transaction: EXECUTE, then (BLOCKED, RESUME)* until FINISHED; VALIDATE and
- * COMMIT only after FINISHED; after INVALID or STALE an EXECUTE with a higher incarnation.
+ * COMMIT only after FINISHED; after INVALID or STALE an EXECUTE with a higher incarnation. What was
+ * not kept when it was BLOCKED may also be an EXECUTE again, of the same incarnation or a higher.
  *   3. COMMIT is handed out for transaction 0, 1, 2, ... one at a time, each once COMMITTED.
  *   4. When the lowest transaction that is not committed can run, some call of next() hands it out.
  *      At that point it cannot block: it reads committed versions only.
