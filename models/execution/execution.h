@@ -13,7 +13,7 @@
 
 #include "evm/parallel/executor.h"
 #include "sim/base/err.h"
-#include "sim/scenario/field.h"
+#include "sim/scenario/scenario.h"
 
 #define EXECUTION_COUPLING(E, S)                                                                   \
     E(S, EXECUTE_BEFORE_VOTE, "execute-before-vote",                                               \
@@ -52,13 +52,30 @@ FIELD_DECLARE(execution_hardware, EXECUTION_HARDWARE_FIELDS);
     F(S, LIST(execution_hardware), hardware, "", "0", "64", "Nodes on other hardware.")
 FIELD_DECLARE(execution_cfg, EXECUTION_FIELDS);
 
-/* One executor as a scenario names it. */
+/* One executor as a scenario names it. Its cfg begins with a struct execution_cfg; the rows of its
+ * table are those of execution_cfg_table, then its own. */
 struct execution_ops {
     struct field_model model; /* name: evm_executor_find's */
     /* The common part of cfg. */
     const struct execution_cfg *(*common)(const void *cfg);
+    /* Writes its own settings into *out, which holds the defaults; the others' stay. */
+    void (*params)(const void *cfg, struct evm_exec_params *out);
 };
 
+/* The executors' vtables, one each (executors.c). */
+extern const struct execution_ops execution_serial, execution_ladder, execution_block_stm,
+    execution_occ, execution_access_list, execution_locks, execution_hybrid, execution_partitioned;
+
 extern const struct field_registry execution_registry;
+
+/* NULL for a name that no row has. */
+const struct execution_ops *execution_find(const char *name);
+
+/* Reads an executor's own settings from texts "name=value", as `weft replay --param` takes them:
+ * the rows, ranges and messages of a scenario, common settings left out. *out is complete, also
+ * without any text. ERR_INPUT with a line for each problem, ERR_MEMORY perhaps without. */
+enum err_code execution_params(const struct execution_ops *ops, const char *const *texts,
+                               size_t count, struct evm_exec_params *out,
+                               struct scenario_problems *problems);
 
 #endif

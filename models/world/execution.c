@@ -183,6 +183,7 @@ static void run_class(struct job *job)
         .cores = class->cores,
         .seed = s->config.seed,
         .profile = class->profile,
+        .params = class->params,
         .keep_schedule = e->keep_schedule && c->class == 0,
         .pool = s->pool,
     };

@@ -18,6 +18,7 @@
 /* One kind of node hardware: nodes of a class take the same time for the same block. */
 struct hardware_class {
     const struct evm_executor_ops *executor;
+    const struct evm_exec_params *params; /* its settings; borrowed */
     uint32_t cores;
     const struct evm_profile *profile;
 };

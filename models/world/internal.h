@@ -140,6 +140,7 @@ struct layer {
     const struct mempool_ops *mempool;
     const struct execution_ops *execution;
     const struct execution_cfg *execution_cfg;
+    struct evm_exec_params execution_params; /* the executor's own settings */
     bool after_order;
     unsigned char *consensus_states, *mempool_states; /* count states each */
     size_t consensus_stride, mempool_stride;

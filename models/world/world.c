@@ -82,7 +82,8 @@ static enum err_code create_classes(struct world *w, struct layer *l, struct err
         const char *profile = h && h->profile[0] ? h->profile : l->execution_cfg->profile;
         scale_profile(&l->profiles[c], evm_profile_find(profile),
                       l->execution_cfg->slowdown * (h ? h->slowdown : 1));
-        l->classes[c] = (struct hardware_class){executor, (uint32_t)cores, &l->profiles[c]};
+        l->classes[c] = (struct hardware_class){executor, &l->execution_params, (uint32_t)cores,
+                                                &l->profiles[c]};
         for (uint64_t i = 0; h && i < h->nodes && left > 0; i++)
             w->nodes[l->first + --left].class = (uint8_t)c;
     }
@@ -171,6 +172,8 @@ static enum err_code create_layer(struct world *w, layer_id id, struct err *err)
     l->mempool = (const struct mempool_ops *)cfg->mempool.model;
     l->execution = (const struct execution_ops *)cfg->execution.model;
     l->execution_cfg = l->execution->common(cfg->execution.cfg);
+    l->execution_params = evm_exec_params_default();
+    l->execution->params(cfg->execution.cfg, &l->execution_params);
     l->after_order = l->execution_cfg->coupling == EXECUTE_AFTER_ORDER;
     vec_init(&l->committed, sizeof(struct committed));
     vec_init(&l->open, sizeof(struct block *));

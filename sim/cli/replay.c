@@ -5,11 +5,13 @@
 #include "evm/io/recorded.h"
 #include "evm/parallel/transition.h"
 #include "sim/cli/cli.h"
+#include "sim/cli/executors.h"
 #include "sim/cli/files.h"
 #include "sim/cli/text.h"
 
 struct settings {
     const char *executor, *driver, *profile;
+    struct cli_list params;
     uint64_t cores, seed;
     bool json;
 };
@@ -22,6 +24,11 @@ static const struct cli_option options[] = {
      .offset = offsetof(struct settings, executor),
      .value = "NAME",
      .doc = "the algorithm that runs a block (default: serial)"},
+    {.name = "param",
+     .type = CLI_LIST,
+     .offset = offsetof(struct settings, params),
+     .value = CLI_PARAM_VALUE,
+     .doc = CLI_PARAM_DOC},
     {.name = "driver",
      .type = CLI_CHOICE,
      .offset = offsetof(struct settings, driver),
@@ -232,29 +239,18 @@ out:
     return status;
 }
 
-/* Names of the executors, for the complaint. */
-static int unknown_executor(const struct cli_command *self, const char *name)
-{
-    struct cli_text t = {0};
-    for (size_t i = 0; evm_executor_at(i); i++)
-        cli_text_add(&t, "%s%s", i ? ", " : "", evm_executor_name(evm_executor_at(i)));
-    int status = cli_complain(self, "--executor: '%s' is not valid; valid are: %s", name,
-                              t.text ? t.text : "");
-    cli_text_fini(&t);
-    return status;
-}
-
 static int configure(const struct cli_command *self, const struct settings *set,
-                     struct evm_exec_config *config)
+                     struct evm_exec_config *config, struct evm_exec_params *params)
 {
     *config = (struct evm_exec_config){
-        .executor = evm_executor_find(set->executor),
         .driver = strcmp(set->driver, "virtual") ? EVM_DRIVER_THREADS : EVM_DRIVER_VIRTUAL,
         .cores = set->cores ? (uint32_t)set->cores : cli_processors(),
         .seed = set->seed,
-        .profile = set->profile ? evm_profile_find(set->profile) : evm_profile_at(0)};
-    if (!config->executor)
-        return unknown_executor(self, set->executor);
+        .profile = set->profile ? evm_profile_find(set->profile) : evm_profile_at(0),
+        .params = params};
+    int status = cli_executor(self, set->executor, &set->params, &config->executor, params);
+    if (status >= 0)
+        return status;
     if (!config->profile)
         return cli_complain(self, "--profile: none is called '%s'", set->profile);
     return -1;
@@ -286,13 +282,16 @@ static int run(const struct cli_command *self, int argc, char **argv)
 {
     struct settings set = {.executor = "serial", .driver = "threads", .seed = 1};
     struct evm_exec_config config;
+    struct evm_exec_params params;
     struct cli_operands paths;
     struct cli_files files = {0};
     int status = cli_parse(self, argc, argv, &set, &paths);
     if (status < 0)
-        status = configure(self, &set, &config);
-    if (status >= 0)
+        status = configure(self, &set, &config, &params);
+    if (status >= 0) {
+        cli_list_fini(&set.params);
         return status;
+    }
     /* One code store for all files: what the pool keeps between blocks points into it. */
     struct evm_codes *codes = evm_codes_create();
     config.pool = evm_exec_pool_create();
@@ -307,6 +306,7 @@ static int run(const struct cli_command *self, int argc, char **argv)
     cli_files_fini(&files);
     evm_exec_pool_destroy(config.pool);
     evm_codes_destroy(codes);
+    cli_list_fini(&set.params);
     return status;
 }
 

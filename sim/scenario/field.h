@@ -228,13 +228,16 @@ void field_complain(struct field_report *report, const char *field, const char *
 
 #define FIELD_MEMBER(S, kind, id, fallback, least, most, text) FIELD_C_##kind id;
 #define FIELD_ROW(S, kind, id, fallback, least, most, text)                                        \
+    FIELD_ROW_IN(S, id, kind, id, fallback, least, most, text)
+/* A row whose member is `path` of struct S: settings that several structs hold as one part. */
+#define FIELD_ROW_IN(S, path, kind, id, fallback, least, most, text)                               \
     {.name = #id,                                                                                  \
      .def = fallback,                                                                              \
      .min = least,                                                                                 \
      .max = most,                                                                                  \
      .doc = text,                                                                                  \
-     .offset = offsetof(struct S, id),                                                             \
-     .size = sizeof(((struct S *)0)->id),                                                          \
+     .offset = offsetof(struct S, path),                                                           \
+     .size = sizeof(((struct S *)0)->path),                                                        \
      FIELD_R_##kind},
 
 /* The C type of a row's kind ... */

@@ -129,6 +129,15 @@ refused "replay cut short" 'cut/2.json.gz: the compressed data end too early' re
 refused "replay 2000 cores" 'cores: 2000 is out of range; valid is 1 to 1024' replay cut/1.json.gz --cores 2000
 refused "replay 0 cores" 'cores: 0 is out of range' replay cut/1.json.gz --cores 0
 refused "replay unknown executor" "executor: 'magic' is not valid; valid are: " replay cut/1.json.gz --executor magic
+refused "replay nearest executor" "valid are: .*; did you mean ladder?" replay cut/1.json.gz --executor lader
+refused "replay unknown setting" "param windw=3: windw: is no setting here; valid: window, .*; did you mean window?" \
+    replay cut/1.json.gz --executor ladder --param windw=3
+refused "replay setting of another executor" "param window=3: window: is no setting here; valid: none" \
+    replay cut/1.json.gz --executor serial --param window=3
+refused "replay setting without a value" "param 'window' is not NAME=VALUE" \
+    replay cut/1.json.gz --executor ladder --param window
+refused "replay setting out of range" "\`2M\` is out of range; valid: 0 to 1M" \
+    replay cut/1.json.gz --executor ladder --param window=2M
 refused "statetest unknown fork" "fork" statetest empty --fork Atlantis
 
 # The rest.

@@ -1,0 +1,18 @@
+/* sim/cli/executors.h - the options --executor and --param of the subcommands that execute blocks.
+ */
+#ifndef SIM_CLI_EXECUTORS_H
+#define SIM_CLI_EXECUTORS_H
+
+#include "evm/parallel/executor.h"
+#include "sim/cli/cli.h"
+
+/* The text of --param's row, for all of them. */
+#define CLI_PARAM_VALUE "NAME=VALUE"
+#define CLI_PARAM_DOC   "a setting of the executor, as in window=64; may be given again"
+
+/* Finds the executor and reads its settings (the rows that a scenario's execution section has for
+ * it). Returns -1 to go on; else the status, and what is wrong has been said. */
+int cli_executor(const struct cli_command *self, const char *name, const struct cli_list *settings,
+                 const struct evm_executor_ops **executor, struct evm_exec_params *params);
+
+#endif
