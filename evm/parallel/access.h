@@ -2,8 +2,8 @@
  *
  * Recorded from an execution (config->keep_sets), or made from what is declared before one
  * (evm_access_sets_declared), or read from a block access list (EIP-7928). Executors that schedule
- * by known sets take them from the input; insight (oracle, hottest keys, conflict graph) is computed
- * from recorded ones. A set that is wrong or incomplete costs time, never the result. */
+ * by known sets take them from the input; insight (oracle, hottest keys, conflict graph) is
+ * computed from recorded ones. A set that is wrong or incomplete costs time, never the result. */
 #ifndef EVM_PARALLEL_ACCESS_H
 #define EVM_PARALLEL_ACCESS_H
 

@@ -6,6 +6,7 @@
 #include "evm/core/alloc.h"
 #include "evm/parallel/blockrun.h"
 #include "evm/parallel/direct.h"
+#include "evm/parallel/oracle.h"
 #include "evm/parallel/txbody.h"
 
 /* ---- the registry ---------------------------------------------------------------------------- */
@@ -277,6 +278,9 @@ static enum evm_status execute_versions(struct context *c, const struct evm_exec
         evm_blockrun_fail(&c->run, st);
     st = evm_blockrun_end(&c->run);
     give_slices(out, &keep);
+    const struct evm_oracle_input known = {&out->sets, in->txs, &rules->beneficiary};
+    if (st == EVM_OK && timed && config->keep_sets)
+        st = evm_oracle_block(&known, out->serial_ns, workers, &out->oracle_ns);
     return st;
 }
 

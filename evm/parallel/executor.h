@@ -113,6 +113,8 @@ struct evm_block_result {
                                  what the one before wrote, in the final read and write sets, each
                                  counted whole: the oracle's bound on any number of cores (only who
                                  overlaps a reader's start with its writer can pass it) */
+    int64_t oracle_ns;        /* virtual driver, with sets: makespan of a scheduler that knows them
+                                 beforehand, on as many cores (oracle.h) */
     int64_t ladder_ns;        /* virtual driver: the commit ladder's share, which is serial */
     uint64_t executions, aborts, validations, wasted_gas;
     struct evm_access_sets sets; /* what each transaction read and wrote in the end, if asked for;
