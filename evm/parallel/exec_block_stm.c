@@ -25,6 +25,7 @@
  *   - a transaction that reads what depends on everything before it (the beneficiary's balance)
  *     waits until all that is committed. The paper has no such location.
  */
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "evm/core/alloc.h"
@@ -122,8 +123,7 @@ static bool reserve(struct stm *s, uint32_t txs, uint32_t workers)
     if (workers > s->worker_capacity) {
         free(s->workers);
         s->worker_capacity = 0;
-        s->workers =
-            evm_malloc_aligned(_Alignof(struct stm_worker), workers * sizeof *s->workers);
+        s->workers = evm_malloc_aligned(_Alignof(struct stm_worker), workers * sizeof *s->workers);
         if (!s->workers)
             return false;
         s->worker_capacity = workers;

@@ -12,9 +12,8 @@
 /* ---- the registry ---------------------------------------------------------------------------- */
 
 static const struct evm_executor_ops *const registry[] = {
-    &evm_executor_serial,
-    &evm_executor_ladder,
-    &evm_executor_block_stm,
+    &evm_executor_serial, &evm_executor_ladder,      &evm_executor_block_stm,
+    &evm_executor_occ,    &evm_executor_partitioned,
 };
 enum { EXECUTORS = sizeof registry / sizeof registry[0] };
 

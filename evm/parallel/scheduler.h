@@ -145,6 +145,6 @@ struct evm_executor_ops {
 
 /* The rows of the registry. */
 extern const struct evm_executor_ops evm_executor_serial, evm_executor_ladder,
-    evm_executor_block_stm;
+    evm_executor_block_stm, evm_executor_occ, evm_executor_partitioned;
 
 #endif

@@ -38,9 +38,8 @@ FIELD_DEFINE(execution_cfg, EXECUTION_FIELDS, "Cores, what they cost, and when t
              check_execution);
 
 static const struct field_model *const entries[] = {
-    &execution_ladder.model,
-    &execution_block_stm.model,
-    &execution_serial.model,
+    &execution_ladder.model,      &execution_block_stm.model, &execution_occ.model,
+    &execution_partitioned.model, &execution_serial.model,
 };
 
 const struct field_registry execution_registry = {"execution", "How a node executes a block.",
