@@ -187,6 +187,12 @@ void evm_blockrun_fail(struct evm_blockrun *b, enum evm_status why)
     atomic_compare_exchange_strong(&b->error, &none, (int)why);
 }
 
+void evm_blockrun_stall(struct evm_blockrun *b, enum evm_stall how)
+{
+    b->stalled = how;
+    evm_blockrun_fail(b, EVM_ERR_LIMIT);
+}
+
 static bool grow_records(struct evm_blockrun *b, uint32_t n)
 {
     if (n <= b->record_capacity)
@@ -287,6 +293,8 @@ enum evm_status evm_blockrun_begin(struct evm_blockrun *b, const struct evm_bloc
         evm_mv_log_clear(&r->log);
         evm_changes_clear(&r->changes);
     }
+    b->stalled = EVM_STALL_NONE;
+    b->chaos = setup->chaos;
     enum evm_status st = evm_mv_begin(b->mv, b->base, n, &b->rules.beneficiary, b->threaded);
     if (st == EVM_OK)
         st = prepare_ladder(b);

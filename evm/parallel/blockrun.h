@@ -97,6 +97,13 @@ struct evm_ladder {
     struct evm_changes scratch; /* for `committed` */
 };
 
+/* How an executor came to a stop before the block's end; the virtual driver can tell. */
+enum evm_stall {
+    EVM_STALL_NONE,
+    EVM_STALL_NO_WORK,   /* every core waits for another */
+    EVM_STALL_NO_COMMIT, /* tasks without end, and none of them a commit */
+};
+
 struct evm_blockrun {
     struct evm_block_rules rules;
     const struct evm_body_ops *body_ops;
@@ -118,6 +125,8 @@ struct evm_blockrun {
 
     _Atomic uint32_t boundary; /* everything below is committed */
     _Atomic int error;         /* enum evm_status */
+    enum evm_stall stalled;
+    struct evm_exec_chaos *chaos; /* virtual driver: NULL: none */
 
     atomic_uchar runs_lock;
     struct evm_run **runs; /* all of them */
@@ -145,6 +154,7 @@ struct evm_blockrun_setup {
     const struct evm_tx *const *txs;    /* NULL: bodies that are not transactions */
     const struct evm_access_sets *sets; /* NULL: not known */
     const struct evm_history *history;  /* NULL: none */
+    struct evm_exec_chaos *chaos;       /* NULL: none */
 };
 
 /* Sets up a block; b->mv, b->ops and b->sched are in place. The receipts and stats of *result are
@@ -159,6 +169,8 @@ static inline bool evm_blockrun_failed(const struct evm_blockrun *b)
     return atomic_load_explicit(&b->error, memory_order_relaxed) != EVM_OK;
 }
 void evm_blockrun_fail(struct evm_blockrun *b, enum evm_status why);
+/* Fails with EVM_ERR_LIMIT. One thread. */
+void evm_blockrun_stall(struct evm_blockrun *b, enum evm_stall how);
 
 /* EXECUTE and RESUME. The run to step, or NULL: memory is out, or (result->what == EVM_RAN_STALE)
  * there is nothing to resume. `checked` counts the locations looked at to find that out. */

@@ -29,9 +29,18 @@ struct core {
 };
 
 struct event {
+    uint64_t rank; /* of the core; 0 unless an exploration gives it one */
     int64_t time;
     uint64_t tie;
     uint32_t core;
+};
+
+/* What an exploration does to the schedule (struct evm_exec_chaos). */
+struct disturbance {
+    struct evm_exec_chaos *config; /* NULL: nothing */
+    uint64_t draws;
+    uint64_t changes[EVM_CHAOS_DEPTH]; /* the steps at which the core at work loses its place */
+    uint64_t *ranks;                   /* of the cores */
 };
 
 struct machine {
@@ -44,32 +53,58 @@ struct machine {
     uint32_t *idle;
     uint32_t idle_count;
     uint64_t seed, draws;
-    double step; /* one task handed out and taken back */
-    int64_t end; /* the last commit */
+    double step;        /* one task handed out and taken back */
+    int64_t end;        /* the last commit */
+    bool over;          /* the executor said so */
+    uint64_t fruitless; /* tasks since the last commit */
+    struct disturbance chaos;
 };
 
 /* ---- time ------------------------------------------------------------------------------------ */
 
 /* splitmix64's finalizer over the seed and a counter: ties fall differently for each seed and the
  * same way each time. */
-static uint64_t draw(struct machine *m)
+static uint64_t mix(uint64_t seed, uint64_t count)
 {
-    uint64_t x = m->seed + ++m->draws * 0x9e3779b97f4a7c15u;
+    uint64_t x = seed + count * 0x9e3779b97f4a7c15u;
     x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
     x = (x ^ x >> 27) * 0x94d049bb133111ebu;
     return x ^ x >> 31;
 }
 
+static uint64_t draw(struct machine *m)
+{
+    return mix(m->seed, ++m->draws);
+}
+
+static uint64_t draw_chaos(struct disturbance *d)
+{
+    return mix(d->config->seed, ++d->draws);
+}
+
 static bool earlier(const struct event *a, const struct event *b)
 {
+    if (a->rank != b->rank)
+        return a->rank < b->rank;
     if (a->time != b->time)
         return a->time < b->time;
     return a->tie != b->tie ? a->tie < b->tie : a->core < b->core;
 }
 
+/* What the core does next comes later, and all that it does after that. */
+static int64_t delay(struct machine *m, uint32_t core, int64_t most)
+{
+    int64_t late = (int64_t)(draw_chaos(&m->chaos) % ((uint64_t)most + 1));
+    m->cores[core].start += late;
+    return late;
+}
+
 static void push(struct machine *m, uint32_t core, enum phase phase, int64_t time)
 {
-    struct event e = {time, draw(m), core};
+    const struct evm_exec_chaos *chaos = m->chaos.config;
+    if (chaos && chaos->jitter > 0)
+        time += delay(m, core, chaos->jitter);
+    struct event e = {chaos ? m->chaos.ranks[core] : 0, time, draw(m), core};
     m->cores[core].phase = (uint8_t)phase;
     uint32_t at = m->heap_count++;
     for (uint32_t up; at > 0 && (up = (at - 1) / 2, earlier(&e, &m->heap[up])); at = up)
@@ -171,7 +206,8 @@ static void advance(struct machine *m, uint32_t core)
         struct evm_task_result result;
         switch (stop) {
         case EVM_RUN_READ:
-            if (m->heap_count > 0 && m->heap[0].time <= c->start + whole(cost)) {
+            if (m->heap_count > 0 &&
+                (m->chaos.config || m->heap[0].time <= c->start + whole(cost))) {
                 push(m, core, PHASE_READ, c->start + whole(cost));
                 return;
             }
@@ -228,12 +264,14 @@ static void ask(struct machine *m, uint32_t core, int64_t time)
     c->woken = false;
     c->start = time;
     c->task = m->b->ops->next(m->b->sched, core);
+    m->over |= c->task.kind == EVM_TASK_DONE;
     if (c->task.kind == EVM_TASK_DONE)
         return;
     if (c->task.kind == EVM_TASK_IDLE) {
         m->idle[m->idle_count++] = core;
         return;
     }
+    m->fruitless++;
     if (woken)
         wake_one(m, time);
     uint32_t tx = c->task.tx;
@@ -278,16 +316,73 @@ static void finish_commit(struct machine *m, uint32_t core, int64_t time)
     m->b->result->ladder_ns += time - c->start;
     if (result.what == EVM_RAN_COMMITTED)
         m->b->result->stats[c->task.tx].commit_ns = time;
+    m->fruitless *= result.what != EVM_RAN_COMMITTED;
     m->end = time;
     report(m, core, &result, time);
 }
 
+/* ---- disturbing the schedule ------------------------------------------------------------------
+ */
+
+/* Places for all cores, and the steps at which they change (Burckhardt et al., "A Randomized
+ * Scheduler with Probabilistic Guarantees of Finding Bugs", ASPLOS 2010, section 3). */
+static bool begin_chaos(struct machine *m, uint32_t cores)
+{
+    struct disturbance *d = &m->chaos;
+    struct evm_exec_chaos *chaos = m->b->chaos;
+    if (!chaos)
+        return true;
+    d->config = chaos;
+    chaos->step = 0;
+    d->ranks = evm_calloc(cores, sizeof *d->ranks);
+    for (uint32_t i = 0; d->ranks && i < cores && chaos->by_priority; i++)
+        d->ranks[i] = 1 + (draw_chaos(d) >> 32);
+    for (uint32_t i = 0; i < chaos->depth; i++)
+        d->changes[i] = 1 + draw_chaos(d) % (chaos->horizon ? chaos->horizon : 1);
+    return d->ranks != NULL;
+}
+
+/* At some steps the core whose turn it is goes behind all others; without priorities it stands
+ * still for a while, as if its host had something else to do. False if it has to wait. */
+static bool chaos_lets(struct machine *m, const struct event *e)
+{
+    struct disturbance *d = &m->chaos;
+    if (!d->config)
+        return true;
+    uint64_t step = ++d->config->step;
+    for (uint32_t i = 0; i < d->config->depth; i++) {
+        if (d->changes[i] != step)
+            continue;
+        int64_t late = 0;
+        if (d->config->by_priority)
+            d->ranks[e->core] = (1ull << 33) + i;
+        else
+            late = delay(m, e->core, 64 * d->config->jitter);
+        push(m, e->core, (enum phase)m->cores[e->core].phase, e->time + late);
+        return false;
+    }
+    return true;
+}
+
 /* ---- the machine ----------------------------------------------------------------------------- */
+
+/* Tasks and tasks, and none of them a commit: far more than any wave of executions and validations
+ * takes. */
+static bool is_livelock(const struct machine *m)
+{
+    return m->fruitless > 100000 + 1000 * ((uint64_t)m->b->rules.tx_count + m->b->workers);
+}
 
 static void run_machine(struct machine *m)
 {
     while (m->heap_count > 0 && !evm_blockrun_failed(m->b)) {
+        if (is_livelock(m)) {
+            evm_blockrun_stall(m->b, EVM_STALL_NO_COMMIT);
+            return;
+        }
         struct event e = pop(m);
+        if (!chaos_lets(m, &e))
+            continue;
         switch (m->cores[e.core].phase) {
         case PHASE_ASK: ask(m, e.core, e.time); break;
         case PHASE_READ:
@@ -299,6 +394,8 @@ static void run_machine(struct machine *m)
         default: finish_commit(m, e.core, e.time); break;
         }
     }
+    if (!m->over && !evm_blockrun_failed(m->b))
+        evm_blockrun_stall(m->b, EVM_STALL_NO_WORK);
 }
 
 /* The same work on one core, without anything that parallel execution adds. */
@@ -323,7 +420,8 @@ enum evm_status evm_drive_virtual(struct evm_blockrun *b, const struct evm_profi
     m.cores = evm_calloc(cores, sizeof *m.cores);
     m.heap = evm_calloc(cores, sizeof *m.heap);
     m.idle = evm_calloc(cores, sizeof *m.idle);
-    enum evm_status st = m.cores && m.heap && m.idle ? EVM_OK : EVM_ERR_MEMORY;
+    bool ready = begin_chaos(&m, cores);
+    enum evm_status st = m.cores && m.heap && m.idle && ready ? EVM_OK : EVM_ERR_MEMORY;
     if (st == EVM_OK) {
         for (uint32_t i = 0; i < b->workers; i++)
             push(&m, i, PHASE_ASK, 0);
@@ -334,5 +432,6 @@ enum evm_status evm_drive_virtual(struct evm_blockrun *b, const struct evm_profi
     free(m.cores);
     free(m.heap);
     free(m.idle);
+    free(m.chaos.ranks);
     return st;
 }

@@ -165,6 +165,9 @@ static enum evm_status check(const struct evm_exec_config *config, const struct 
         return evm_fail(err, EVM_ERR_INPUT, "the virtual driver needs a cost profile");
     if (in->tx_count >= EVM_TURN)
         return evm_fail(err, EVM_ERR_INPUT, "%u transactions in a block", in->tx_count);
+    if (config->chaos && config->chaos->depth > EVM_CHAOS_DEPTH)
+        return evm_fail(err, EVM_ERR_INPUT, "a depth of %u; at most %d are possible",
+                        config->chaos->depth, (int)EVM_CHAOS_DEPTH);
     return EVM_OK;
 }
 
@@ -267,6 +270,7 @@ static enum evm_status execute_versions(struct context *c, const struct evm_exec
         .txs = in->txs,
         .sets = in->sets,
         .history = in->history,
+        .chaos = config->chaos,
     };
     enum evm_status st = evm_blockrun_begin(&c->run, &setup, out);
     if (st != EVM_OK)
@@ -323,11 +327,17 @@ enum evm_status evm_execute(const struct evm_exec_config *config, const struct e
     if (st == EVM_OK)
         st = execute(c, config, in, out);
     bool overflow = st == EVM_ERR_INPUT && (c->run.ladder.overflow || c->direct.ladder.overflow);
+    enum evm_stall stalled = c->run.stalled;
     /* After an error its parts may be half grown; they still can be given back. */
     pool_give(st == EVM_OK ? config->pool : NULL, c);
     if (st == EVM_ERR_MEMORY)
         return evm_fail(err, st, "out of memory while executing a block of %u transactions",
                         in->tx_count);
+    if (st == EVM_ERR_LIMIT)
+        return evm_fail(err, st, "%s: %s after %u of %u transactions", config->executor->name,
+                        stalled == EVM_STALL_NO_WORK ? "nothing left to do (deadlock)"
+                                                     : "no commit any more (livelock)",
+                        out->receipt_count, in->tx_count);
     if (overflow)
         return evm_fail(err, st, "the beneficiary's balance, or all fees, pass 2^256 wei");
     return st;

@@ -64,6 +64,22 @@ struct evm_exec_pool;
 struct evm_exec_pool *evm_exec_pool_create(void);       /* NULL when memory is out */
 void evm_exec_pool_destroy(struct evm_exec_pool *pool); /* nobody may be using it; accepts NULL */
 
+/* A disturbed schedule, for finding orders of events that give another result (weft explore). What
+ * the times of such a run mean is nothing; its result must be serial order's. The same settings
+ * give the same schedule. Virtual driver only. */
+enum { EVM_CHAOS_DEPTH = 16 };
+struct evm_exec_chaos {
+    uint64_t seed;
+    bool by_priority; /* the cores have places in a row, drawn by the seed, and of those that have
+                         something to do the first in the row does it, whatever the clocks say; else
+                         the clocks decide */
+    uint32_t depth;   /* at so many steps (at most EVM_CHAOS_DEPTH) the core at work goes to the end
+                         of the row, or, where clocks decide, stands still for up to 64 jitters */
+    uint64_t horizon; /* they are drawn from the steps 1 to horizon */
+    int64_t jitter;   /* each step takes up to that many nanoseconds more */
+    uint64_t step;    /* out: the steps so far; may be read by `committed` */
+};
+
 struct evm_exec_config {
     const struct evm_executor_ops *executor;
     enum evm_driver driver;
@@ -71,6 +87,7 @@ struct evm_exec_config {
     uint64_t seed;                        /* virtual driver: breaks ties between cores */
     const struct evm_profile *profile;    /* virtual driver: what things cost */
     const struct evm_exec_params *params; /* NULL: the defaults */
+    struct evm_exec_chaos *chaos;         /* NULL: none */
     bool keep_schedule;                   /* fill result->slices */
     bool keep_sets;                       /* fill result->sets */
     struct evm_exec_pool *pool;           /* NULL: memory is taken and given back by the call */
@@ -129,8 +146,9 @@ struct evm_block_result {
 /* Executes. *out is initialised by the call and owned by the caller (evm_block_result_fini, also
  * after an error). Errors: EVM_ERR_MEMORY, EVM_ERR_INPUT for impossible settings and for balances
  * whose sum with the fees passes 2^256, what `committed` returned; an invalid block is not an
- * error: it has no changes, receipts, gas or fees. Re-entrant: several blocks may execute at once
- * on different host threads. The threads driver starts up to `cores` OpenMP threads (inside a
+ * error: it has no changes, receipts, gas or fees. EVM_ERR_LIMIT where the virtual driver sees that
+ * an executor will never end (a fault of the executor's). Re-entrant: several blocks may execute at
+ * once on different host threads. The threads driver starts up to `cores` OpenMP threads (inside a
  * parallel region OpenMP gives it one). */
 enum evm_status evm_execute(const struct evm_exec_config *config, const struct evm_block_input *in,
                             struct evm_block_result *out, struct evm_err *err);
