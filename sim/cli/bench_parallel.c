@@ -1,399 +1,421 @@
-/* weft bench parallel: synthetic blocks, serial against block-stm, on host threads and on simulated
- * cores. */
+/* weft bench parallel: generated blocks through executors, on host threads and on simulated cores,
+ * each result compared with serial's. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
-#include "evm/core/keccak.h"
-#include "evm/core/u256.h"
-#include "evm/parallel/executor.h"
-#include "models/workload/artifacts.h"
-#include "sim/cli/cli.h"
-
-struct options {
-    uint64_t txs, repeat, seed;
-    const char *profile, *load, *setting;
-    bool json;
-};
-
-/* One synthetic block: transaction i is from account i (or from the recipient before it). */
-struct load {
-    const char *name, *doc;
-    bool token;   /* ERC-20 transfers, else plain ones */
-    unsigned hot; /* percent of recipients that are one account */
-    bool chain;   /* each sender is the recipient of the transaction before */
-};
-static const struct load loads[] = {
-    {"transfers", "plain transfers between distinct accounts", false, 0, false},
-    {"erc20", "transfers of one token between distinct accounts", true, 0, false},
-    {"erc20-hot", "the same, 30 % of them to one recipient", true, 30, false},
-    {"erc20-chain", "the same, each spending what the one before sent", true, 0, true},
-};
-enum { LOADS = sizeof loads / sizeof loads[0] };
-
-static const struct setting {
-    const char *executor;
-    enum evm_driver driver;
-    uint32_t cores;
-} settings[] = {
-    {"serial", EVM_DRIVER_THREADS, 1},     {"block-stm", EVM_DRIVER_THREADS, 1},
-    {"block-stm", EVM_DRIVER_THREADS, 2},  {"serial", EVM_DRIVER_VIRTUAL, 1},
-    {"block-stm", EVM_DRIVER_VIRTUAL, 1},  {"block-stm", EVM_DRIVER_VIRTUAL, 2},
-    {"block-stm", EVM_DRIVER_VIRTUAL, 8},  {"block-stm", EVM_DRIVER_VIRTUAL, 16},
-    {"block-stm", EVM_DRIVER_VIRTUAL, 64},
-};
-enum { SETTINGS = sizeof settings / sizeof settings[0] };
+#include "evm/parallel/compare.h"
+#include "evm/parallel/oracle.h"
+#include "sim/cli/bench_parallel.h"
+#include "sim/cli/executors.h"
+#include "sim/cli/timing.h"
 
 struct bench {
     const struct cli_command *self;
-    struct options o;
-    uint32_t n;
-    struct evm_codes *codes;
+    struct bench_options o;
+    struct bench_choice c;
+    /* The block at hand. */
+    struct recipe_block block;
     struct evm_exec_pool *pool;
-    struct evm_state *pre;
-    struct evm_tx *txs;
-    const struct evm_tx **list;
-    uint8_t (*inputs)[68];
-    struct evm_block_env env;
+    struct evm_block_result serial; /* what all others are compared with ... */
+    struct evm_block_result known;  /* ... and serial on a simulated core: its sets and costs */
+    double root_ns;
+    bool first_row;
 };
 
-/* ---- the world ------------------------------------------------------------------------------- */
-
-static const struct evm_addr token = {{0xff, 1}};
-
-static struct evm_addr account(uint32_t i)
-{
-    struct evm_hash h;
-    struct evm_addr a;
-    evm_keccak256(&h, (struct evm_bytes){(const uint8_t *)&i, sizeof i});
-    memcpy(a.b, h.b, sizeof a.b);
-    a.b[0] &= 0x7f; /* below the token's */
-    return a;
-}
-
-static struct evm_u256 balance_slot(const struct evm_addr *who)
-{
-    uint8_t key[64] = {0};
-    struct evm_hash h;
-    struct evm_u256 slot;
-    memcpy(key + 12, who->b, 20);
-    key[63] = TOKEN_SLOT_BALANCES;
-    evm_keccak256(&h, (struct evm_bytes){key, sizeof key});
-    evm_u256_load_be(&slot, h.b);
-    return slot;
-}
-
-static int account_order(const void *x, const void *y)
-{
-    const struct evm_account_change *a = x, *b = y;
-    return memcmp(a->addr.b, b->addr.b, sizeof a->addr.b);
-}
-
-static int slot_order(const void *x, const void *y)
-{
-    const struct evm_slot_change *a = x, *b = y;
-    return evm_u256_cmp(&a->key, &b->key);
-}
-
-/* 2n + 1 accounts: senders, recipients, the hot one; the senders own tokens. */
-static enum evm_status fill_world(const struct bench *b, struct evm_changes *c)
-{
-    struct workload_artifact code;
-    uint32_t people = 2 * b->n + 1;
-    enum evm_status st = evm_changes_reserve(c, people + 1, people);
-    if (st != EVM_OK || !workload_artifact_find("Token", &code))
-        return st == EVM_OK ? EVM_ERR_INPUT : st;
-    for (uint32_t i = 0; i < people; i++) {
-        c->accounts[i] = (struct evm_account_change){.addr = account(i),
-                                                     .wrote = EVM_WROTE_BALANCE | EVM_WROTE_CREATED,
-                                                     .balance = evm_u256_of(1000000000000000000)};
-        c->slots[i] =
-            (struct evm_slot_change){balance_slot(&c->accounts[i].addr), evm_u256_of(1000000)};
-    }
-    c->account_count = people + 1;
-    c->slot_count = people;
-    qsort(c->accounts, people, sizeof *c->accounts, account_order);
-    qsort(c->slots, people, sizeof *c->slots, slot_order);
-    c->accounts[people] =
-        (struct evm_account_change){.addr = token,
-                                    .wrote = EVM_WROTE_NONCE | EVM_WROTE_CODE | EVM_WROTE_CREATED,
-                                    .nonce = 1,
-                                    .code = evm_codes_add(b->codes, code.runtime),
-                                    .slot_count = people};
-    return c->accounts[people].code ? EVM_OK : EVM_ERR_MEMORY;
-}
-
-static enum evm_status make_world(struct bench *b)
-{
-    struct evm_changes c;
-    evm_changes_init(&c);
-    enum evm_status st = fill_world(b, &c);
-    b->pre = st == EVM_OK ? evm_state_create(b->codes) : NULL;
-    if (st == EVM_OK)
-        st = b->pre ? evm_state_apply(b->pre, &c) : EVM_ERR_MEMORY;
-    if (st == EVM_OK)
-        evm_state_seal(b->pre);
-    evm_changes_fini(&c);
-    return st;
-}
-
-/* ---- the block ------------------------------------------------------------------------------- */
-
-static uint64_t draw(uint64_t *rng)
-{
-    uint64_t z = (*rng += 0x9e3779b97f4a7c15u);
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-
-static void make_block(struct bench *b, const struct load *load)
-{
-    uint64_t rng = b->o.seed;
-    for (uint32_t i = 0; i < b->n; i++) {
-        uint32_t from = i, to = load->chain ? i + 1 : b->n + i;
-        if (draw(&rng) % 100 < load->hot)
-            to = 2 * b->n;
-        struct evm_addr recipient = account(to);
-        uint8_t *input = b->inputs[i];
-        memset(input, 0, sizeof b->inputs[i]);
-        memcpy(input, "\xa9\x05\x9c\xbb", 4); /* transfer(address,uint256) */
-        memcpy(input + 16, recipient.b, 20);
-        input[67] = (uint8_t)(1 + draw(&rng) % 200);
-        b->txs[i] = (struct evm_tx){.type = EVM_TX_DYNAMIC_FEE,
-                                    .has_sender = true,
-                                    .chain_id = 1,
-                                    .has_chain_id = true,
-                                    .sender = account(from),
-                                    .gas_limit = load->token ? 100000 : 21000,
-                                    .max_fee = evm_u256_of(20000000000),
-                                    .max_priority_fee = evm_u256_of(1000000000),
-                                    .to = load->token ? token : recipient};
-        if (load->token)
-            b->txs[i].input = (struct evm_bytes){input, sizeof b->inputs[i]};
-        else
-            b->txs[i].value = evm_u256_of(1 + draw(&rng) % 1000);
-        b->list[i] = &b->txs[i];
-    }
-}
+/* Of one executor, driver and number of cores: the fastest repetition. */
+struct row {
+    double host_ns; /* of the host, for the whole call */
+    double span_ns; /* makespan: measured with threads, simulated with virtual cores */
+    double busy;    /* cores */
+    double oracle;  /* speed-up of who knows all conflicts beforehand, on these cores */
+    uint64_t executions, aborts, validations;
+};
 
 /* ---- measuring ------------------------------------------------------------------------------- */
 
-struct row {
-    double host_ns; /* a transaction, best of the repetitions */
-    double time_ns; /* makespan a transaction: host or simulated */
-    double cpu;     /* busy cores */
-    double bound;   /* most that any schedule could gain, by the longest chain */
-    uint64_t executions, aborts;
-    bool ok;
-};
-
-static double now(void)
+static double process_cpu(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-static bool measure(struct bench *b, const struct setting *s, struct row *row)
+/* What a run says for its row. */
+static struct row row_of(enum evm_driver driver, double host_ns, double cpu_ns,
+                         const struct evm_block_result *r)
 {
-    struct evm_exec_config config = {.executor = evm_executor_find(s->executor),
-                                     .driver = s->driver,
-                                     .cores = s->cores,
-                                     .seed = b->o.seed,
-                                     .profile = evm_profile_find(b->o.profile),
-                                     .pool = b->pool};
-    struct evm_block_input in = {.rules = evm_rules_of(EVM_CANCUN),
-                                 .env = &b->env,
-                                 .txs = b->list,
-                                 .tx_count = b->n,
-                                 .pre = b->pre};
-    *row = (struct row){.ok = true};
-    for (uint64_t k = 0; k < b->o.repeat && row->ok; k++) {
-        struct evm_block_result r;
-        struct evm_err err = {0};
-        double start = now();
-        if (evm_execute(&config, &in, &r, &err) != EVM_OK || r.invalid != EVM_TX_VALID ||
-            r.receipt_count != b->n || !r.receipts[b->n - 1].success) {
-            cli_complain(b->self, "%s: %s", s->executor,
-                         err.code ? err.text : "the block was not executed as it should");
-            row->ok = false;
-        } else if (k == 0 || now() - start < row->host_ns * b->n) {
-            row->host_ns = (now() - start) / b->n;
-            row->time_ns = (double)r.makespan_ns / b->n;
-            row->cpu = (double)r.busy_ns / (double)(r.makespan_ns ? r.makespan_ns : 1);
-            row->bound = r.critical_path_ns ? (double)r.serial_ns / (double)r.critical_path_ns : 0;
-            row->executions = r.executions;
-            row->aborts = r.aborts;
-        }
+    struct row row = {.host_ns = host_ns,
+                      .span_ns = (double)r->makespan_ns,
+                      .executions = r->executions,
+                      .aborts = r->aborts,
+                      .validations = r->validations};
+    if (driver == EVM_DRIVER_THREADS) {
+        row.busy = cpu_ns / host_ns;
+        return row;
+    }
+    row.busy = (double)r->busy_ns / (double)(r->makespan_ns ? r->makespan_ns : 1);
+    return row;
+}
+
+static int once(struct bench *b, const struct contestant *c, enum evm_driver driver, uint32_t cores,
+                struct row *row, struct evm_block_result *keep)
+{
+    const struct evm_exec_config config = {.executor = c->ops,
+                                           .driver = driver,
+                                           .cores = cores,
+                                           .seed = b->o.seed,
+                                           .profile = evm_profile_find(b->o.profile),
+                                           .params = &c->params,
+                                           .keep_sets = keep == &b->known,
+                                           .pool = b->pool};
+    const struct evm_block_input in = recipe_input(&b->block);
+    struct evm_block_result r;
+    struct evm_err err = {0};
+    double start = cli_now(), cpu = process_cpu();
+    enum evm_status st = evm_execute(&config, &in, &r, &err);
+    double host_ns = cli_now() - start;
+    *row = row_of(driver, host_ns, process_cpu() - cpu, &r);
+    int status = CLI_DONE;
+    if (st == EVM_OK && keep != &b->serial)
+        st = evm_block_result_compare(&b->serial, &r, &err);
+    if (st != EVM_OK) {
+        cli_complain(b->self, "%s, %u cores: %s", evm_executor_name(c->ops), cores, err.text);
+        status = CLI_FAILED;
+    }
+    if (keep && status == CLI_DONE)
+        *keep = r;
+    else
         evm_block_result_fini(&r);
-    }
-    return row->ok;
+    return status;
 }
 
-static const char *driver_name(enum evm_driver driver)
+/* 0 when memory is out. */
+static double oracle_speedup(const struct bench *b, uint32_t cores)
 {
-    return driver == EVM_DRIVER_THREADS ? "threads" : "virtual";
+    const struct evm_oracle_input in = {&b->known.sets, b->block.list, &b->block.env.coinbase};
+    int64_t span = 0;
+    if (evm_oracle_block(&in, b->known.serial_ns, cores, &span) != EVM_OK || span <= 0)
+        return 0;
+    return (double)b->known.serial_ns / (double)span;
 }
 
-static void print_row(const struct bench *b, const struct load *load, const struct setting *s,
-                      const struct row *r, double serial, bool first)
+static int measure(struct bench *b, const struct contestant *c, enum evm_driver driver,
+                   uint32_t cores, struct row *best)
 {
-    const char *driver = driver_name(s->driver);
-    if (b->o.json) {
-        printf(
-            "%s\n    {\"load\": \"%s\", \"executor\": \"%s\", \"driver\": \"%s\", \"cores\": %u, "
-            "\"host_ns_per_tx\": %.1f, \"makespan_ns_per_tx\": %.1f, \"speedup\": %.3f, "
-            "\"busy_cores\": %.2f, \"executions\": %llu, \"aborts\": %llu",
-            first ? "" : ",", load->name, s->executor, driver, s->cores, r->host_ns, r->time_ns,
-            serial / r->time_ns, r->cpu, (unsigned long long)r->executions,
-            (unsigned long long)r->aborts);
-        if (r->bound > 0)
-            printf(", \"speedup_bound\": %.2f", r->bound);
-        printf("}");
-        return;
-    }
-    printf("%-12s %-10s %-8s %5u %11.0f %11.0f %8.2f %6.2f %8llu\n", load->name, s->executor,
-           driver, s->cores, r->host_ns, r->time_ns, serial / r->time_ns, r->cpu,
-           (unsigned long long)r->aborts);
-}
-
-/* "block-stm/virtual/16" */
-static bool is_setting(const struct setting *s, const char *text)
-{
-    char name[64];
-    snprintf(name, sizeof name, "%s/%s/%u", s->executor, driver_name(s->driver), s->cores);
-    return strcmp(name, text) == 0;
-}
-
-/* Speed-up is against serial under the same driver. */
-static bool bench_load(struct bench *b, const struct load *load, bool *first)
-{
-    double serial[2] = {0};
-    if (b->o.load && strcmp(b->o.load, load->name) != 0)
-        return true;
-    make_block(b, load);
-    for (int i = 0; i < SETTINGS; i++) {
+    int status = CLI_DONE;
+    for (uint64_t k = 0; k < b->o.repeat && status == CLI_DONE; k++) {
         struct row row;
-        if (b->o.setting && !is_setting(&settings[i], b->o.setting))
-            continue;
-        if (!measure(b, &settings[i], &row))
-            return false;
-        if (strcmp(settings[i].executor, "serial") == 0)
-            serial[settings[i].driver] = row.time_ns;
-        print_row(b, load, &settings[i], &row, serial[settings[i].driver], *first);
-        *first = false;
+        status = once(b, c, driver, cores, &row, NULL);
+        if (k == 0 || row.host_ns < best->host_ns)
+            *best = row;
     }
-    return true;
+    best->oracle = oracle_speedup(b, cores);
+    return status;
+}
+
+/* The state root, which no executor's time holds: hashing what the block changed. */
+static bool measure_root(struct bench *b)
+{
+    struct evm_hash root;
+    bool ok = evm_state_root(b->block.pre, &root) == EVM_OK;
+    struct evm_state *post = ok ? evm_state_fork(b->block.pre) : NULL;
+    double start = cli_now();
+    ok = post && evm_state_apply(post, &b->serial.changes) == EVM_OK;
+    if (ok) {
+        evm_state_seal(post);
+        ok = evm_state_root(post, &root) == EVM_OK;
+    }
+    b->root_ns = cli_now() - start;
+    evm_state_unref(post);
+    return ok;
+}
+
+/* ---- printing -------------------------------------------------------------------------------- */
+
+/* A speed-up that nothing was measured for is a dash. */
+static const char *ratio(char text[16], double of, double by)
+{
+    if (of > 0 && by > 0)
+        snprintf(text, 16, "%.2f", of / by);
+    else
+        snprintf(text, 16, "-");
+    return text;
+}
+
+/* What speed-ups compare: with threads all of the call, with virtual cores what is simulated. */
+static double time_of(enum evm_driver driver, const struct row *r)
+{
+    return driver == EVM_DRIVER_THREADS ? r->host_ns : r->span_ns;
+}
+
+struct line {
+    const struct contestant *who;
+    enum evm_driver driver;
+    uint32_t cores;
+    const struct row *row;
+    double serial_ns, alone_ns; /* of serial, of this executor on one core; 0: not known */
+};
+
+static void print_json(struct bench *b, const struct recipe *r, const struct line *l)
+{
+    double n = b->block.tx_count, time = time_of(l->driver, l->row);
+    printf(
+        "%s\n    {\"recipe\": \"%s\", \"transactions\": %u, \"gas\": %llu, \"executor\": \"%s\", "
+        "\"driver\": \"%s\", \"cores\": %u, \"host_ns_per_tx\": %.1f, "
+        "\"makespan_ns_per_tx\": %.1f, \"ggas_per_s\": %.4f, \"speedup\": %.4f",
+        b->first_row ? "" : ",", recipe_name(r), b->block.tx_count,
+        (unsigned long long)b->serial.gas_used, evm_executor_name(l->who->ops),
+        l->driver == EVM_DRIVER_THREADS ? "threads" : "virtual", l->cores, l->row->host_ns / n,
+        l->row->span_ns / n, (double)b->serial.gas_used / time, l->serial_ns / time);
+    if (l->alone_ns > 0)
+        printf(", \"speedup_over_one_core\": %.4f", l->alone_ns / time);
+    if (l->row->oracle > 0)
+        printf(", \"oracle_speedup\": %.3f", l->row->oracle);
+    printf(", \"busy_cores\": %.3f, \"executions\": %llu, \"aborts\": %llu, \"validations\": %llu, "
+           "\"root_ns_per_tx\": %.1f}",
+           l->row->busy, (unsigned long long)l->row->executions, (unsigned long long)l->row->aborts,
+           (unsigned long long)l->row->validations, b->root_ns / n);
+}
+
+static void print_line(struct bench *b, const struct recipe *r, const struct line *l)
+{
+    char alone[16], oracle[16];
+    double n = b->block.tx_count, time = time_of(l->driver, l->row);
+    if (b->o.json) {
+        print_json(b, r, l);
+    } else {
+        printf("%-18s %-12s %-8s %5u %9.0f %9.0f %7.2f %9.2f %7s %6s %6.2f %8llu\n", recipe_name(r),
+               evm_executor_name(l->who->ops),
+               l->driver == EVM_DRIVER_THREADS ? "threads" : "virtual", l->cores,
+               l->row->host_ns / n, l->row->span_ns / n, (double)b->serial.gas_used / time,
+               l->serial_ns / time, ratio(alone, l->alone_ns, time),
+               ratio(oracle, l->row->oracle, 1), l->row->busy, (unsigned long long)l->row->aborts);
+    }
+    b->first_row = false;
+    fflush(stdout);
+}
+
+static void print_block(const struct bench *b, const struct recipe *r)
+{
+    if (!b->o.json)
+        printf("\n%s: %s\n%u transactions, %.1f Mgas; state root apart: %.0f ns a transaction\n",
+               recipe_name(r), recipe_doc(r), b->block.tx_count, (double)b->serial.gas_used / 1e6,
+               b->root_ns / b->block.tx_count);
+}
+
+/* ---- a block --------------------------------------------------------------------------------- */
+
+static int bench_executor(struct bench *b, const struct recipe *r, const struct contestant *c,
+                          enum evm_driver driver, double *serial_ns)
+{
+    bool serial = c == &b->c.contestants[0];
+    double alone = 0;
+    int status = CLI_DONE;
+    for (size_t k = 0; k < b->c.core_count[driver] && status == CLI_DONE; k++) {
+        uint32_t cores = serial ? 1 : b->c.cores[driver][k];
+        struct row row = {0};
+        status = measure(b, c, driver, cores, &row);
+        if (status != CLI_DONE)
+            break;
+        if (serial)
+            *serial_ns = time_of(driver, &row);
+        if (cores == 1)
+            alone = time_of(driver, &row);
+        print_line(b, r, &(struct line){c, driver, cores, &row, *serial_ns, alone});
+        if (serial)
+            break;
+    }
+    return status;
+}
+
+static int bench_block(struct bench *b, const struct recipe *r)
+{
+    struct row unused;
+    int status = once(b, &b->c.contestants[0], EVM_DRIVER_THREADS, 1, &unused, &b->serial);
+    if (status == CLI_DONE)
+        status = once(b, &b->c.contestants[0], EVM_DRIVER_VIRTUAL, 1, &unused, &b->known);
+    if (status != CLI_DONE) {
+        ;
+    } else if (b->serial.receipt_count != b->block.tx_count) {
+        cli_complain(b->self, "%s: not all transactions are valid", recipe_name(r));
+        status = CLI_FAILED;
+    } else if (!measure_root(b)) {
+        status = cli_complain(b->self, "out of memory");
+    } else {
+        print_block(b, r);
+    }
+    for (int d = 0; d < 2 && status == CLI_DONE; d++) {
+        double serial_ns = 0;
+        for (size_t i = 0; i < b->c.contestant_count && status == CLI_DONE; i++)
+            status = bench_executor(b, r, &b->c.contestants[i], (enum evm_driver)d, &serial_ns);
+    }
+    evm_block_result_fini(&b->serial);
+    evm_block_result_fini(&b->known);
+    return status;
+}
+
+/* Codes and pool are the block's: some recipes deploy thousands of contracts. */
+static int bench_recipe(struct bench *b, const struct recipe *r)
+{
+    struct err err = {0};
+    struct evm_codes *codes = evm_codes_create();
+    int status = CLI_BAD_INPUT;
+    b->pool = evm_exec_pool_create();
+    if (!codes || !b->pool)
+        cli_complain(b->self, "out of memory");
+    else if (recipe_make(r, &b->c.params, codes, &b->block, &err) != ERR_OK)
+        cli_complain(b->self, "%s: %s", recipe_name(r), err.text);
+    else
+        status = bench_block(b, r);
+    recipe_block_fini(&b->block);
+    evm_exec_pool_destroy(b->pool);
+    evm_codes_destroy(codes);
+    return status;
 }
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
-static bool prepare(struct bench *b)
-{
-    b->n = (uint32_t)b->o.txs;
-    b->codes = evm_codes_create();
-    b->pool = evm_exec_pool_create();
-    b->txs = calloc(b->n, sizeof *b->txs);
-    b->list = calloc(b->n, sizeof(*b->list));
-    b->inputs = calloc(b->n, sizeof *b->inputs);
-    b->env = (struct evm_block_env){.number = 1,
-                                    .timestamp = 1700000000,
-                                    .gas_limit = UINT64_C(1) << 50,
-                                    .chain_id = 1,
-                                    .coinbase = {{0xfe}},
-                                    .base_fee = evm_u256_of(1000000000)};
-    return b->codes && b->pool && b->txs && b->list && b->inputs && make_world(b) == EVM_OK;
-}
-
-static void release(struct bench *b)
-{
-    evm_state_unref(b->pre);
-    evm_exec_pool_destroy(b->pool);
-    evm_codes_destroy(b->codes);
-    free(b->txs);
-    free(b->list);
-    free(b->inputs);
-}
-
 static const struct cli_option options[] = {
+    {.name = "list",
+     .type = CLI_FLAG,
+     .offset = offsetof(struct bench_options, list),
+     .doc = "print the recipes and what they are"},
+    {.name = "recipe",
+     .type = CLI_LIST,
+     .offset = offsetof(struct bench_options, recipes),
+     .value = "NAME,…",
+     .doc = "these blocks, or all (default raw, erc20, swap, hybrid, chain-erc20, mainnet-like)"},
     {.name = "txs",
      .type = CLI_U64,
-     .offset = offsetof(struct options, txs),
+     .offset = offsetof(struct bench_options, txs),
      .value = "N",
      .doc = "transactions a block (default 2000)",
      .min = 1,
-     .max = 1000000},
-    {.name = "repeat",
+     .max = 10000000},
+    {.name = "gas",
+     .type = CLI_STRING,
+     .offset = offsetof(struct bench_options, gas),
+     .value = "AMOUNT",
+     .doc = "as many transactions as use this much instead, as in 1G"},
+    {.name = "accounts",
      .type = CLI_U64,
-     .offset = offsetof(struct options, repeat),
+     .offset = offsetof(struct bench_options, accounts),
      .value = "N",
-     .doc = "repetitions; the fastest counts (default 7)",
+     .doc = "accounts of the hot and hybrid blocks (default 100,000 a block of 1 Ggas)",
      .min = 1,
-     .max = 1000},
-    {.name = "seed",
+     .max = 10000000},
+    {.name = "hot",
      .type = CLI_U64,
-     .offset = offsetof(struct options, seed),
-     .value = "S",
-     .doc = "seed of the blocks and of the virtual driver (default 1)"},
+     .offset = offsetof(struct bench_options, hot),
+     .value = "PERCENT",
+     .doc = "of their senders and recipients that are of the last tenth (default 30)",
+     .max = 100},
+    {.name = "executor",
+     .type = CLI_LIST,
+     .offset = offsetof(struct bench_options, executors),
+     .value = "NAME,…",
+     .doc = "these beside serial, or all (default block-stm, ladder)"},
+    {.name = "param",
+     .type = CLI_LIST,
+     .offset = offsetof(struct bench_options, params),
+     .value = CLI_PARAM_VALUE,
+     .doc = CLI_PARAM_DOC},
+    {.name = "driver",
+     .type = CLI_CHOICE,
+     .offset = offsetof(struct bench_options, driver),
+     .value = "NAME",
+     .doc = "threads or virtual (default both)",
+     .choices = (const char *const[]){"threads", "virtual", NULL}},
+    {.name = "cores",
+     .type = CLI_LIST,
+     .offset = offsetof(struct bench_options, cores),
+     .value = "N,…",
+     .doc = "threads and simulated cores (default 1,2 and 1,2,8,32)"},
     {.name = "profile",
      .type = CLI_STRING,
-     .offset = offsetof(struct options, profile),
+     .offset = offsetof(struct bench_options, profile),
      .value = "NAME",
      .doc = "cost profile of the virtual driver (default validator-2025)"},
-    {.name = "load",
-     .type = CLI_STRING,
-     .offset = offsetof(struct options, load),
-     .value = "NAME",
-     .doc = "this load only"},
-    {.name = "setting",
-     .type = CLI_STRING,
-     .offset = offsetof(struct options, setting),
-     .value = "NAME",
-     .doc = "this setting only, like block-stm/virtual/16 (then without speed-up)"},
+    {.name = "seed",
+     .type = CLI_U64,
+     .offset = offsetof(struct bench_options, seed),
+     .value = "S",
+     .doc = "seed of the blocks and of the virtual driver (default 1)"},
+    {.name = "repeat",
+     .type = CLI_U64,
+     .offset = offsetof(struct bench_options, repeat),
+     .value = "N",
+     .doc = "repetitions; the fastest counts (default 3)",
+     .min = 1,
+     .max = 1000},
     {.name = "json",
      .type = CLI_FLAG,
-     .offset = offsetof(struct options, json),
+     .offset = offsetof(struct bench_options, json),
      .doc = "print JSON"},
 };
+
+static int run_all(struct bench *b)
+{
+    int status = CLI_DONE;
+    b->first_row = true;
+    if (b->o.json)
+        printf("{\"profile\": \"%s\", \"seed\": %llu, \"repeat\": %llu, \"processors\": %u, "
+               "\"rows\": [",
+               b->o.profile, (unsigned long long)b->o.seed, (unsigned long long)b->o.repeat,
+               cli_processors());
+    else
+        printf("%-18s %-12s %-8s %5s %9s %9s %7s %9s %7s %6s %6s %8s\n", "recipe", "executor",
+               "driver", "cores", "host", "makespan", "Ggas/s", "vs serial", "vs one", "oracle",
+               "busy", "aborts");
+    for (size_t i = 0; i < b->c.recipe_count && status == CLI_DONE; i++)
+        status = bench_recipe(b, b->c.recipes[i]);
+    if (b->o.json)
+        printf("\n]}\n");
+    return status;
+}
 
 static int run(const struct cli_command *self, int argc, char **argv)
 {
     struct cli_operands operands;
-    struct bench b = {.self = self,
-                      .o = {.txs = 2000, .repeat = 7, .seed = 1, .profile = "validator-2025"}};
+    struct bench b = {
+        .self = self,
+        .o = {.txs = 2000, .hot = 30, .seed = 1, .repeat = 3, .profile = "validator-2025"}};
     int status = cli_parse(self, argc, argv, &b.o, &operands);
-    if (status >= 0)
-        return status;
-    if (!evm_profile_find(b.o.profile))
-        return cli_complain(self, "no cost profile \"%s\"", b.o.profile);
-    bool ok = prepare(&b), first = true;
-    if (!ok)
-        cli_complain(self, "out of memory");
-    if (b.o.json)
-        printf("{\"transactions\": %u, \"profile\": \"%s\", \"rows\": [", b.n, b.o.profile);
-    else
-        printf("%-12s %-10s %-8s %5s %11s %11s %8s %6s %8s\n", "load", "executor", "driver",
-               "cores", "host ns/tx", "time ns/tx", "speed-up", "busy", "aborts");
-    for (int i = 0; i < LOADS && ok; i++)
-        ok = bench_load(&b, &loads[i], &first);
-    if (b.o.json)
-        printf("\n]}\n");
-    release(&b);
-    return cli_finish(self, ok ? CLI_DONE : CLI_BAD_INPUT);
+    if (status < 0 && b.o.list) {
+        for (size_t i = 0; recipe_at(i); i++)
+            printf("%-18s %s\n", recipe_name(recipe_at(i)), recipe_doc(recipe_at(i)));
+        status = cli_finish(self, CLI_DONE);
+    }
+    if (status < 0)
+        status = bench_choose(&b.c, self, &b.o);
+    if (status < 0)
+        status = cli_finish(self, run_all(&b));
+    cli_list_fini(&b.o.recipes);
+    cli_list_fini(&b.o.executors);
+    cli_list_fini(&b.o.params);
+    cli_list_fini(&b.o.cores);
+    return status;
 }
 
 const struct cli_command cli_bench_parallel = {
     .name = "bench parallel",
     .operands = "",
-    .summary = "time synthetic blocks on one and more cores, real and simulated",
+    .summary = "time generated blocks on one and more cores, real and simulated",
     .details =
-        "Loads: transfers (between distinct accounts), erc20 (one token, distinct accounts),\n"
-        "erc20-hot (30 % to one recipient), erc20-chain (each spends what the one before sent).\n"
-        "Signatures and the state root are left out. host ns/tx is what executing the block takes\n"
-        "here; time ns/tx is the block's duration: measured with threads, simulated with virtual\n"
-        "cores. Speed-up is against serial under the same driver.",
+        "Each block is made by a recipe (--list), executed serially, and then by every executor\n"
+        "under both drivers; a result that is not serial's ends the command with status 1.\n"
+        "\n"
+        "host      ns a transaction that the call takes here: multi-version memory set up,\n"
+        "          execution, validation, commits, receipts, their filters, and the block's "
+        "changes\n"
+        "          in order. Signatures and the state root are apart.\n"
+        "makespan  ns a transaction from the block's start to its last commit: measured with\n"
+        "          threads, simulated with virtual cores.\n"
+        "Ggas/s    gas used (after refunds) over the time that counts: with threads host, with\n"
+        "          virtual cores makespan. Speed-ups compare the same.\n"
+        "vs serial over serial under the same driver; vs one: over this executor on one core.\n"
+        "oracle    speed-up of a scheduler that knows all conflicts beforehand and costs nothing.\n"
+        "busy      cores: processor time of the whole program over host, or simulated.",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .run = run,
