@@ -259,11 +259,11 @@ static void money_is_kept(const struct fixture *f, const struct evm_block_result
     evm_state_unref(post);
 }
 
-static void run(struct fixture *f, const char *executor, enum evm_driver driver, uint32_t cores,
-                uint64_t seed, struct evm_block_result *out)
+static void run(struct fixture *f, const struct evm_executor_ops *executor, enum evm_driver driver,
+                uint32_t cores, uint64_t seed, struct evm_block_result *out)
 {
     struct evm_err err = {0};
-    struct evm_exec_config config = {.executor = evm_executor_find(executor),
+    struct evm_exec_config config = {.executor = executor,
                                      .driver = driver,
                                      .cores = cores,
                                      .seed = seed,
@@ -271,7 +271,8 @@ static void run(struct fixture *f, const char *executor, enum evm_driver driver,
                                      .keep_schedule = seed % 3 == 0,
                                      .pool = f->pool};
     if (evm_execute(&config, &f->in, out, &err) != EVM_OK)
-        fail_msg("%s", err.text);
+        fail_msg("%s, seed %llu: %s", evm_executor_name(executor), (unsigned long long)seed,
+                 err.text);
 }
 
 static int set_up(void **state)
@@ -309,29 +310,38 @@ static void count(struct fixture *f, const struct evm_block_result *r)
     }
 }
 
-static void all_agree(struct fixture *f, enum evm_fork fork, uint64_t seed)
+static void one_agrees(struct fixture *f, const struct evm_executor_ops *executor,
+                       const struct evm_block_result *serial, uint64_t seed)
 {
     static const uint32_t cores[] = {1, 2, 3, 8, 64};
-    struct evm_block_result serial, other;
-    f->seed = seed * 1000 + (uint64_t)fork;
-    draw_block(f, fork, MOST);
-    run(f, "serial", EVM_DRIVER_THREADS, 1, seed, &serial);
-    if (serial.invalid == EVM_TX_VALID)
-        money_is_kept(f, &serial);
-    run(f, "serial", EVM_DRIVER_VIRTUAL, 4, seed, &other);
-    same_result(&serial, &other);
-    evm_block_result_fini(&other);
+    struct evm_block_result other;
     for (int c = 0; c < 5; c++) {
-        run(f, "block-stm", EVM_DRIVER_VIRTUAL, cores[c], seed, &other);
-        same_result(&serial, &other);
+        run(f, executor, EVM_DRIVER_VIRTUAL, cores[c], seed, &other);
+        same_result(serial, &other);
         f->aborts += other.aborts;
         evm_block_result_fini(&other);
     }
-    for (uint32_t threads = 1; threads <= 3; threads++) {
-        run(f, "block-stm", EVM_DRIVER_THREADS, threads, seed, &other);
-        same_result(&serial, &other);
+    for (uint32_t threads = 1; threads <= 4; threads++) {
+        run(f, executor, EVM_DRIVER_THREADS, threads, seed, &other);
+        same_result(serial, &other);
         evm_block_result_fini(&other);
     }
+}
+
+static void all_agree(struct fixture *f, enum evm_fork fork, uint64_t seed)
+{
+    const struct evm_executor_ops *executor;
+    struct evm_block_result serial, other;
+    f->seed = seed * 1000 + (uint64_t)fork;
+    draw_block(f, fork, MOST);
+    run(f, evm_executor_find("serial"), EVM_DRIVER_THREADS, 1, seed, &serial);
+    if (serial.invalid == EVM_TX_VALID)
+        money_is_kept(f, &serial);
+    run(f, evm_executor_find("serial"), EVM_DRIVER_VIRTUAL, 4, seed, &other);
+    same_result(&serial, &other);
+    evm_block_result_fini(&other);
+    for (size_t e = 1; (executor = evm_executor_at(e)) != NULL; e++)
+        one_agrees(f, executor, &serial, seed);
     count(f, &serial);
     evm_block_result_fini(&serial);
     evm_state_unref(f->pre);
@@ -374,6 +384,14 @@ static enum evm_status committed(void *self, uint32_t tx, const struct evm_chang
     return EVM_OK;
 }
 
+static size_t executors(void)
+{
+    size_t count = 0;
+    while (evm_executor_at(count))
+        count++;
+    return count;
+}
+
 static void told_changes_add_up(void **state)
 {
     struct fixture *f = *state;
@@ -386,7 +404,7 @@ static void told_changes_add_up(void **state)
         struct evm_state *by_tx = evm_state_ref(f->pre), *at_once = evm_state_fork(f->pre);
         f->in.committed = committed;
         f->in.committed_self = &by_tx;
-        run(f, "block-stm", EVM_DRIVER_THREADS, 2, seed, &r);
+        run(f, evm_executor_at(seed % executors()), EVM_DRIVER_THREADS, 2, seed, &r);
         assert_int_equal(evm_state_apply(at_once, &r.changes), EVM_OK);
         evm_state_seal(at_once);
         assert_int_equal(evm_state_root(by_tx, &told), EVM_OK);
@@ -406,7 +424,7 @@ static void bad_settings(void **state)
     struct evm_err err = {0};
     f->seed = 3;
     draw_block(f, EVM_CANCUN, 5);
-    struct evm_exec_config good = {.executor = evm_executor_find("block-stm"),
+    struct evm_exec_config good = {.executor = evm_executor_find("ladder"),
                                    .driver = EVM_DRIVER_VIRTUAL,
                                    .cores = 4,
                                    .profile = evm_profile_at(0)};
@@ -435,9 +453,9 @@ static void bad_settings(void **state)
 /* More wei than there can be: an error of the state given, in every executor and driver. */
 static void beneficiary_overflows(void **state)
 {
-    static const char *const executors[] = {"serial", "block-stm"};
     struct fixture *f = *state;
     struct evm_changes c;
+    const struct evm_executor_ops *executor;
     f->seed = 7;
     draw_block(f, EVM_CANCUN, 40);
     f->in.invalid_policy = EVM_INVALID_IS_SKIPPED;
@@ -453,47 +471,59 @@ static void beneficiary_overflows(void **state)
     evm_changes_fini(&c);
     evm_state_seal(rich);
     f->in.pre = rich;
-    for (int i = 0; i < 8; i++) {
-        struct evm_err err = {0};
-        struct evm_block_result r;
-        struct evm_exec_config config = {.executor = evm_executor_find(executors[i % 2]),
-                                         .driver = i & 2 ? EVM_DRIVER_VIRTUAL : EVM_DRIVER_THREADS,
-                                         .cores = i & 4 ? 3 : 1,
-                                         .profile = evm_profile_at(0),
-                                         .pool = f->pool};
-        assert_int_equal(evm_execute(&config, &f->in, &r, &err), EVM_ERR_INPUT);
-        assert_non_null(strstr(err.text, "2^256"));
-        evm_block_result_fini(&r);
-    }
+    for (size_t e = 0; (executor = evm_executor_at(e)) != NULL; e++)
+        for (int i = 0; i < 4; i++) {
+            struct evm_err err = {0};
+            struct evm_block_result r;
+            struct evm_exec_config config = {.executor = executor,
+                                             .driver =
+                                                 i & 1 ? EVM_DRIVER_VIRTUAL : EVM_DRIVER_THREADS,
+                                             .cores = i & 2 ? 3 : 1,
+                                             .profile = evm_profile_at(0),
+                                             .pool = f->pool};
+            assert_int_equal(evm_execute(&config, &f->in, &r, &err), EVM_ERR_INPUT);
+            assert_non_null(strstr(err.text, "2^256"));
+            evm_block_result_fini(&r);
+        }
     evm_state_unref(rich);
     evm_state_unref(f->pre);
 }
+
+#ifdef WEFT_TINY
+static int failures_of(const struct fixture *f, const struct evm_executor_ops *executor,
+                       enum evm_driver driver)
+{
+    int failures = 0;
+    for (int64_t n = 0; n < 3000; n += 1 + n / 20) {
+        struct evm_exec_config config = {.executor = executor,
+                                         .driver = driver,
+                                         .cores = 3,
+                                         .keep_schedule = n % 2,
+                                         .profile = evm_profile_at(0)};
+        struct evm_block_result r;
+        evm_alloc_fail_after(n);
+        enum evm_status st = evm_execute(&config, &f->in, &r, NULL);
+        evm_alloc_fail_after(-1);
+        assert_true(st == EVM_OK || st == EVM_ERR_MEMORY);
+        failures += st == EVM_ERR_MEMORY;
+        evm_block_result_fini(&r);
+    }
+    return failures;
+}
+#endif
 
 /* Every allocation fails once, on whatever worker it is: an error or success, never a hang. */
 static void memory_runs_out(void **state)
 {
 #ifdef WEFT_TINY
     struct fixture *f = *state;
-    int failures = 0;
+    const struct evm_executor_ops *executor;
     f->seed = 12;
     draw_block(f, EVM_CANCUN, 30);
     f->in.invalid_policy = EVM_INVALID_IS_SKIPPED;
-    for (int driver = 0; driver < 2; driver++)
-        for (int64_t n = 0; n < 3000; n += 1 + n / 20) {
-            struct evm_exec_config config = {.executor = evm_executor_find("block-stm"),
-                                             .driver = (enum evm_driver)driver,
-                                             .cores = 3,
-                                             .keep_schedule = n % 2,
-                                             .profile = evm_profile_at(0)};
-            struct evm_block_result r;
-            evm_alloc_fail_after(n);
-            enum evm_status st = evm_execute(&config, &f->in, &r, NULL);
-            evm_alloc_fail_after(-1);
-            assert_true(st == EVM_OK || st == EVM_ERR_MEMORY);
-            failures += st == EVM_ERR_MEMORY;
-            evm_block_result_fini(&r);
-        }
-    assert_true(failures > 20);
+    for (size_t e = 0; (executor = evm_executor_at(e)) != NULL; e++)
+        for (int driver = 0; driver < 2; driver++)
+            assert_true(failures_of(f, executor, (enum evm_driver)driver) > 10);
     evm_state_unref(f->pre);
 #else
     (void)state;
