@@ -456,6 +456,14 @@ struct toy_setup {
     bool keep_schedule;
 };
 
+/* What few tests want otherwise; NULL: none, or the toy's own. */
+struct toy_extras {
+    struct evm_exec_chaos *chaos;
+    const struct evm_body_ops *body;
+    enum evm_status (*committed)(void *self, uint32_t tx, const struct evm_changes *changes);
+    void *committed_self;
+};
+
 /* Memory kept from call to call; zeroed at first. */
 struct toy_kept {
     struct evm_blockrun run;
@@ -500,14 +508,18 @@ static inline bool toy_prepare(struct toy_kept *k, const struct toy_setup *s,
     return true;
 }
 
-static inline enum evm_status toy_execute(struct toy_kept *k, const struct toy_setup *s,
-                                          const struct toy_block *b, struct evm_block_result *out)
+static inline enum evm_status toy_execute_with(struct toy_kept *k, const struct toy_setup *s,
+                                               const struct toy_extras *extras,
+                                               const struct toy_block *b,
+                                               struct evm_block_result *out)
 {
     struct toy_world base = b->before;
     struct evm_block_rules rules = {.tx_count = b->tx_count,
                                     .beneficiary = toy_addr(TOY_BENEFICIARY),
                                     .gas_limit = b->gas_limit,
-                                    .policy = b->policy};
+                                    .policy = b->policy,
+                                    .committed = extras->committed,
+                                    .committed_self = extras->committed_self};
     struct evm_schedule keep = {.on = s->keep_schedule};
     uint32_t workers = s->executor->max_workers == 1 ? 1 : s->cores;
     bool timed = s->driver == EVM_DRIVER_VIRTUAL;
@@ -519,7 +531,8 @@ static inline enum evm_status toy_execute(struct toy_kept *k, const struct toy_s
     const struct evm_exec_params params = evm_exec_params_default();
     const struct evm_blockrun_setup setup = {
         .rules = &rules,
-        .body_ops = &toy_body_ops,
+        .body_ops = extras->body ? extras->body : &toy_body_ops,
+        .chaos = extras->chaos,
         .body_self = (void *)b,
         .base = {&toy_view_ops, &base},
         .workers = workers,
@@ -538,6 +551,13 @@ static inline enum evm_status toy_execute(struct toy_kept *k, const struct toy_s
     out->slices = keep.slices;
     out->slice_count = keep.count;
     return evm_blockrun_end(&k->run);
+}
+
+static inline enum evm_status toy_execute(struct toy_kept *k, const struct toy_setup *s,
+                                          const struct toy_block *b, struct evm_block_result *out)
+{
+    const struct toy_extras none = {0};
+    return toy_execute_with(k, s, &none, b, out);
 }
 
 /* ---- comparing ------------------------------------------------------------------------------- */
