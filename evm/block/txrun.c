@@ -535,6 +535,14 @@ const struct evm_tx_outcome *evm_txrun_outcome(const struct evm_txrun *run)
     return &run->outcome;
 }
 
+void evm_txrun_each_access(const struct evm_txrun *run,
+                           void (*visit)(void *self, const struct evm_jaccount *acc,
+                                         const struct evm_jslot *slot),
+                           void *self)
+{
+    evm_journal_each_access(run->journal, visit, self);
+}
+
 void evm_txrun_trace(struct evm_txrun *run, const struct evm_tracer *tracer)
 {
     evm_vm_trace(run->vm, tracer);

@@ -81,6 +81,11 @@ void evm_txrun_begin(struct evm_txrun *run, const struct evm_rules *rules,
                      unsigned flags);
 enum evm_step evm_txrun_step(struct evm_txrun *run, struct evm_meter *meter, uint64_t budget);
 const struct evm_tx_outcome *evm_txrun_outcome(const struct evm_txrun *run);
+/* What it accessed, once it is done (evm_journal_each_access). */
+void evm_txrun_each_access(const struct evm_txrun *run,
+                           void (*visit)(void *self, const struct evm_jaccount *acc,
+                                         const struct evm_jslot *slot),
+                           void *self);
 void evm_txrun_trace(struct evm_txrun *run, const struct evm_tracer *tracer);
 /* For the runs that begin after this (evm/core/vm.h). */
 void evm_txrun_set_tier(struct evm_txrun *run, enum evm_vm_tier tier);

@@ -201,6 +201,7 @@ static enum vm_next start_call(struct evm_vm *vm)
     if (pays && (vm_load(vm, payer, EVM_NEED_BALANCE) || vm_load(vm, to, EVM_NEED_BALANCE)))
         return VM_PENDING;
     const struct evm_precompile *precompile = evm_precompile_find(vm->rules, &m->to);
+    to->accessed = true;
     if (!precompile && vm_load(vm, to, EVM_NEED_CODE))
         return VM_PENDING;
     if (!precompile && vm->rules->delegation && to->code->is_delegation) {

@@ -77,8 +77,10 @@ static enum vm_next pay_value(struct evm_vm *vm, enum evm_call_kind kind, struct
 /* Loads what the call will run, and pays for the access to a delegate (EIP-7702). */
 static enum vm_next find_code(struct evm_vm *vm, struct call_op *c)
 {
-    if (c->precompile)
+    if (c->precompile) {
+        c->callee->accessed = true;
         return VM_NEXT;
+    }
     if (vm_load(vm, c->callee, EVM_NEED_CODE) != EVM_READ_OK)
         return VM_PENDING;
     if (!vm->rules->delegation || !c->callee->code->is_delegation)
@@ -298,6 +300,7 @@ enum vm_next vm_op_selfdestruct(struct evm_vm *vm, struct frame *f)
     struct evm_u256 all = self->balance;
     bool pays = !evm_u256_is_zero(&all), is_new = false;
     self->balance_observed = true;
+    heir->accessed = true;
     if (r->state_clearing && pays) {
         const unsigned need = EVM_NEED_BALANCE | EVM_NEED_NONCE | EVM_NEED_CODE;
         if (vm_load(vm, heir, need) != EVM_READ_OK)

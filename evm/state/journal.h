@@ -34,6 +34,8 @@ struct evm_jaccount {
     bool wiped;      /* storage restarted empty in this transaction */
     bool exists;     /* before, or touched since; EIP-161 forks ask evm_jaccount_empty instead */
     bool has_storage;
+    bool accessed; /* looked at although nothing of it is loaded: a precompile that was called, the
+                      heir of nothing (EIP-7928 lists them) */
     bool balance_observed; /* by BALANCE, SELFBALANCE or the like: only equality validates it */
     struct evm_u256
         balance_needed; /* else: largest amount the value at transaction start had to reach */
@@ -157,5 +159,13 @@ void evm_journal_each_read(const struct evm_journal *j,
                            void (*visit)(void *self, const struct evm_jaccount *acc,
                                          const struct evm_jslot *slot),
                            void *self);
+
+/* What the transaction accessed, for block access lists (EIP-7928): as each_read, and also accounts
+ * of which nothing had to be read, and slots of storage that it had emptied itself; reverted frames
+ * included, what an access list (EIP-2930) only warmed left out. */
+void evm_journal_each_access(const struct evm_journal *j,
+                             void (*visit)(void *self, const struct evm_jaccount *acc,
+                                           const struct evm_jslot *slot),
+                             void *self);
 
 #endif

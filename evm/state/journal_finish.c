@@ -246,3 +246,18 @@ void evm_journal_each_read(const struct evm_journal *j,
         if (slot_at(j, i)->read)
             visit(self, &slot_at(j, i)->account->pub, &slot_at(j, i)->pub);
 }
+
+void evm_journal_each_access(const struct evm_journal *j,
+                             void (*visit)(void *self, const struct evm_jaccount *acc,
+                                           const struct evm_jslot *slot),
+                             void *self)
+{
+    for (uint32_t i = 0; i < j->accounts.used; i++) {
+        const struct evm_jaccount *acc = &account_at(j, i)->pub;
+        if (acc->loaded || acc->accessed)
+            visit(self, acc, NULL);
+    }
+    for (uint32_t i = 0; i < j->slots.used; i++)
+        if (slot_at(j, i)->pub.loaded)
+            visit(self, &slot_at(j, i)->account->pub, &slot_at(j, i)->pub);
+}
