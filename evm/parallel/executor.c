@@ -13,7 +13,8 @@
 
 static const struct evm_executor_ops *const registry[] = {
     &evm_executor_serial, &evm_executor_ladder,      &evm_executor_block_stm,
-    &evm_executor_occ,    &evm_executor_partitioned,
+    &evm_executor_occ,    &evm_executor_access_list, &evm_executor_locks,
+    &evm_executor_hybrid, &evm_executor_partitioned,
 };
 enum { EXECUTORS = sizeof registry / sizeof registry[0] };
 
@@ -245,10 +246,17 @@ static void filter_receipts(struct evm_block_result *r, uint32_t threads)
     }
 }
 
+static const struct evm_exec_params *params_of(const struct evm_exec_config *config,
+                                               const struct evm_exec_params *defaults)
+{
+    return config->params ? config->params : defaults;
+}
+
 /* Over the multi-version memory. */
 static enum evm_status execute_versions(struct context *c, const struct evm_exec_config *config,
                                         const struct evm_block_input *in,
                                         const struct evm_block_rules *rules, struct evm_view base,
+                                        const struct evm_access_sets *sets,
                                         struct evm_block_result *out)
 {
     struct evm_txbody body = {in, c->codes};
@@ -266,9 +274,9 @@ static enum evm_status execute_versions(struct context *c, const struct evm_exec
         .timed = timed,
         .keep_sets = config->keep_sets,
         .seed = config->seed,
-        .params = config->params ? config->params : &defaults,
+        .params = params_of(config, &defaults),
         .txs = in->txs,
-        .sets = in->sets,
+        .sets = sets,
         .history = in->history,
         .chaos = config->chaos,
     };
@@ -295,6 +303,56 @@ static bool is_direct(const struct evm_exec_config *config, const struct evm_blo
            !config->keep_schedule && !config->keep_sets && !in->committed;
 }
 
+/* ---- access sets for those who schedule by them ---------------------------------------------- */
+
+/* What the proposer of the block knows, who has executed it: the sets of a serial execution, in
+ * memory of its own. A block that is rejected has none. */
+static enum evm_status execute_beforehand(const struct evm_exec_config *config,
+                                          const struct evm_block_input *in,
+                                          struct evm_access_sets *out)
+{
+    struct evm_exec_config serial = {.executor = &evm_executor_serial,
+                                     .driver =
+                                         config->profile ? EVM_DRIVER_VIRTUAL : EVM_DRIVER_THREADS,
+                                     .cores = 1,
+                                     .profile = config->profile,
+                                     .keep_sets = true,
+                                     .pool = config->pool};
+    struct evm_block_input quiet = *in;
+    struct evm_block_result result;
+    quiet.committed = NULL;
+    enum evm_status st = evm_execute(&serial, &quiet, &result, NULL);
+    *out = result.sets;
+    result.sets = (struct evm_access_sets){0};
+    evm_block_result_fini(&result);
+    return st;
+}
+
+/* *own: made here, the caller's; *sets: what the executor gets, NULL if nothing is known. */
+static enum evm_status find_sets(const struct evm_exec_config *config,
+                                 const struct evm_block_input *in, struct evm_access_sets *own,
+                                 const struct evm_access_sets **sets)
+{
+    const struct evm_exec_params defaults = evm_exec_params_default();
+    enum evm_status st;
+    *own = (struct evm_access_sets){0};
+    *sets = in->sets;
+    if (!(config->executor->traits & EVM_TRAIT_NEEDS_SETS))
+        return EVM_OK;
+    if (params_of(config, &defaults)->sets == EVM_SETS_DECLARED)
+        st = evm_access_sets_declared(own, in->txs, in->tx_count);
+    else if (in->sets)
+        return EVM_OK;
+    else
+        st = execute_beforehand(config, in, own);
+    if (st == EVM_ERR_INPUT) /* sums of wei that pass 2^256: the execution itself will say so */
+        st = EVM_OK;
+    *sets = own->first ? own : NULL;
+    return st;
+}
+
+/* ---- the whole of it ------------------------------------------------------------------------- */
+
 static enum evm_status execute(struct context *c, const struct evm_exec_config *config,
                                const struct evm_block_input *in, struct evm_block_result *out)
 {
@@ -302,10 +360,15 @@ static enum evm_status execute(struct context *c, const struct evm_exec_config *
     struct evm_state_view state = {in->pre, in->hashes};
     struct evm_view base = evm_state_view(&state);
     bool direct = is_direct(config, in);
-    enum evm_status st = block_rules(c, in, &rules);
+    struct evm_access_sets own;
+    const struct evm_access_sets *sets;
+    enum evm_status st = find_sets(config, in, &own, &sets);
+    if (st == EVM_OK)
+        st = block_rules(c, in, &rules);
     if (st == EVM_OK)
         st = direct ? evm_direct_execute(&c->direct, &rules, in, base, c->codes, out)
-                    : execute_versions(c, config, in, &rules, base, out);
+                    : execute_versions(c, config, in, &rules, base, sets, out);
+    evm_access_sets_fini(&own);
     bool threads = !direct && config->driver == EVM_DRIVER_THREADS;
     filter_receipts(out, threads ? workers_of(config, in->tx_count) : 1);
     return st;

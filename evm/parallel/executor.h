@@ -135,7 +135,7 @@ struct evm_block_result {
     int64_t ladder_ns;        /* virtual driver: the commit ladder's share, which is serial */
     uint64_t executions, aborts, validations, wasted_gas;
     struct evm_access_sets sets; /* what each transaction read and wrote in the end, if asked for;
-                                    one that had no effect has none */
+                                    one that had no effect wrote nothing */
 
     /* From evm_block_transition alone: what its barriers gave. */
     struct evm_requests requests;

@@ -145,6 +145,7 @@ struct evm_executor_ops {
 
 /* The rows of the registry. */
 extern const struct evm_executor_ops evm_executor_serial, evm_executor_ladder,
-    evm_executor_block_stm, evm_executor_occ, evm_executor_partitioned;
+    evm_executor_block_stm, evm_executor_occ, evm_executor_access_list, evm_executor_locks,
+    evm_executor_hybrid, evm_executor_partitioned;
 
 #endif

@@ -39,6 +39,7 @@ FIELD_DEFINE(execution_cfg, EXECUTION_FIELDS, "Cores, what they cost, and when t
 
 static const struct field_model *const entries[] = {
     &execution_ladder.model,      &execution_block_stm.model, &execution_occ.model,
+    &execution_access_list.model, &execution_locks.model,     &execution_hybrid.model,
     &execution_partitioned.model, &execution_serial.model,
 };
 

@@ -1,0 +1,303 @@
+/* Executor `hybrid`: transactions that are predicted to conflict go one at a time, in order,
+ * through a lane that any core may hold; all others run beside it, optimistically, over the same
+ * multi-version memory. A prediction costs or saves time only: the ladder checks everything.
+ *
+ * Predicted are the transactions to one recipient
+ *   - that recent blocks knew (env->history): if at least half of those who used its storage met
+ *     another transaction there, and there are, with those remembered, `hot` of them;
+ *   - that is not known: if this block has `hot` transactions to it, and it is a contract (between
+ *     plain accounts only amounts move, which commute).
+ * Splitting a block into a speculative part and a sequential one is Saraph and Herlihy's ("An
+ * Empirical Study of Speculative Concurrency in Ethereum Smart Contracts", 2019); theirs runs the
+ * sequential part afterwards and learns what it is from the failures of the same block.
+ *
+ * The lane's holder keeps it until it has executed, but hands it on when it waits for another of
+ * the lane; the head of the block never waits for the lane, so it always moves. */
+#include <stdlib.h>
+
+#include "evm/core/alloc.h"
+#include "evm/parallel/flow.h"
+#include "evm/parallel/history.h"
+#include "evm/parallel/mvmemory.h"
+#include "evm/parallel/spin.h"
+
+enum { CHUNK = 64 }; /* big ones first within so many transactions: the ladder must not starve */
+
+struct hybrid {
+    struct evm_flow flow;
+    struct evm_txset lane; /* its members that are READY */
+    bool *member;
+    atomic_uchar lock;  /* of `holder`, and of taking out of `lane` */
+    uint32_t holder;    /* or EVM_NO_TX */
+    uint32_t *by_party; /* begin(): transactions by recipient, or by sender */
+    uint64_t *weight;
+    uint32_t capacity;
+};
+
+static void *create(void)
+{
+    return evm_calloc(1, sizeof(struct hybrid));
+}
+
+static void destroy(void *state)
+{
+    struct hybrid *s = state;
+    if (!s)
+        return;
+    evm_flow_fini(&s->flow);
+    evm_txset_fini(&s->lane);
+    free(s->member);
+    free(s->by_party);
+    free(s->weight);
+    free(s);
+}
+
+/* ---- prediction ------------------------------------------------------------------------------ */
+
+static const struct evm_addr *party(const struct hybrid *s, uint32_t tx, bool senders)
+{
+    const struct evm_tx *t = s->flow.env.txs[tx];
+    return senders ? &t->sender : &t->to;
+}
+
+static bool party_after(const struct hybrid *s, uint32_t a, uint32_t b, bool senders)
+{
+    int order = memcmp(party(s, a, senders)->b, party(s, b, senders)->b, sizeof(struct evm_addr));
+    return order ? order > 0 : a > b;
+}
+
+/* by_party[0, n): by address, equal ones in the order of the block. Heap sort: nothing is allocated
+ * and the block needs no global. */
+static void sort_by_party(struct hybrid *s, uint32_t n, bool senders)
+{
+    uint32_t *v = s->by_party;
+    for (uint32_t i = n / 2, last = n; last > 1;) {
+        uint32_t item, at, child;
+        if (i > 0) {
+            item = v[at = --i];
+        } else {
+            item = v[--last];
+            v[last] = v[0];
+            at = 0;
+        }
+        while ((child = 2 * at + 1) < last) {
+            if (child + 1 < last && party_after(s, v[child + 1], v[child], senders))
+                child++;
+            if (!party_after(s, v[child], item, senders))
+                break;
+            v[at] = v[child];
+            at = child;
+        }
+        v[at] = item;
+    }
+}
+
+/* End of the group of equal addresses that begins at i. */
+static uint32_t group_end(const struct hybrid *s, uint32_t i, uint32_t n, bool senders)
+{
+    const struct evm_addr *addr = party(s, s->by_party[i], senders);
+    while (i < n && evm_addr_eq(party(s, s->by_party[i], senders), addr))
+        i++;
+    return i;
+}
+
+/* *out: has it code before the block? */
+static enum evm_status is_contract(struct hybrid *s, const struct evm_addr *addr, bool *out)
+{
+    struct evm_account acc;
+    struct evm_mv_cost cost = {0};
+    uint32_t blocker;
+    if (evm_mv_account(s->flow.env.mv, 0, addr, EVM_NEED_CODE, &acc, NULL, &blocker, 0, &cost) !=
+        EVM_MV_OK)
+        return EVM_ERR_MEMORY;
+    *out = !evm_hash_eq(&acc.code_hash, &evm_code_empty()->hash);
+    return EVM_OK;
+}
+
+/* *out: will `count` transactions to that recipient meet? */
+static enum evm_status predict(struct hybrid *s, const struct evm_addr *to, uint32_t count,
+                               bool *out)
+{
+    const struct evm_heat *heat = evm_history_find(s->flow.env.history, to);
+    uint64_t hot = s->flow.env.params->hot;
+    *out = false;
+    if (count < 2)
+        return EVM_OK;
+    if (heat) {
+        *out = 2 * (uint64_t)heat->met >= heat->seen &&
+               (uint64_t)count * EVM_HISTORY_ONE + heat->met >= hot * EVM_HISTORY_ONE;
+        return EVM_OK;
+    }
+    return count >= hot ? is_contract(s, to, out) : EVM_OK;
+}
+
+static enum evm_status fill_lane(struct hybrid *s)
+{
+    const struct evm_tx *const *txs = s->flow.env.txs;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < s->flow.env.tx_count; i++)
+        if (!txs[i]->is_create)
+            s->by_party[n++] = i;
+    sort_by_party(s, n, false);
+    for (uint32_t i = 0, end; i < n; i = end) {
+        bool hot;
+        end = group_end(s, i, n, false);
+        enum evm_status st = predict(s, &txs[s->by_party[i]]->to, end - i, &hot);
+        if (st != EVM_OK)
+            return st;
+        for (uint32_t k = i; hot && k < end; k++)
+            s->member[s->by_party[k]] = true;
+    }
+    return EVM_OK;
+}
+
+/* Later transactions of a sender wait for its nonce and balance, unless those are predicted. */
+static enum evm_status expect_chains(struct hybrid *s)
+{
+    const struct evm_sched_env *env = &s->flow.env;
+    enum evm_status st = EVM_OK;
+    for (uint32_t i = 0; i < env->tx_count; i++)
+        s->by_party[i] = i;
+    sort_by_party(s, env->tx_count, true);
+    for (uint32_t i = 1; st == EVM_OK && i < env->tx_count; i++) {
+        uint32_t before = s->by_party[i - 1];
+        const struct evm_addr *from = &env->txs[before]->sender;
+        if (!evm_addr_eq(from, &env->txs[s->by_party[i]]->sender))
+            continue;
+        st = evm_mv_expect(env->mv, before, EVM_MV_NONCE, from, NULL);
+        if (st == EVM_OK)
+            st = evm_mv_expect(env->mv, before, EVM_MV_BALANCE, from, NULL);
+    }
+    return st;
+}
+
+/* ---- begin ----------------------------------------------------------------------------------- */
+
+static bool reserve(struct hybrid *s, uint32_t n)
+{
+    if (n <= s->capacity)
+        return true;
+    free(s->member);
+    free(s->by_party);
+    free(s->weight);
+    s->capacity = 0;
+    s->member = evm_calloc(n, sizeof *s->member);
+    s->by_party = evm_calloc(n, sizeof *s->by_party);
+    s->weight = evm_calloc(n, sizeof *s->weight);
+    if (!s->member || !s->by_party || !s->weight)
+        return false;
+    s->capacity = n;
+    return true;
+}
+
+/* Members of the lane stand there until it is free; its holder runs like the others. */
+static bool offer(void *self, uint32_t tx)
+{
+    struct hybrid *s = self;
+    if (!s->member[tx])
+        return false;
+    evm_spin_lock(s->flow.env.threaded, &s->lock);
+    bool holds = s->holder == tx;
+    evm_spin_unlock(s->flow.env.threaded, &s->lock);
+    if (!holds)
+        evm_txset_put(&s->lane, tx);
+    return !holds;
+}
+
+static const struct evm_flow_ops flow_ops = {.offer = offer};
+
+static enum evm_status begin(void *state, const struct evm_sched_env *env)
+{
+    struct hybrid *s = state;
+    uint32_t n = env->tx_count;
+    enum evm_status st = evm_flow_begin(&s->flow, env, &flow_ops, s);
+    if (st != EVM_OK || !reserve(s, n) || !evm_txset_begin(&s->lane, n))
+        return EVM_ERR_MEMORY;
+    s->flow.eager = s->flow.windowed = true;
+    s->holder = EVM_NO_TX;
+    atomic_store(&s->lock, 0);
+    if (n)
+        memset(s->member, 0, n * sizeof *s->member);
+    if (env->txs && env->workers > 1) {
+        st = fill_lane(s);
+        if (st == EVM_OK)
+            st = expect_chains(s);
+    }
+    if (env->txs && env->params->pick == EVM_PICK_BIG) {
+        for (uint32_t i = 0; i < n; i++)
+            s->weight[i] = env->txs[i]->gas_limit;
+        evm_flow_rank(&s->flow, s->weight, CHUNK);
+    }
+    struct evm_wake nobody_sleeps = {0};
+    for (uint32_t i = 0; st == EVM_OK && i < n; i++)
+        evm_flow_release(&s->flow, i, &nobody_sleeps);
+    return st;
+}
+
+/* ---- tasks ----------------------------------------------------------------------------------- */
+
+/* The lane's next, if nobody holds it. */
+static bool take_lane(struct hybrid *s, struct evm_task *out)
+{
+    bool taken = false;
+    uint32_t tx;
+    evm_spin_lock(s->flow.env.threaded, &s->lock);
+    while (s->holder == EVM_NO_TX && !taken) {
+        tx = evm_txset_take(&s->lane, evm_flow_limit(&s->flow));
+        if (tx == EVM_NO_TX)
+            break;
+        taken = evm_flow_start(&s->flow, tx, out); /* not if it became the head meanwhile */
+        if (taken)
+            s->holder = tx;
+    }
+    evm_spin_unlock(s->flow.env.threaded, &s->lock);
+    return taken;
+}
+
+static struct evm_task next(void *state, uint32_t worker)
+{
+    struct hybrid *s = state;
+    struct evm_task task;
+    (void)worker;
+    if (evm_flow_urgent(&s->flow, &task) || take_lane(s, &task) || evm_flow_ready(&s->flow, &task))
+        return task;
+    return (struct evm_task){.kind = EVM_TASK_IDLE};
+}
+
+/* Does the result end the holder's time in the lane? What is executed has seen those before it; who
+ * waits for another of the lane would wait for itself. */
+static bool ends_hold(const struct hybrid *s, const struct evm_task_result *r)
+{
+    if (r->what == EVM_RAN_BLOCKED)
+        return r->blocker != EVM_TURN && s->member[r->blocker];
+    return r->what == EVM_RAN_FINISHED;
+}
+
+static void done(void *state, uint32_t worker, struct evm_task task,
+                 const struct evm_task_result *result, struct evm_wake *out)
+{
+    struct hybrid *s = state;
+    bool freed = false;
+    (void)worker;
+    if (s->member[task.tx] && ends_hold(s, result)) {
+        evm_spin_lock(s->flow.env.threaded, &s->lock);
+        freed = s->holder == task.tx;
+        if (freed)
+            s->holder = EVM_NO_TX;
+        evm_spin_unlock(s->flow.env.threaded, &s->lock);
+    }
+    evm_flow_done(&s->flow, task, result, out);
+    out->count += freed;
+}
+
+const struct evm_executor_ops evm_executor_hybrid = {
+    .name = "hybrid",
+    .doc = "Predicted conflicts in a sequential lane, everything else optimistically beside it.",
+    .visibility = EVM_VISIBLE_FINISHED,
+    .traits = EVM_TRAIT_DELTAS | EVM_TRAIT_PARKS | EVM_TRAIT_LEARNS,
+    .create = create,
+    .destroy = destroy,
+    .begin = begin,
+    .next = next,
+    .done = done,
+};
