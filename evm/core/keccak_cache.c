@@ -15,6 +15,12 @@ struct entry {
 } __attribute__((aligned(128)));
 
 static _Thread_local struct entry entries[EVM_KECCAK_CACHE_ENTRIES];
+static _Thread_local bool off;
+
+void evm_keccak_cache_use(bool on)
+{
+    off = !on;
+}
 
 /* Half of a product depends on all bits of both factors. */
 static inline uint64_t fold(uint64_t a, uint64_t b)
@@ -56,7 +62,7 @@ static inline __attribute__((always_inline)) void lookup(struct evm_hash *out, c
 void evm_keccak256_cached(struct evm_hash *out, struct evm_bytes in)
 {
     uint64_t key[8];
-    switch (in.size) {
+    switch (off ? 0 : in.size) {
     case 20:
         key[2] = 0;
         memcpy(key, in.data, 20);

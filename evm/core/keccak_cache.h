@@ -16,6 +16,10 @@
 /* As evm_keccak256, for any size; sizes other than 20, 32 and 64 are never remembered. */
 void evm_keccak256_cached(struct evm_hash *out, struct evm_bytes in);
 
+/* Whether this thread remembers anything from now on; at first it does. Without,
+ * evm_keccak256_cached is evm_keccak256. */
+void evm_keccak_cache_use(bool on);
+
 /* Remembers the hashes of n inputs of 64 bytes, one behind the other; those that are lacking hashed
  * four at a time (four cost 1.2 times what one does). Not all have to be there afterwards: a lone
  * one is left out, and of several that want the same place one stays. */

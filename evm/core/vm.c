@@ -1,4 +1,5 @@
 #include "evm/core/alloc.h"
+#include "evm/core/keccak_memo.h"
 #include "evm/core/vm_internal.h"
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -293,6 +294,15 @@ static enum evm_step run(struct evm_vm *vm, bool metered)
             s = metered ? vm_run_metered(vm, NULL) : vm_run_fast(vm, NULL);
     } while (vm->crossing);
     return s;
+}
+
+void vm_meet_hash(struct evm_vm *vm, const struct evm_hash *hash, struct evm_bytes in)
+{
+    const struct evm_msg *msg = &vm->msg;
+    struct evm_meter *m = vm->meter;
+    enum evm_keccak_known known = evm_keccak_memo_meet(m->memo, &msg->caller, msg->input, in, hash);
+    m->keccak_kept += known == EVM_KECCAK_KEPT;
+    m->keccak_follows += known == EVM_KECCAK_FOLLOWS;
 }
 
 enum evm_step evm_vm_step(struct evm_vm *vm, struct evm_meter *meter, uint64_t budget)

@@ -108,8 +108,12 @@ enum evm_cost_class {
     EVM_COST_ECRECOVER,  /* calls of precompile 1; not in PRECOMPILE */
     EVM_COST_CLASS_COUNT
 };
+struct evm_keccak_memo;
 struct evm_meter {
     uint64_t count[EVM_COST_CLASS_COUNT];
+    uint64_t keccak_kept;         /* of KECCAK: hashes that `memo` remembered, ... */
+    uint64_t keccak_follows;      /* ... and others that could have been made beforehand */
+    struct evm_keccak_memo *memo; /* NULL: nobody remembers */
 };
 
 struct evm_vm_result {

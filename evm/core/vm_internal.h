@@ -132,6 +132,9 @@ static inline void vm_count(struct evm_vm *vm, enum evm_cost_class c, uint64_t n
         vm->meter->count[c] += n;
 }
 
+/* Tells the meter's memo of a hash (vm.c). */
+void vm_meet_hash(struct evm_vm *vm, const struct evm_hash *hash, struct evm_bytes in);
+
 static inline uint8_t *vm_memory(const struct evm_vm *vm, const struct frame *f)
 {
     return vm->arena + f->memory_offset;

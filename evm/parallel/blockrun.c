@@ -29,6 +29,7 @@ static bool may_read(struct evm_run *run, enum evm_mv_kind kind, const struct ev
 {
     const struct evm_blockrun *b = run->block;
     if (run->timed && !run->granted) {
+        run->at = (struct evm_location){(uint8_t)kind, addr, key};
         stop(run, EVM_RUN_READ);
         return false;
     }
@@ -274,6 +275,8 @@ enum evm_status evm_blockrun_begin(struct evm_blockrun *b, const struct evm_bloc
     b->threaded = setup->threaded;
     b->timed = setup->timed;
     b->keep_sets = setup->keep_sets;
+    b->caches = setup->caches;
+    b->prefetch = setup->prefetch;
     b->traits = b->ops->traits;
     b->result = result;
     b->parked_max = 2 * b->workers + 16;
@@ -459,7 +462,7 @@ static void run_begin(struct evm_run *run, struct evm_task task)
     run->tx = task.tx;
     run->parts = 0;
     run->took_turn = false;
-    run->meter = (struct evm_meter){{0}};
+    run->meter = (struct evm_meter){0};
     run->cost = (struct evm_mv_cost){0};
     evm_mv_log_clear(&r->log);
     r->read_stamp = evm_mv_stamp(b->mv);

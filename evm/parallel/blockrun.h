@@ -58,6 +58,7 @@ struct evm_run {
     uint32_t parts;                 /* times it was started or resumed */
     uint8_t stop;                   /* why the view said PENDING: enum evm_run_stop */
     bool timed, granted, took_turn; /* took_turn: it read what depends on everything before it */
+    struct evm_location at;         /* timed: what the read that waits wants */
     struct evm_meter meter;
     struct evm_mv_cost cost;
     struct evm_run *next_free;
@@ -115,6 +116,8 @@ struct evm_blockrun {
     uint32_t workers;
     unsigned traits; /* enum evm_trait */
     bool threaded, timed, keep_sets;
+    struct evm_exec_caches caches;
+    const struct evm_access_sets *prefetch; /* NULL: nothing */
 
     struct evm_tx_record *records;
     uint32_t record_capacity;
@@ -155,6 +158,8 @@ struct evm_blockrun_setup {
     const struct evm_access_sets *sets; /* NULL: not known */
     const struct evm_history *history;  /* NULL: none */
     struct evm_exec_chaos *chaos;       /* NULL: none */
+    struct evm_exec_caches caches;
+    const struct evm_access_sets *prefetch; /* to be read beforehand; NULL: nothing */
 };
 
 /* Sets up a block; b->mv, b->ops and b->sched are in place. The receipts and stats of *result are
@@ -196,6 +201,15 @@ enum evm_tx_invalid evm_ladder_judge(const struct evm_ladder *l,
 enum evm_status evm_ladder_add(struct evm_ladder *l, const struct evm_tx_outcome *outcome);
 void evm_ladder_commit(struct evm_blockrun *b, struct evm_task task, uint32_t core,
                        struct evm_task_result *result, struct evm_mv_cost *cost);
+
+/* Reads the locations of the k-th, (k + n)-th, ... transaction of b->prefetch; worker k of n does
+ * so before its first task. visit may be NULL; key is NULL for an account. prefetch.c. */
+struct evm_prefetch_visit {
+    void (*at)(void *self, const struct evm_addr *addr, const struct evm_u256 *key);
+    void *self;
+};
+void evm_prefetch(struct evm_blockrun *b, uint32_t k, uint32_t n, struct evm_mv_cost *cost,
+                  const struct evm_prefetch_visit *visit);
 
 /* The drivers: carry out tasks until the executor says DONE. */
 struct evm_schedule;

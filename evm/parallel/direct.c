@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "evm/core/alloc.h"
+#include "evm/core/keccak_cache.h"
 #include "evm/core/keccak_hints.h"
 #include "evm/core/u256.h"
 
@@ -474,11 +475,12 @@ static void hash_ahead(const struct evm_block_input *in, uint32_t i)
 }
 
 static enum evm_status run_all(struct evm_direct *d, const struct evm_block_rules *rules,
-                               const struct evm_block_input *in, struct evm_block_result *r)
+                               const struct evm_block_input *in, bool hashes_ahead,
+                               struct evm_block_result *r)
 {
     const struct evm_view view = {&view_ops, d};
     for (uint32_t i = 0; i < in->tx_count; i++) {
-        if (i % EVM_KECCAK_HINT_AHEAD == 0)
+        if (hashes_ahead && i % EVM_KECCAK_HINT_AHEAD == 0)
             hash_ahead(in, i);
         struct evm_keccak_call call;
         evm_keccak_hints_run(call_of(in->txs[i], &call) ? &call : NULL);
@@ -514,13 +516,18 @@ static int64_t now(void)
 
 enum evm_status evm_direct_execute(struct evm_direct *d, const struct evm_block_rules *rules,
                                    const struct evm_block_input *in, struct evm_view base,
-                                   struct evm_codes *codes, struct evm_block_result *r)
+                                   struct evm_codes *codes, const struct evm_exec_caches *caches,
+                                   struct evm_block_result *r)
 {
     enum evm_status st = begin(d, base, codes, in->tx_count, r);
     int64_t start = now();
-    if (st == EVM_OK)
-        st = run_all(d, rules, in, r);
+    evm_keccak_cache_use(!caches->no_keccak);
+    if (st == EVM_OK) {
+        evm_txrun_set_tier(d->run, caches->no_code ? EVM_TIER_PLAIN : EVM_TIER_AUTO);
+        st = run_all(d, rules, in, !caches->no_keccak, r);
+    }
     evm_keccak_hints_run(NULL);
+    evm_keccak_cache_use(true);
     r->makespan_ns = r->busy_ns = now() - start;
     if (st == EVM_OK && r->invalid == EVM_TX_VALID) {
         r->gas_used = d->ladder.gas_used;

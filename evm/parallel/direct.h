@@ -44,6 +44,7 @@ void evm_direct_forget(struct evm_direct *d);
  * (d->ladder.overflow); EVM_ERR_MEMORY. */
 enum evm_status evm_direct_execute(struct evm_direct *d, const struct evm_block_rules *rules,
                                    const struct evm_block_input *in, struct evm_view base,
-                                   struct evm_codes *codes, struct evm_block_result *result);
+                                   struct evm_codes *codes, const struct evm_exec_caches *caches,
+                                   struct evm_block_result *result);
 
 #endif

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "evm/core/alloc.h"
+#include "evm/core/keccak_cache.h"
 #include "evm/parallel/blockrun.h"
 
 #ifndef __SANITIZE_THREAD__
@@ -102,6 +103,9 @@ static void work(struct team *t, uint32_t worker)
     struct evm_blockrun *b = t->b;
     bool woken = false;
     int64_t idle = 0, began = now();
+    struct evm_mv_cost cost = {0};
+    evm_keccak_cache_use(!b->caches.no_keccak);
+    evm_prefetch(b, worker, b->workers, &cost, NULL);
     while (!evm_blockrun_failed(b)) {
         uint32_t seen = atomic_load(&t->epoch);
         struct evm_task task = b->ops->next(b->sched, worker);
@@ -123,6 +127,7 @@ static void work(struct team *t, uint32_t worker)
             nudge(t, false);
     }
     nudge(t, true);
+    evm_keccak_cache_use(true);
     b->counts[worker].busy_ns = now() - began - idle;
 }
 

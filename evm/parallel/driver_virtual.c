@@ -9,7 +9,9 @@
 #include <stdlib.h>
 
 #include "evm/core/alloc.h"
+#include "evm/core/keccak_memo.h"
 #include "evm/parallel/blockrun.h"
+#include "evm/parallel/storage.h"
 
 enum phase {
     PHASE_ASK,     /* free: asks for a task */
@@ -24,8 +26,21 @@ struct core {
     bool woken; /* was idle; if it finds work, the next idle one is woken */
     struct evm_task task;
     struct evm_run *run;
-    int64_t start; /* of the task */
-    double before; /* what the run had cost when this part of it began */
+    bool fetched;          /* what the waiting read wants was asked of the device */
+    int64_t start;         /* of the task */
+    double before;         /* what the run had cost when this part of it began */
+    double stall;          /* of this part: waited for the device and for memory's bandwidth, ... */
+    int64_t waited;        /* ... the device alone */
+    double settled, moved; /* of this part: cost and bytes up to the last event, ... */
+    double rate;           /* ... and bytes a nanosecond from there on */
+    struct evm_keccak_kept kept;
+};
+
+/* What is known of a transaction beside its record. */
+struct virtual_tx {
+    double single;   /* its cost in serial, without what caches of hashes save */
+    uint32_t hashed; /* the last one in machine.memo */
+    int64_t waited;  /* for the device, over all parts of its last run */
 };
 
 struct event {
@@ -53,8 +68,16 @@ struct machine {
     uint32_t *idle;
     uint32_t idle_count;
     uint64_t seed, draws;
-    double step;        /* one task handed out and taken back */
-    int64_t end;        /* the last commit */
+    bool single;   /* serial: one version of everything, no scheduler, no ladder */
+    double step;   /* one task handed out and taken back */
+    int64_t end;   /* the last commit */
+    double demand; /* bytes a nanosecond that all cores move */
+    bool on_device;
+    struct evm_storage storage;
+    struct virtual_tx *txs;
+    struct evm_keccak_memo memo;
+    uint64_t *tags;     /* all cores' */
+    uint32_t kept;      /* a core's */
     bool over;          /* the executor said so */
     uint64_t fruitless; /* tasks since the last commit */
     struct disturbance chaos;
@@ -142,6 +165,19 @@ static void wake_one(struct machine *m, int64_t time)
 
 /* ---- costs ----------------------------------------------------------------------------------- */
 
+static int64_t whole(double ns)
+{
+    return (int64_t)llround(ns);
+}
+
+static unsigned how(const struct machine *m)
+{
+    const struct evm_exec_caches *caches = &m->b->caches;
+    return (caches->no_code ? EVM_PROFILE_PLAIN : 0) |
+           (m->single && !caches->no_keccak ? EVM_PROFILE_AHEAD : 0);
+}
+
+/* First reads of the state before the block, and lines fetched from other cores. */
 static double cost_of_reads(const struct machine *m, const struct evm_mv_cost *c)
 {
     const struct evm_profile *p = m->profile;
@@ -152,8 +188,9 @@ static double cost_of_reads(const struct machine *m, const struct evm_mv_cost *c
 /* What depends on the transaction alone. */
 static double cost_of_work(const struct machine *m, const struct evm_run *run)
 {
-    return m->profile->tx_base + evm_profile_cost(m->profile, &run->meter) +
-           run->cost.lookups * m->profile->read_versions;
+    const struct evm_profile *p = m->profile;
+    return p->tx_base + evm_profile_cost(p, &run->meter, how(m)) +
+           run->cost.lookups * (m->single ? p->lookup_single : p->read_versions);
 }
 
 static double cost_of_run(const struct machine *m, const struct evm_run *run)
@@ -161,20 +198,52 @@ static double cost_of_run(const struct machine *m, const struct evm_run *run)
     return cost_of_work(m, run) + cost_of_reads(m, &run->cost);
 }
 
-static int64_t whole(double ns)
-{
-    return (int64_t)llround(ns);
-}
-
-static double cost_of_writes(const struct machine *m, const struct evm_run *run)
+static uint32_t writes_of(const struct machine *m, const struct evm_run *run)
 {
     const struct evm_tx_outcome *o = m->b->body_ops->outcome(run->body);
     if (o->invalid != EVM_TX_VALID || !o->changes)
         return 0;
-    double cost = (o->changes->account_count + o->changes->slot_count) * m->profile->write;
-    for (uint32_t i = 0; o->logs && i < o->log_count; i++) /* the receipt's bloom */
-        cost += (1 + o->logs[i].topic_count) * m->profile->op[EVM_COST_KECCAK];
-    return cost;
+    return o->changes->account_count + o->changes->slot_count;
+}
+
+static double cost_of_writes(const struct machine *m, uint32_t writes)
+{
+    return writes * (m->single ? m->profile->write_single : m->profile->write);
+}
+
+/* The same in serial, where nothing is remembered: what is, serial_time() takes off. */
+static double cost_in_serial(const struct machine *m, const struct evm_run *run, uint32_t writes)
+{
+    const struct evm_profile *p = m->profile;
+    struct evm_meter meter = run->meter;
+    meter.keccak_kept = meter.keccak_follows = 0;
+    return p->tx_base + evm_profile_cost(p, &meter, how(m)) + run->cost.lookups * p->lookup_single +
+           writes * p->write_single;
+}
+
+static double bytes_of(const struct machine *m, const struct evm_run *run, uint32_t writes)
+{
+    const struct evm_profile *p = m->profile;
+    const struct evm_mv_cost *c = &run->cost;
+    return ((double)c->accounts + c->slots) * p->bytes_read + c->lookups * p->bytes_lookup +
+           writes * p->bytes_write;
+}
+
+/* The piece of work up to `cost` begins (its core's last event is now): while all cores together
+ * would move more than memory can, it takes longer by that factor. */
+static void share_bandwidth(struct machine *m, struct core *c, double cost, uint32_t writes)
+{
+    double bound = m->profile->bandwidth, bytes, length = cost - c->settled;
+    if (bound <= 0 || length <= 0)
+        return;
+    bytes = bytes_of(m, c->run, writes);
+    m->demand -= c->rate;
+    c->rate = (bytes - c->moved) / length;
+    m->demand += c->rate;
+    if (m->demand > bound)
+        c->stall += length * (m->demand / bound - 1);
+    c->settled = cost;
+    c->moved = bytes;
 }
 
 /* ---- tasks ----------------------------------------------------------------------------------- */
@@ -185,13 +254,37 @@ static void report(struct machine *m, uint32_t core, const struct evm_task_resul
 {
     struct core *c = &m->cores[core];
     struct evm_wake wake = {0};
-    m->b->counts[core].busy_ns += time - c->start;
+    m->b->counts[core].busy_ns += time - c->start - c->waited;
+    m->b->result->device_ns += c->waited;
+    m->demand -= c->rate;
+    c->rate = 0;
+    c->waited = 0;
     if (!evm_schedule_put(m->keep, core, c->task, c->start, time))
         evm_blockrun_fail(m->b, EVM_ERR_MEMORY);
     m->b->ops->done(m->b->sched, core, c->task, result, &wake);
     push(m, core, PHASE_ASK, time);
     if (wake.count > 1)
         wake_one(m, time);
+}
+
+/* The read that the run waits for happens at `time`, unless what it wants is not there before
+ * *ready. */
+static bool fetch(struct machine *m, struct core *c, int64_t time, int64_t *ready)
+{
+    if (m->on_device && !c->fetched) {
+        const struct evm_location *at = &c->run->at;
+        c->fetched = true;
+        *ready = evm_storage_read(&m->storage, at->addr, at->key, time);
+        if (*ready > time) {
+            c->stall += (double)(*ready - time);
+            c->waited += *ready - time;
+            m->txs[c->run->tx].waited += *ready - time;
+            return false;
+        }
+    }
+    c->fetched = false;
+    c->run->granted = true;
+    return true;
 }
 
 /* Runs the transaction to its next event. While no other core has an event before this one's next
@@ -201,28 +294,42 @@ static void advance(struct machine *m, uint32_t core)
     struct core *c = &m->cores[core];
     struct evm_run *run = c->run;
     for (;;) {
+        m->memo.core = &c->kept;
+        m->memo.last = &m->txs[run->tx].hashed;
         enum evm_run_stop stop = evm_run_step(run);
-        double cost = cost_of_run(m, run) - c->before;
+        uint32_t writes = stop == EVM_RUN_DONE ? writes_of(m, run) : 0;
+        double cost = cost_of_run(m, run) + cost_of_writes(m, writes) - c->before;
         struct evm_task_result result;
+        share_bandwidth(m, c, cost, writes);
+        int64_t time = c->start + whole(cost + c->stall), ready;
         switch (stop) {
         case EVM_RUN_READ:
-            if (m->heap_count > 0 &&
-                (m->chaos.config || m->heap[0].time <= c->start + whole(cost))) {
-                push(m, core, PHASE_READ, c->start + whole(cost));
+            if (m->heap_count > 0 && (m->chaos.config || m->heap[0].time <= time)) {
+                push(m, core, PHASE_READ, time);
                 return;
             }
-            run->granted = true;
+            if (!fetch(m, c, time, &ready)) {
+                push(m, core, PHASE_READ, ready);
+                return;
+            }
             break;
-        case EVM_RUN_DONE:
-            push(m, core, PHASE_PUBLISH, c->start + whole(cost + cost_of_writes(m, run)));
-            return;
+        case EVM_RUN_DONE: push(m, core, PHASE_PUBLISH, time); return;
         case EVM_RUN_BLOCKED:
             evm_run_park(run, &result);
-            report(m, core, &result, c->start + whole(cost));
+            report(m, core, &result, time);
             return;
         default: evm_run_drop(run); return; /* memory is out: the loop ends */
         }
     }
+}
+
+static void read_now(struct machine *m, uint32_t core, int64_t time)
+{
+    int64_t ready;
+    if (fetch(m, &m->cores[core], time, &ready))
+        advance(m, core);
+    else
+        push(m, core, PHASE_READ, ready);
 }
 
 /* The scheduler's step comes first, then the work; a resumed run first checks what it has read. */
@@ -231,7 +338,7 @@ static void begin_run(struct machine *m, uint32_t core, int64_t time)
     struct core *c = &m->cores[core];
     struct evm_task_result result;
     struct evm_mv_cost checked = {0};
-    bool alone = m->heap_count == 0;
+    bool alone = m->heap_count == 0 && !m->on_device;
     c->run = evm_run_start(m->b, c->task, core, !alone, &result, &checked);
     double spent = m->step + checked.lookups * m->profile->validate_entry +
                    checked.contended * m->profile->contended_line;
@@ -239,9 +346,14 @@ static void begin_run(struct machine *m, uint32_t core, int64_t time)
         report(m, core, &result, time + whole(spent));
         return;
     }
+    if (c->run->parts == 1)
+        m->txs[c->task.tx] = (struct virtual_tx){.hashed = EVM_KECCAK_MET_NONE};
+    c->run->meter.memo = m->kept ? &m->memo : NULL;
     c->before = (c->run->parts > 1 ? cost_of_run(m, c->run) : 0) - spent;
+    c->moved = c->run->parts > 1 ? bytes_of(m, c->run, 0) : 0;
+    c->stall = c->settled = 0;
     /* Its first read is an event like the others. */
-    c->run->granted = false;
+    c->fetched = c->run->granted = false;
     advance(m, core);
 }
 
@@ -253,6 +365,8 @@ static double cost_of_check(const struct machine *m, uint32_t tx)
 static double cost_of_commit(const struct machine *m, uint32_t tx)
 {
     const struct evm_blockrun *b = m->b;
+    if (m->single)
+        return 0; /* in tx_base */
     bool again = b->records[tx].read_stamp < b->ladder.max_change;
     return m->profile->commit_tx + (again ? cost_of_check(m, tx) : 0);
 }
@@ -290,9 +404,11 @@ static void publish(struct machine *m, uint32_t core, int64_t time)
 {
     struct evm_run *run = m->cores[core].run;
     struct evm_tx_record *r = &m->b->records[run->tx];
-    double writes = cost_of_writes(m, run);
-    r->cost_ns = whole(cost_of_work(m, run) + writes);
-    r->total_ns = whole(cost_of_run(m, run) + writes);
+    struct virtual_tx *v = &m->txs[run->tx];
+    uint32_t writes = writes_of(m, run);
+    v->single = cost_in_serial(m, run, writes);
+    r->cost_ns = whole(cost_of_work(m, run) + cost_of_writes(m, writes));
+    r->total_ns = whole(cost_of_run(m, run) + cost_of_writes(m, writes)) + v->waited;
     struct evm_task_result result;
     evm_run_finish(run, &result);
     report(m, core, &result, time);
@@ -385,10 +501,7 @@ static void run_machine(struct machine *m)
             continue;
         switch (m->cores[e.core].phase) {
         case PHASE_ASK: ask(m, e.core, e.time); break;
-        case PHASE_READ:
-            m->cores[e.core].run->granted = true;
-            advance(m, e.core);
-            break;
+        case PHASE_READ: read_now(m, e.core, e.time); break;
         case PHASE_PUBLISH: publish(m, e.core, e.time); break;
         case PHASE_CHECK: finish_check(m, e.core, e.time); break;
         default: finish_commit(m, e.core, e.time); break;
@@ -398,40 +511,132 @@ static void run_machine(struct machine *m)
         evm_blockrun_stall(m->b, EVM_STALL_NO_WORK);
 }
 
+/* ---- before and after the block ---------------------------------------------------------------
+ */
+
+/* Every location that is known is asked of the device at time 0, in the block's order. */
+static void request(void *self, const struct evm_addr *addr, const struct evm_u256 *key)
+{
+    evm_storage_read(self, addr, key, 0);
+}
+
+/* All cores bring what is known into memory, each its share; then they ask for tasks. */
+static void start(struct machine *m)
+{
+    const struct evm_profile *p = m->profile;
+    const struct evm_prefetch_visit visit = {request, &m->storage};
+    struct evm_mv_cost cost = {0};
+    evm_prefetch(m->b, 0, 1, &cost, m->on_device ? &visit : NULL);
+    double ns = cost.lookups * p->read_versions + cost.accounts * p->read_account +
+                cost.slots * p->read_slot;
+    for (uint32_t i = 0; i < m->b->workers; i++) {
+        m->cores[i].kept = (struct evm_keccak_kept){m->tags + (size_t)i * m->kept, m->kept};
+        m->b->counts[i].busy_ns += whole(ns / m->b->workers);
+        push(m, i, PHASE_ASK, whole(ns / m->b->workers));
+    }
+}
+
+/* What one core that executes the block in order remembers, in nanoseconds that it saves. */
+static double saved_by_hashes(const struct machine *m)
+{
+    const struct evm_profile *p = m->profile;
+    struct evm_keccak_kept kept = {m->tags, m->kept};
+    double saved = 0, hash = p->op[EVM_COST_KECCAK];
+    if (!m->kept)
+        return 0;
+    memset(m->tags, 0, m->kept * sizeof *m->tags);
+    for (uint32_t tx = 0; tx < m->b->rules.tx_count; tx++) {
+        uint32_t first = EVM_KECCAK_MET_NONE, next;
+        for (uint32_t at = m->txs[tx].hashed; at != EVM_KECCAK_MET_NONE; at = next) {
+            next = m->memo.met[at].before;
+            m->memo.met[at].before = first; /* now: the one after it */
+            first = at;
+        }
+        for (uint32_t at = first; at != EVM_KECCAK_MET_NONE; at = m->memo.met[at].before) {
+            uint64_t tag = m->memo.met[at].tag;
+            if (evm_keccak_kept_meet(&kept, tag & ~(uint64_t)1))
+                saved += hash - p->keccak_hit;
+            else if (tag & 1)
+                saved += hash - p->keccak_ahead;
+        }
+    }
+    return saved;
+}
+
 /* The same work on one core, without anything that parallel execution adds. */
 static int64_t serial_time(const struct machine *m)
 {
     uint64_t accounts, slots;
-    int64_t sum = 0;
+    double sum = -saved_by_hashes(m);
     evm_mv_touched(m->b->mv, &accounts, &slots);
     for (uint32_t i = 0; i < m->b->rules.tx_count; i++)
-        sum += m->b->records[i].cost_ns;
+        sum += m->txs[i].single;
     accounts -= accounts > 0; /* the beneficiary, which the ladder looks up */
-    return sum + whole((double)accounts * m->profile->read_account +
-                       (double)slots * m->profile->read_slot +
-                       m->b->rules.tx_count * m->profile->commit_tx);
+    sum += (double)accounts * m->profile->read_account + (double)slots * m->profile->read_slot;
+    return whole(sum) + (m->on_device ? evm_storage_serial(&m->storage) : 0);
+}
+
+/* Filters of 2048 bits take a hash for each log's address and topic. */
+static int64_t filter_time(const struct machine *m)
+{
+    const struct evm_block_result *r = m->b->result;
+    uint64_t hashes = 0;
+    for (uint32_t i = 0; i < m->b->ladder.receipt_count; i++)
+        for (uint32_t k = 0; k < r->receipts[i].log_count; k++)
+            hashes += 1 + r->receipts[i].logs[k].topic_count;
+    return whole((double)hashes * m->profile->filter_hash / m->b->workers);
+}
+
+static enum evm_status prepare(struct machine *m, uint32_t cores)
+{
+    const struct evm_profile *p = m->profile;
+    if (!m->b->caches.no_keccak)
+        for (m->kept = p->keccak_kept >= 1; m->kept * 2 <= p->keccak_kept;)
+            m->kept *= 2;
+    uint32_t n = m->b->rules.tx_count;
+    m->cores = evm_calloc(cores, sizeof *m->cores);
+    m->heap = evm_calloc(cores, sizeof *m->heap);
+    m->idle = evm_calloc(cores, sizeof *m->idle);
+    m->txs = evm_calloc((size_t)n + 1, sizeof *m->txs);
+    m->tags = evm_calloc((size_t)cores * m->kept + 1, sizeof *m->tags);
+    if (!m->cores || !m->heap || !m->idle || !m->txs || !m->tags)
+        return EVM_ERR_MEMORY;
+    for (uint32_t i = 0; i < n; i++)
+        m->txs[i].hashed = EVM_KECCAK_MET_NONE;
+    m->on_device = p->device_latency > 0;
+    return m->on_device ? evm_storage_init(&m->storage, p, m->seed) : EVM_OK;
+}
+
+static void release(struct machine *m)
+{
+    evm_storage_fini(&m->storage);
+    evm_keccak_memo_fini(&m->memo);
+    free(m->cores);
+    free(m->heap);
+    free(m->idle);
+    free(m->txs);
+    free(m->tags);
 }
 
 enum evm_status evm_drive_virtual(struct evm_blockrun *b, const struct evm_profile *profile,
                                   uint32_t cores, uint64_t seed, struct evm_schedule *keep)
 {
     struct machine m = {.b = b, .profile = profile, .keep = keep, .seed = seed};
-    m.step = b->ops->max_workers == 1 ? 0 : profile->sched_step;
-    m.cores = evm_calloc(cores, sizeof *m.cores);
-    m.heap = evm_calloc(cores, sizeof *m.heap);
-    m.idle = evm_calloc(cores, sizeof *m.idle);
-    bool ready = begin_chaos(&m, cores);
-    enum evm_status st = m.cores && m.heap && m.idle && ready ? EVM_OK : EVM_ERR_MEMORY;
+    m.single = b->ops->max_workers == 1;
+    m.step = m.single ? 0 : profile->sched_step;
+    enum evm_status st = prepare(&m, cores);
+    if (!begin_chaos(&m, cores))
+        st = EVM_ERR_MEMORY;
     if (st == EVM_OK) {
-        for (uint32_t i = 0; i < b->workers; i++)
-            push(&m, i, PHASE_ASK, 0);
+        start(&m);
         run_machine(&m);
         b->result->makespan_ns = m.end;
         b->result->serial_ns = serial_time(&m);
+        b->result->filter_ns = filter_time(&m);
+        b->result->device_reads = m.storage.misses;
+        st = m.storage.failed ? EVM_ERR_MEMORY : EVM_OK;
     }
-    free(m.cores);
-    free(m.heap);
-    free(m.idle);
     free(m.chaos.ranks);
+    release(&m);
     return st;
 }

@@ -257,11 +257,13 @@ static enum evm_status execute_versions(struct context *c, const struct evm_exec
                                         const struct evm_block_input *in,
                                         const struct evm_block_rules *rules, struct evm_view base,
                                         const struct evm_access_sets *sets,
+                                        const struct evm_access_sets *prefetch,
                                         struct evm_block_result *out)
 {
-    struct evm_txbody body = {in, c->codes};
     struct evm_schedule keep = {.on = config->keep_schedule};
     bool timed = config->driver == EVM_DRIVER_VIRTUAL;
+    /* In virtual time plain code is a price, not something to run more slowly. */
+    struct evm_txbody body = {in, c->codes, config->caches.no_code && !timed};
     uint32_t workers = workers_of(config, in->tx_count);
     const struct evm_exec_params defaults = evm_exec_params_default();
     const struct evm_blockrun_setup setup = {
@@ -279,6 +281,8 @@ static enum evm_status execute_versions(struct context *c, const struct evm_exec
         .sets = sets,
         .history = in->history,
         .chaos = config->chaos,
+        .caches = config->caches,
+        .prefetch = prefetch,
     };
     enum evm_status st = evm_blockrun_begin(&c->run, &setup, out);
     if (st != EVM_OK)
@@ -361,13 +365,19 @@ static enum evm_status execute(struct context *c, const struct evm_exec_config *
     struct evm_view base = evm_state_view(&state);
     bool direct = is_direct(config, in);
     struct evm_access_sets own;
-    const struct evm_access_sets *sets;
+    const struct evm_access_sets *sets, *prefetch = NULL;
     enum evm_status st = find_sets(config, in, &own, &sets);
+    if (st == EVM_OK && config->caches.prefetch && !direct) {
+        prefetch = sets ? sets : &own;
+        if (!sets)
+            st = evm_access_sets_declared(&own, in->txs, in->tx_count);
+    }
     if (st == EVM_OK)
         st = block_rules(c, in, &rules);
     if (st == EVM_OK)
-        st = direct ? evm_direct_execute(&c->direct, &rules, in, base, c->codes, out)
-                    : execute_versions(c, config, in, &rules, base, sets, out);
+        st = direct
+                 ? evm_direct_execute(&c->direct, &rules, in, base, c->codes, &config->caches, out)
+                 : execute_versions(c, config, in, &rules, base, sets, prefetch, out);
     evm_access_sets_fini(&own);
     bool threads = !direct && config->driver == EVM_DRIVER_THREADS;
     filter_receipts(out, threads ? workers_of(config, in->tx_count) : 1);

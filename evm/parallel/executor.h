@@ -80,6 +80,18 @@ struct evm_exec_chaos {
     uint64_t step;    /* out: the steps so far; may be read by `committed` */
 };
 
+/* Switches of what is kept and fetched beforehand; zeroed is how a node runs. Both drivers obey;
+ * none changes a result. */
+struct evm_exec_caches {
+    bool prefetch;  /* the locations of input->sets, or else those that are declared (senders,
+                       recipients, EIP-2930 lists), are read before the first transaction runs: by
+                       all cores at once, each a share; on a simulated device, requested at time 0
+                       in the block's order. Nothing happens under executor serial with threads,
+                       which has one core and its state in memory */
+    bool no_keccak; /* no hash is remembered, nor made beforehand */
+    bool no_code;   /* contracts run untranslated */
+};
+
 struct evm_exec_config {
     const struct evm_executor_ops *executor;
     enum evm_driver driver;
@@ -87,10 +99,11 @@ struct evm_exec_config {
     uint64_t seed;                        /* virtual driver: breaks ties between cores */
     const struct evm_profile *profile;    /* virtual driver: what things cost */
     const struct evm_exec_params *params; /* NULL: the defaults */
-    struct evm_exec_chaos *chaos;         /* NULL: none */
-    bool keep_schedule;                   /* fill result->slices */
-    bool keep_sets;                       /* fill result->sets */
-    struct evm_exec_pool *pool;           /* NULL: memory is taken and given back by the call */
+    struct evm_exec_caches caches;
+    struct evm_exec_chaos *chaos; /* NULL: none */
+    bool keep_schedule;           /* fill result->slices */
+    bool keep_sets;               /* fill result->sets */
+    struct evm_exec_pool *pool;   /* NULL: memory is taken and given back by the call */
 };
 
 /* ---- what came out ---- */
@@ -125,14 +138,19 @@ struct evm_block_result {
     size_t slice_count;
     int64_t makespan_ns;      /* virtual driver: simulated; threads driver: measured */
     int64_t busy_ns;          /* sum over cores */
-    int64_t serial_ns;        /* virtual driver: the same work on one core without aborts */
+    int64_t serial_ns;        /* virtual driver: the same work on one core, over one version of the
+                                 state, each read of the device waited for */
     int64_t critical_path_ns; /* virtual driver: longest chain of transactions of which each reads
                                  what the one before wrote, in the final read and write sets, each
                                  counted whole: the oracle's bound on any number of cores (only who
                                  overlaps a reader's start with its writer can pass it) */
     int64_t oracle_ns;        /* virtual driver, with sets: makespan of a scheduler that knows them
                                  beforehand, on as many cores (oracle.h) */
-    int64_t ladder_ns;        /* virtual driver: the commit ladder's share, which is serial */
+    int64_t filter_ns;     /* virtual driver: hashing for the receipts' filters, by all cores after
+                              the last commit; not in makespan */
+    uint64_t device_reads; /* virtual driver: reads of the storage device, and what ... */
+    int64_t device_ns;     /* ... cores waited for them, in sum */
+    int64_t ladder_ns;     /* virtual driver: the commit ladder's share, which is serial */
     uint64_t executions, aborts, validations, wasted_gas;
     struct evm_access_sets sets; /* what each transaction read and wrote in the end, if asked for;
                                     one that had no effect wrote nothing */

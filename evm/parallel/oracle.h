@@ -1,5 +1,5 @@
-/* evm/parallel/oracle.h - what a block's conflicts allow: who depends on whom, the longest chain, and
- * the makespan of a scheduler that knows all of it beforehand.
+/* evm/parallel/oracle.h - what a block's conflicts allow: who depends on whom, the longest chain,
+ * and the makespan of a scheduler that knows all of it beforehand.
  *
  * Computed from recorded sets (access.h), so it is about the final execution, not about how an
  * executor got there. The oracle starts transaction i at max(earliest free core, finish of those

@@ -1,5 +1,5 @@
-/* evm/parallel/params.h - the settings of executors. One plain struct for all of them; the comment of
- * a member names who reads it. Zeroed memory is not the default: evm_exec_params_default is. */
+/* evm/parallel/params.h - the settings of executors. One plain struct for all of them; the comment
+ * of a member names who reads it. Zeroed memory is not the default: evm_exec_params_default is. */
 #ifndef EVM_PARALLEL_PARAMS_H
 #define EVM_PARALLEL_PARAMS_H
 
@@ -28,18 +28,18 @@ enum evm_sets_source {
 };
 
 struct evm_exec_params {
-    enum evm_pick pick;   /* ladder, access-list, hybrid */
-    enum evm_split split; /* ladder */
-    bool reserve_core;    /* ladder: from three cores on, one does nothing but commits */
-    uint32_t window;      /* ladder: speculation at most this far ahead; 0: adapts */
-    bool deltas;          /* ladder, hybrid: balances as differences */
-    bool predict_nonces;  /* ladder, hybrid: a sender's later nonces are taken to follow */
-    bool partial;         /* ladder: partial re-execution */
-    uint32_t rounds;      /* occ: after so many, the rest of the block runs at the head */
+    enum evm_pick pick;        /* ladder, access-list, hybrid */
+    enum evm_split split;      /* ladder */
+    bool reserve_core;         /* ladder: from three cores on, one does nothing but commits */
+    uint32_t window;           /* ladder: speculation at most this far ahead; 0: adapts */
+    bool deltas;               /* ladder, hybrid: balances as differences */
+    bool predict_nonces;       /* ladder, hybrid: a sender's later nonces are taken to follow */
+    bool partial;              /* ladder: partial re-execution */
+    uint32_t rounds;           /* occ: after so many, the rest of the block runs at the head */
     enum evm_sets_source sets; /* access-list, locks */
-    uint32_t hot;              /* hybrid: from this many transactions to one recipient on (in this block
-                                  and, fading, in those before) it goes to the lane */
-    uint32_t partitions;       /* partitioned: 0: as many as cores */
+    uint32_t hot;        /* hybrid: from this many transactions to one recipient on (in this block
+                            and, fading, in those before) it goes to the lane */
+    uint32_t partitions; /* partitioned: 0: as many as cores */
 };
 
 static inline struct evm_exec_params evm_exec_params_default(void)

@@ -14,6 +14,7 @@ static void destroy(void *body)
 static void begin(void *self, void *body, uint32_t tx, struct evm_view view)
 {
     struct evm_txbody *t = self;
+    evm_txrun_set_tier(body, t->plain ? EVM_TIER_PLAIN : EVM_TIER_AUTO);
     evm_txrun_begin(body, t->in->rules, t->in->env, t->in->txs[tx], view, 0);
 }
 

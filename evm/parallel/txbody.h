@@ -9,6 +9,7 @@
 struct evm_txbody {
     const struct evm_block_input *in;
     struct evm_codes *codes;
+    bool plain; /* code is not translated */
 };
 extern const struct evm_body_ops evm_txbody_ops;
 

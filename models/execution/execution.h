@@ -35,11 +35,32 @@ FIELD_ENUM_DECLARE(execution_root, EXECUTION_ROOT);
     F(S, REAL, slowdown, "1", "0.001", "1000000", "Everything takes this many times as long.")
 FIELD_DECLARE(execution_hardware, EXECUTION_HARDWARE_FIELDS);
 
+#define EXECUTION_STORAGE(E, S)                                                                    \
+    E(S, EXECUTION_STORAGE_PROFILE, "profile", "As the cost profile says.")                        \
+    E(S, EXECUTION_STORAGE_MEMORY, "memory", "All of the state is in memory.")                     \
+    E(S, EXECUTION_STORAGE_NVME, "nvme", "On a device, behind a page cache.")
+FIELD_ENUM_DECLARE(execution_storage_kind, EXECUTION_STORAGE);
+
+/* Where the state before a block is, in place of what the profile says. */
+#define EXECUTION_STORAGE_FIELDS(F, S)                                                             \
+    F(S, ENUM(execution_storage_kind), kind, "profile", NULL, NULL, "Where the state is.")         \
+    F(S, DURATION, latency, "80us", "1us", "1s", "nvme: one read of the device.")                  \
+    F(S, COUNT, depth, "64", "1", "65536", "nvme: reads that the device does at once.")            \
+    F(S, FRACTION, cached, "90%", "0%", "100%",                                                    \
+      "nvme: accounts and slots that the page cache holds, drawn by location and seed.")
+FIELD_DECLARE(execution_storage, EXECUTION_STORAGE_FIELDS);
+
 /* What every executor's section has. */
 #define EXECUTION_FIELDS(F, S)                                                                     \
     F(S, COUNT, cores, "8", "1", "1024", "Simulated cores that execute blocks, a node.")           \
     F(S, STRING, profile, "validator-2025", NULL, NULL,                                            \
-      "Cost profile: what an operation takes on one core.")                                        \
+      "Cost profile: what an operation takes on one core. A shipped one, or the path of a file "   \
+      "that weft calibrate wrote.")                                                                \
+    F(S, STRUCT(execution_storage), storage, "", NULL, NULL, "Where the state is.")                \
+    F(S, BOOL, prefetch, "false", NULL, NULL,                                                      \
+      "What transactions declare to touch is read before the block's first one runs.")             \
+    F(S, BOOL, keccak_cache, "true", NULL, NULL, "Cores remember hashes of mappings' keys.")       \
+    F(S, BOOL, code_cache, "true", NULL, NULL, "Contracts run translated.")                        \
     F(S, REAL, slowdown, "1", "0.001", "1000000", "Everything takes this many times as long.")     \
     F(S, ENUM(execution_coupling), coupling, "execute-before-vote", NULL, NULL,                    \
       "Order of execution against consensus.")                                                     \
@@ -51,6 +72,11 @@ FIELD_DECLARE(execution_hardware, EXECUTION_HARDWARE_FIELDS);
     F(S, ENUM(execution_root), state_root, "mpt", NULL, NULL, "What the state root is.")           \
     F(S, LIST(execution_hardware), hardware, "", "0", "64", "Nodes on other hardware.")
 FIELD_DECLARE(execution_cfg, EXECUTION_FIELDS);
+
+/* The profile a layer's nodes have: *name, or *cfg's, with *cfg's storage, `by` times as slow.
+ * False with a text if there is none. */
+bool execution_profile(struct evm_profile *out, const struct execution_cfg *cfg, const char *name,
+                       double by, struct evm_err *err);
 
 /* One executor as a scenario names it. Its cfg begins with a struct execution_cfg; the rows of its
  * table are those of execution_cfg_table, then its own. */

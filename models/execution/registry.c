@@ -1,22 +1,33 @@
 /* The executors as scenarios name them, and the settings that all of them have. */
 #include "models/execution/execution.h"
 
-#include <stdio.h>
 #include <string.h>
 
 FIELD_ENUM_DEFINE(execution_coupling, EXECUTION_COUPLING);
 FIELD_ENUM_DEFINE(execution_root, EXECUTION_ROOT);
+FIELD_ENUM_DEFINE(execution_storage_kind, EXECUTION_STORAGE);
 
 static void check_profile(struct field_report *report, const char *name)
 {
-    char names[256] = "";
-    size_t used = 0;
-    if (evm_profile_find(name))
-        return;
-    for (size_t i = 0; evm_profile_at(i) && used < sizeof names; i++)
-        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
-                                 evm_profile_at(i)->name);
-    field_complain(report, "profile", "no cost profile is called '%s'; there are %s", name, names);
+    struct evm_profile profile;
+    struct evm_err err = {0};
+    if (evm_profile_load(&profile, name, &err) != EVM_OK)
+        field_complain(report, "profile", "%s", err.text);
+}
+
+bool execution_profile(struct evm_profile *out, const struct execution_cfg *cfg, const char *name,
+                       double by, struct evm_err *err)
+{
+    const struct execution_storage *s = &cfg->storage;
+    if (evm_profile_load(out, name && name[0] ? name : cfg->profile, err) != EVM_OK)
+        return false;
+    evm_profile_scale(out, by);
+    if (s->kind == EXECUTION_STORAGE_PROFILE)
+        return true;
+    out->device_latency = s->kind == EXECUTION_STORAGE_NVME ? (double)s->latency : 0;
+    out->device_depth = (double)s->depth;
+    out->cached = s->cached;
+    return true;
 }
 
 static void check_hardware(const void *cfg, struct field_report *report)
@@ -34,6 +45,8 @@ static void check_execution(const void *cfg, struct field_report *report)
 
 FIELD_DEFINE(execution_hardware, EXECUTION_HARDWARE_FIELDS, "Nodes on other hardware.",
              check_hardware);
+FIELD_DEFINE(execution_storage, EXECUTION_STORAGE_FIELDS, "Where the state before a block is.",
+             NULL);
 FIELD_DEFINE(execution_cfg, EXECUTION_FIELDS, "Cores, what they cost, and when they execute.",
              check_execution);
 

@@ -184,6 +184,7 @@ static void run_class(struct job *job)
         .seed = s->config.seed,
         .profile = class->profile,
         .params = class->params,
+        .caches = s->config.caches,
         .keep_schedule = e->keep_schedule && c->class == 0,
         .pool = s->pool,
     };
@@ -211,7 +212,7 @@ static void run_class(struct job *job)
             .validations = result.validations,
             .wasted_gas = result.wasted_gas,
         };
-        c->timing.duration_ns = c->timing.makespan_ns + c->timing.root_ns;
+        c->timing.duration_ns = c->timing.makespan_ns + result.filter_ns + c->timing.root_ns;
         if (c->class == 0)
             c->status = keep_result(e, &result);
     }

@@ -54,6 +54,7 @@ struct execution;
 struct execution_config {
     const struct evm_rules *rules;
     struct evm_codes *codes;
+    struct evm_exec_caches caches;
     bool real_root; /* false: state_root is a digest of the block's changes */
     uint64_t seed;
     const struct hardware_class *classes; /* at least one; class 0 gives the result */

@@ -397,7 +397,7 @@ enum err_code rows_open(struct world *w, struct err *err)
         .scenario = scenario_source(w->scenario),
         .scenario_resolved = scenario_resolved(w->scenario),
         .program_version = w->options.program_version,
-        .cost_profile = evm_profile_find(execution->profile)->name,
+        .cost_profile = execution->profile,
         .host = w->options.host,
         .start = w->options.start,
         .transactions = transactions,

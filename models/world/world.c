@@ -48,20 +48,6 @@ static size_t stride_of(size_t size)
     return (size + 15) & ~(size_t)15;
 }
 
-/* A copy of the profile on a machine that takes `by` times as long. */
-static void scale_profile(struct evm_profile *out, const struct evm_profile *profile, double by)
-{
-    *out = *profile;
-    for (int i = 0; i < EVM_COST_CLASS_COUNT; i++)
-        out->op[i] *= by;
-    double *const rest[] = {&out->tx_base,       &out->read_account, &out->read_slot,
-                            &out->read_versions, &out->write,        &out->validate_entry,
-                            &out->sched_step,    &out->commit_tx,    &out->contended_line,
-                            &out->signature,     &out->hash_dirty};
-    for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++)
-        *rest[i] *= by;
-}
-
 /* Class 0 is the layer's own hardware; others are those of the `hardware` list. Nodes of the list
  * are counted from the last one, in its order. */
 static enum err_code create_classes(struct world *w, struct layer *l, struct err *err)
@@ -79,9 +65,10 @@ static enum err_code create_classes(struct world *w, struct layer *l, struct err
     for (uint32_t c = 0; c < l->class_count; c++) {
         const struct execution_hardware *h = c ? &items[c - 1] : NULL;
         uint64_t cores = h && h->cores ? h->cores : l->execution_cfg->cores;
-        const char *profile = h && h->profile[0] ? h->profile : l->execution_cfg->profile;
-        scale_profile(&l->profiles[c], evm_profile_find(profile),
-                      l->execution_cfg->slowdown * (h ? h->slowdown : 1));
+        struct evm_err why = {0};
+        if (!execution_profile(&l->profiles[c], l->execution_cfg, h ? h->profile : NULL,
+                               l->execution_cfg->slowdown * (h ? h->slowdown : 1), &why))
+            return err_set(err, ERR_INPUT, "%s", why.text);
         l->classes[c] = (struct hardware_class){executor, &l->execution_params, (uint32_t)cores,
                                                 &l->profiles[c]};
         for (uint64_t i = 0; h && i < h->nodes && left > 0; i++)
@@ -124,6 +111,9 @@ static enum err_code create_service(struct world *w, struct layer *l, struct err
     struct execution_config config = {
         .rules = w->rules,
         .codes = w->codes,
+        .caches = {.prefetch = l->execution_cfg->prefetch,
+                   .no_keccak = !l->execution_cfg->keccak_cache,
+                   .no_code = !l->execution_cfg->code_cache},
         .real_root = l->execution_cfg->state_root == EXECUTION_ROOT_MPT,
         .seed = w->cfg->seed,
         .classes = l->classes,

@@ -143,7 +143,7 @@ static inline bool run_once(struct fixture *x, const struct options *o, double *
 {
     static const struct evm_block_hashes no_hashes;
     struct evm_state_view view = {x->world, &no_hashes};
-    struct evm_meter meter = {{0}};
+    struct evm_meter meter = {0};
     double start = cli_cpu_now();
     evm_journal_begin(x->journal, x->rules, evm_state_view(&view));
     evm_vm_begin(x->vm, x->rules, &x->block, &x->tx, x->journal, &x->msg);

@@ -12,6 +12,7 @@
 struct bench {
     const struct cli_command *self;
     struct bench_options o;
+    struct evm_exec_caches caches;
     struct bench_choice c;
     /* The block at hand. */
     struct recipe_block block;
@@ -64,8 +65,9 @@ static int once(struct bench *b, const struct contestant *c, enum evm_driver dri
                                            .driver = driver,
                                            .cores = cores,
                                            .seed = b->o.seed,
-                                           .profile = evm_profile_find(b->o.profile),
+                                           .profile = &b->o.machine.profile,
                                            .params = &c->params,
+                                           .caches = b->caches,
                                            .keep_sets = keep == &b->known,
                                            .pool = b->pool};
     const struct evm_block_input in = recipe_input(&b->block);
@@ -331,11 +333,7 @@ static const struct cli_option options[] = {
      .offset = offsetof(struct bench_options, cores),
      .value = "N,…",
      .doc = "threads and simulated cores (default 1,2 and 1,2,8,32)"},
-    {.name = "profile",
-     .type = CLI_STRING,
-     .offset = offsetof(struct bench_options, profile),
-     .value = "NAME",
-     .doc = "cost profile of the virtual driver (default validator-2025)"},
+    CLI_MACHINE_OPTIONS(struct bench_options, machine),
     {.name = "seed",
      .type = CLI_U64,
      .offset = offsetof(struct bench_options, seed),
@@ -361,8 +359,8 @@ static int run_all(struct bench *b)
     if (b->o.json)
         printf("{\"profile\": \"%s\", \"seed\": %llu, \"repeat\": %llu, \"processors\": %u, "
                "\"rows\": [",
-               b->o.profile, (unsigned long long)b->o.seed, (unsigned long long)b->o.repeat,
-               cli_processors());
+               b->o.machine.profile.name, (unsigned long long)b->o.seed,
+               (unsigned long long)b->o.repeat, cli_processors());
     else
         printf("%-18s %-12s %-8s %5s %9s %9s %7s %9s %7s %6s %6s %8s\n", "recipe", "executor",
                "driver", "cores", "host", "makespan", "Ggas/s", "vs serial", "vs one", "oracle",
@@ -379,7 +377,8 @@ static int run(const struct cli_command *self, int argc, char **argv)
     struct cli_operands operands;
     struct bench b = {
         .self = self,
-        .o = {.txs = 2000, .hot = 30, .seed = 1, .repeat = 3, .profile = "validator-2025"}};
+        .o = {.txs = 2000, .hot = 30, .seed = 1, .repeat = 3, .machine = CLI_MACHINE_DEFAULTS}};
+    struct evm_exec_config machine = {0};
     int status = cli_parse(self, argc, argv, &b.o, &operands);
     if (status < 0 && b.o.list) {
         for (size_t i = 0; recipe_at(i); i++)
@@ -388,6 +387,9 @@ static int run(const struct cli_command *self, int argc, char **argv)
     }
     if (status < 0)
         status = bench_choose(&b.c, self, &b.o);
+    if (status < 0)
+        status = cli_machine_configure(self, &b.o.machine, &machine);
+    b.caches = machine.caches;
     if (status < 0)
         status = cli_finish(self, run_all(&b));
     cli_list_fini(&b.o.recipes);

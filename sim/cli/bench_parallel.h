@@ -4,12 +4,14 @@
 
 #include "models/workload/recipes.h"
 #include "sim/cli/cli.h"
+#include "sim/cli/machine.h"
 
 enum { BENCH_MOST = 64 }; /* items of one list */
 
 struct bench_options {
     struct cli_list recipes, executors, params, cores;
-    const char *driver, *gas, *profile;
+    const char *driver, *gas;
+    struct cli_machine machine;
     uint64_t txs, accounts, hot, seed, repeat;
     bool json, list;
 };

@@ -167,8 +167,6 @@ int bench_choose(struct bench_choice *out, const struct cli_command *self,
         status = choose_cores(b, &cores);
     if (status < 0 && b->o->gas)
         status = read_gas(b);
-    if (status < 0 && !evm_profile_find(b->o->profile))
-        status = cli_complain(b->self, "--profile: none is called '%s'", b->o->profile);
     names_fini(&recipes);
     names_fini(&executors);
     names_fini(&cores);

@@ -7,10 +7,12 @@
 #include "sim/cli/cli.h"
 #include "sim/cli/executors.h"
 #include "sim/cli/files.h"
+#include "sim/cli/machine.h"
 #include "sim/cli/text.h"
 
 struct settings {
-    const char *executor, *driver, *profile;
+    const char *executor, *driver;
+    struct cli_machine machine;
     struct cli_list params;
     uint64_t cores, seed;
     bool json;
@@ -47,11 +49,7 @@ static const struct cli_option options[] = {
      .offset = offsetof(struct settings, seed),
      .value = "S",
      .doc = "virtual driver: breaks ties between cores (default: 1)"},
-    {.name = "profile",
-     .type = CLI_STRING,
-     .offset = offsetof(struct settings, profile),
-     .value = "NAME",
-     .doc = "virtual driver: what work costs (default: the first shipped one)"},
+    CLI_MACHINE_OPTIONS(struct settings, machine),
     {.name = "json",
      .type = CLI_FLAG,
      .offset = offsetof(struct settings, json),
@@ -186,9 +184,10 @@ static void add_json(struct cli_text *t, const char *path, const struct comparis
                  (long long)r->critical_path_ns);
     cli_text_add(t,
                  ", \"executions\": %llu, \"aborts\": %llu, \"validations\": %llu"
-                 ", \"wasted_gas\": %llu}\n",
+                 ", \"wasted_gas\": %llu, \"device_reads\": %llu, \"device_ns\": %lld}\n",
                  (unsigned long long)r->executions, (unsigned long long)r->aborts,
-                 (unsigned long long)r->validations, (unsigned long long)r->wasted_gas);
+                 (unsigned long long)r->validations, (unsigned long long)r->wasted_gas,
+                 (unsigned long long)r->device_reads, (long long)r->device_ns);
 }
 
 /* ---- running ----------------------------------------------------------------------------------
@@ -239,21 +238,16 @@ out:
     return status;
 }
 
-static int configure(const struct cli_command *self, const struct settings *set,
+static int configure(const struct cli_command *self, struct settings *set,
                      struct evm_exec_config *config, struct evm_exec_params *params)
 {
     *config = (struct evm_exec_config){
         .driver = strcmp(set->driver, "virtual") ? EVM_DRIVER_THREADS : EVM_DRIVER_VIRTUAL,
         .cores = set->cores ? (uint32_t)set->cores : cli_processors(),
         .seed = set->seed,
-        .profile = set->profile ? evm_profile_find(set->profile) : evm_profile_at(0),
         .params = params};
     int status = cli_executor(self, set->executor, &set->params, &config->executor, params);
-    if (status >= 0)
-        return status;
-    if (!config->profile)
-        return cli_complain(self, "--profile: none is called '%s'", set->profile);
-    return -1;
+    return status >= 0 ? status : cli_machine_configure(self, &set->machine, config);
 }
 
 static int run_files(const struct cli_command *self, const struct settings *set,
@@ -280,7 +274,8 @@ static int run_files(const struct cli_command *self, const struct settings *set,
 
 static int run(const struct cli_command *self, int argc, char **argv)
 {
-    struct settings set = {.executor = "serial", .driver = "threads", .seed = 1};
+    struct settings set = {
+        .executor = "serial", .driver = "threads", .machine = CLI_MACHINE_DEFAULTS, .seed = 1};
     struct evm_exec_config config;
     struct evm_exec_params params;
     struct cli_operands paths;

@@ -99,10 +99,10 @@ static inline struct evm_addr w_addr(uint8_t kind, unsigned i)
 {
     return (struct evm_addr){{kind, (uint8_t)(i >> 8), (uint8_t)i, 0x5e, 0xa1, 0x77}};
 }
-#define W_SENDER(i) w_addr(0x20, i)
+#define W_SENDER(i)   w_addr(0x20, i)
 #define W_CONTRACT(i) w_addr(0x40, i)
-#define W_NOBODY(i) w_addr(0x90, i)
-#define W_COINBASE w_addr(0xc0, 1)
+#define W_NOBODY(i)   w_addr(0x90, i)
+#define W_COINBASE    w_addr(0xc0, 1)
 
 /* ---- the state before ------------------------------------------------------------------------ */
 
@@ -144,8 +144,8 @@ static inline void w_bytes(struct world *w, struct evm_addr addr, uint64_t balan
     assert_true(w->changes.account_count < W_ACCOUNTS);
     w->changes.accounts[w->changes.account_count++] = (struct evm_account_change){
         .addr = addr,
-        .wrote = EVM_WROTE_BALANCE | EVM_WROTE_NONCE | EVM_WROTE_CREATED |
-                 (size ? EVM_WROTE_CODE : 0u),
+        .wrote =
+            EVM_WROTE_BALANCE | EVM_WROTE_NONCE | EVM_WROTE_CREATED | (size ? EVM_WROTE_CODE : 0u),
         .nonce = size ? 1 : 0,
         .balance = evm_u256_of(balance),
         .code = size ? evm_codes_add(w->codes, (struct evm_bytes){code, size}) : NULL,

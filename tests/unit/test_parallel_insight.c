@@ -64,7 +64,8 @@ static void end_tx(struct block *b, uint64_t gas)
 }
 
 /* 0 writes slot 7 of A; 1 reads that, writes slot 8; 2 is alone; 3 reads slot 8; 4 reads slot 7 and
- * the balance that 2 changed, and is the next transaction of 2's sender; 5 only adds and compares. */
+ * the balance that 2 changed, and is the next transaction of 2's sender; 5 only adds and compares.
+ */
 static void make(struct block *b)
 {
     const uint8_t a = 0xa0, x = 0xb0;
@@ -108,8 +109,7 @@ static void expect_on(const struct evm_oracle *o, uint32_t tx, const char *want)
         fail_msg("transaction %u depends on '%s', expected '%s'", tx, got, want);
 }
 
-static void expect(const struct block *b, enum evm_oracle_model model,
-                   const char *const want[TXS])
+static void expect(const struct block *b, enum evm_oracle_model model, const char *const want[TXS])
 {
     struct evm_oracle o;
     assert_int_equal(evm_oracle_init(&o, &b->in, model), EVM_OK);
@@ -130,7 +130,8 @@ static void models_make_the_dependencies_they_say(void **state)
             b.sets.list[k].how = EVM_ACCESS_PREDICATE;
     expect(&b, EVM_ORACLE_FIELD_NONCE, (const char *[]){"", "0", "", "1", "0", ""});
     expect(&b, EVM_ORACLE_FIELD, (const char *[]){"", "0", "", "1", "0 2", ""});
-    /* 5 reads what 4 left of its sender's account only if it touches it: X was written by 2 alone. */
+    /* 5 reads what 4 left of its sender's account only if it touches it: X was written by 2 alone.
+     */
     expect(&b, EVM_ORACLE_ACCOUNT, (const char *[]){"", "0", "", "1", "0 2", "2"});
     /* 2 and 5 are plain transfers: 5 reads nothing, 4 sums up what 2 did. */
     expect(&b, EVM_ORACLE_ACCOUNT_LAZY, (const char *[]){"", "0", "", "1", "0 2", ""});

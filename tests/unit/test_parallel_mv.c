@@ -240,15 +240,15 @@ static void profiles_are_usable(void **state)
     size_t n = 0;
     for (const struct evm_profile *p; (p = evm_profile_at(n)); n++) {
         assert_ptr_equal(evm_profile_find(p->name), p);
-        struct evm_meter m = {{0}};
+        struct evm_meter m = {0};
         double one_each = 0;
         for (int k = 0; k < EVM_COST_CLASS_COUNT; k++) {
             assert_true(p->op[k] > 0);
             m.count[k] = 3;
             one_each += p->op[k];
         }
-        assert_true(evm_profile_cost(p, &m) > 2.999 * one_each);
-        assert_true(evm_profile_cost(p, &m) < 3.001 * one_each);
+        assert_true(evm_profile_cost(p, &m, 0) > 2.999 * one_each);
+        assert_true(evm_profile_cost(p, &m, 0) < 3.001 * one_each);
         assert_true(p->tx_base > 0 && p->read_account > 0 && p->read_slot > 0);
         assert_true(p->read_versions > 0 && p->write > 0 && p->validate_entry > 0);
         assert_true(p->sched_step > 0 && p->commit_tx > 0 && p->contended_line > 0);

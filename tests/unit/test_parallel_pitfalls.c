@@ -1,7 +1,8 @@
 /* The traps that parallel engines have fallen into, one test each, by the numbers of the list in
- * docs/parallel.md: those of scheduling and of bookkeeping. What the state itself has in store is in
- * test_parallel_pitfalls_state.c. Each block is built so that the trap is there, and each test says
- * that it was; every executor, driver and number of cores must give what serial order gives. */
+ * docs/parallel.md: those of scheduling and of bookkeeping. What the state itself has in store is
+ * in test_parallel_pitfalls_state.c. Each block is built so that the trap is there, and each test
+ * says that it was; every executor, driver and number of cores must give what serial order gives.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +14,8 @@
 #include "evm/core/hash.h"
 #include "tests/unit/parallel_world.h"
 
-/* Words: a, b, work, c. Reads slot a, works, reads slot b, works, writes their sum + 1 to slot c. */
+/* Words: a, b, work, c. Reads slot a, works, reads slot b, works, writes their sum + 1 to slot c.
+ */
 static const char sums[] = "0 CALLDATALOAD SLOAD "
                            "64 CALLDATALOAD :a 1 SWAP1 SUB DUP1 @a JUMPI POP "
                            "32 CALLDATALOAD SLOAD ADD "
@@ -67,9 +69,9 @@ static void pitfall_02_stale_wake(void **state)
     struct world *w = sums_world();
     (void)state;
     for (unsigned g = 0; g < 8; g++) {
-        sum(w, 5 * g, 0, 1, 1, 200, 1);               /* everybody's head */
-        sum(w, 5 * g + 1, 0, 50 + g, 1, 30, 10 + g);  /* two that the head aborts, */
-        sum(w, 5 * g + 2, 0, 60 + g, 1, 90, 20 + g);  /* one of them late */
+        sum(w, 5 * g, 0, 1, 1, 200, 1);                  /* everybody's head */
+        sum(w, 5 * g + 1, 0, 50 + g, 1, 30, 10 + g);     /* two that the head aborts, */
+        sum(w, 5 * g + 2, 0, 60 + g, 1, 90, 20 + g);     /* one of them late */
         sum(w, 5 * g + 3, 0, 10 + g, 20 + g, 5, 30 + g); /* waits for both */
         sum(w, 5 * g + 4, 0, 30 + g, 20 + g, 1, 40 + g); /* waits for the waiting one */
     }
@@ -78,7 +80,8 @@ static void pitfall_02_stale_wake(void **state)
 }
 
 /* 3: incarnations write in different places, so what a late check or an old run leaves behind
- * stands where nobody writes any more. Word: work. The slot written is named by what slot 1 holds. */
+ * stands where nobody writes any more. Word: work. The slot written is named by what slot 1 holds.
+ */
 static void pitfall_03_other_places_each_time(void **state)
 {
     struct world *w = sums_world();
@@ -121,8 +124,8 @@ static void pitfall_04_several_blockers(void **state)
     w_destroy(w);
 }
 
-/* 5: nothing conflicts, so nothing is executed twice, and (ladder) nothing is validated but once, by
- * the ladder. */
+/* 5: nothing conflicts, so nothing is executed twice, and (ladder) nothing is validated but once,
+ * by the ladder. */
 static void pitfall_05_needless_validation(void **state)
 {
     struct world *w = sums_world();
@@ -287,7 +290,8 @@ static void pitfall_19_small_blocks(void **state)
     w_destroy(w);
 }
 
-/* ---- 20: a location is its whole name --------------------------------------------------------- */
+/* ---- 20: a location is its whole name ---------------------------------------------------------
+ */
 
 struct hashed {
     uint64_t part;
@@ -320,7 +324,8 @@ static void colliding_addresses(struct evm_addr out[2])
         struct evm_addr a = with_front(i);
         uint64_t front;
         memcpy(&front, a.b, 8);
-        all[i] = (struct hashed){evm_hash_fold(front ^ 0x9e3779b97f4a7c15u, 0xa0761d6478bd642fu), i};
+        all[i] =
+            (struct hashed){evm_hash_fold(front ^ 0x9e3779b97f4a7c15u, 0xa0761d6478bd642fu), i};
     }
     qsort(all, FRONTS, sizeof *all, by_part);
     uint32_t k = 1;
@@ -338,7 +343,8 @@ static void colliding_addresses(struct evm_addr out[2])
 
 static void pitfall_20_whole_keys(void **state)
 {
-    static const char counts_slot[] = "0 CALLDATALOAD SLOAD 1 ADD CALLVALUE ADD 0 CALLDATALOAD SSTORE";
+    static const char counts_slot[] =
+        "0 CALLDATALOAD SLOAD 1 ADD CALLVALUE ADD 0 CALLDATALOAD SSTORE";
     struct world *w = w_create(EVM_CANCUN);
     struct evm_addr twins[2];
     (void)state;

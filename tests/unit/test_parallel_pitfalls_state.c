@@ -15,8 +15,9 @@ static const char counts[] = "0 SLOAD 1 ADD 0 SSTORE";
 
 /* Reads a slot and an account's balance, code size and code hash; word: the account. Writes all
  * four, so that each observation is in the state afterwards. */
-static const char observes[] = "0 CALLDATALOAD BALANCE 1 SSTORE 0 CALLDATALOAD EXTCODESIZE 2 SSTORE "
-                               "0 CALLDATALOAD EXTCODEHASH 3 SSTORE 4 SLOAD 1 ADD 4 SSTORE";
+static const char observes[] =
+    "0 CALLDATALOAD BALANCE 1 SSTORE 0 CALLDATALOAD EXTCODESIZE 2 SSTORE "
+    "0 CALLDATALOAD EXTCODEHASH 3 SSTORE 4 SLOAD 1 ADD 4 SSTORE";
 
 /* 9: a self-destruction in the middle of a block, slots that are read before, in and after it, and
  * the rest of the block still runs in parallel. */
@@ -26,8 +27,9 @@ static void pitfall_09_self_destruction(void **state)
     (void)state;
     w_senders(w, W_SENDERS, 1000000000);
     /* Without input counts in slot 0; with input destroys itself. */
-    w_contract(w, W_CONTRACT(0), 77, "CALLDATASIZE @d JUMPI 0 SLOAD 1 ADD 0 SSTORE STOP "
-                                     ":d 0 CALLDATALOAD SELFDESTRUCT");
+    w_contract(w, W_CONTRACT(0), 77,
+               "CALLDATASIZE @d JUMPI 0 SLOAD 1 ADD 0 SSTORE STOP "
+               ":d 0 CALLDATALOAD SELFDESTRUCT");
     w_slot(w, evm_u256_of(0), 5);
     w_slot(w, evm_u256_of(9), 6);
     w_contract(w, W_CONTRACT(1), 0, observes);
@@ -68,11 +70,13 @@ static void pitfall_10_revival(void **state)
     static const uint8_t runtime[] = {0x36, 0x60, 0x0d, 0x57, 0x60, 0x02, 0x54, 0x60,
                                       0x01, 0x01, 0x60, 0x02, 0x55, 0x5b, 0x36, 0x60,
                                       0x13, 0x57, 0x00, 0x5b, 0x33, 0xff};
-    static const uint8_t head[] = {0x60, 0x07, 0x60, 0x01, 0x55, 0x60, sizeof runtime, 0x60, 17,
-                                   0x60, 0x00, 0x39, 0x60, sizeof runtime, 0x60, 0x00, 0xf3};
+    static const uint8_t head[] = {0x60,           0x07,           0x60, 0x01, 0x55, 0x60,
+                                   sizeof runtime, 0x60,           17,   0x60, 0x00, 0x39,
+                                   0x60,           sizeof runtime, 0x60, 0x00, 0xf3};
     /* CREATE2 of the input, with the value: CALLDATACOPY, then the address to slot 0. */
-    static const char creates[] = "CALLDATASIZE 0 0 CALLDATACOPY 0 CALLDATASIZE 0 CALLVALUE CREATE2 "
-                                  "0 SSTORE";
+    static const char creates[] =
+        "CALLDATASIZE 0 0 CALLDATACOPY 0 CALLDATASIZE 0 CALLVALUE CREATE2 "
+        "0 SSTORE";
     struct world *w = w_create(EVM_SHANGHAI);
     uint8_t initcode[sizeof head + sizeof runtime];
     struct evm_addr child;
@@ -142,8 +146,8 @@ static void pitfall_10_empty_again(void **state)
     w_destroy(w);
 }
 
-/* 11: the beneficiary is a contract that destroys itself and is paid with every transaction. What it
- * was paid until then goes with it; what comes later makes it anew. */
+/* 11: the beneficiary is a contract that destroys itself and is paid with every transaction. What
+ * it was paid until then goes with it; what comes later makes it anew. */
 static void pitfall_11_beneficiary_destroys_itself(void **state)
 {
     struct world *w = w_create(EVM_SHANGHAI);
@@ -239,13 +243,13 @@ static void pitfall_12_nonces_move(void **state)
     w_destroy(w);
 }
 
-/* 13: the beneficiary is looked at, paid, pays, and is emptied, while fees come in: its balance, its
- * being empty, money that it has only by this block's fees. */
+/* 13: the beneficiary is looked at, paid, pays, and is emptied, while fees come in: its balance,
+ * its being empty, money that it has only by this block's fees. */
 static void pitfall_13_beneficiary_in_every_role(void **state)
 {
-    static const struct evm_addr system = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-                                            0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-                                            0xff, 0xfe}};
+    static const struct evm_addr system = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                            0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                            0xff, 0xff, 0xff, 0xff, 0xff, 0xfe}};
     const struct evm_addr who[] = {W_COINBASE, W_SENDER(60), system, W_CONTRACT(3)};
     (void)state;
     for (size_t k = 0; k < sizeof who / sizeof who[0]; k++) {
@@ -253,8 +257,9 @@ static void pitfall_13_beneficiary_in_every_role(void **state)
         w->env.coinbase = who[k];
         w_senders(w, 60, 1000000000);
         w_contract(w, W_CONTRACT(0), 0, observes);
-        w_contract(w, W_CONTRACT(1), 0, "COINBASE BALANCE TIMESTAMP SSTORE 0 0 0 0 1 COINBASE GAS CALL "
-                                        "POP SELFBALANCE NUMBER SSTORE");
+        w_contract(w, W_CONTRACT(1), 0,
+                   "COINBASE BALANCE TIMESTAMP SSTORE 0 0 0 0 1 COINBASE GAS CALL "
+                   "POP SELFBALANCE NUMBER SSTORE");
         w_contract(w, W_CONTRACT(3), 0, counts);
         for (unsigned i = 0; i < 60; i++) {
             struct evm_tx *tx;
@@ -281,7 +286,8 @@ static void pitfall_13_beneficiary_in_every_role(void **state)
     }
 }
 
-/* ---- 14: what is told at each commit adds up to the same root --------------------------------- */
+/* ---- 14: what is told at each commit adds up to the same root ---------------------------------
+ */
 
 static enum evm_status committed(void *self, uint32_t tx, const struct evm_changes *changes)
 {
@@ -326,8 +332,9 @@ static void roots_agree(struct world *w, const struct evm_exec_config *config,
 
 static void pitfall_14_one_root(void **state)
 {
-    static const enum evm_fork forks[] = {EVM_FRONTIER, EVM_TANGERINE_WHISTLE, EVM_SPURIOUS_DRAGON,
-                                          EVM_BYZANTIUM, EVM_LONDON, EVM_PRAGUE};
+    static const enum evm_fork forks[] = {EVM_FRONTIER,        EVM_TANGERINE_WHISTLE,
+                                          EVM_SPURIOUS_DRAGON, EVM_BYZANTIUM,
+                                          EVM_LONDON,          EVM_PRAGUE};
     (void)state;
     for (size_t k = 0; k < sizeof forks / sizeof forks[0]; k++) {
         struct world *w = w_create(forks[k]);
@@ -337,10 +344,11 @@ static void pitfall_14_one_root(void **state)
         w_contract(w, W_CONTRACT(1), 0, counts);
         w_contract(w, W_CONTRACT(2), 0, "0 0 0 0 0 0 CALLDATALOAD GAS CALL 0 SSTORE");
         for (unsigned i = 0; i < 40; i++) {
-            struct evm_tx *tx = w_tx(w, i, i % 8 == 5   ? W_CONTRACT(0)
-                                           : i % 4 == 1 ? W_CONTRACT(1)
-                                           : i % 4 == 2 ? W_NOBODY(i)
-                                                        : W_CONTRACT(2));
+            struct evm_tx *tx = w_tx(w, i,
+                                     i % 8 == 5   ? W_CONTRACT(0)
+                                     : i % 4 == 1 ? W_CONTRACT(1)
+                                     : i % 4 == 2 ? W_NOBODY(i)
+                                                  : W_CONTRACT(2));
             w_name(w, tx, i % 3 ? W_COINBASE : W_NOBODY(i + 1));
             if (i < 20) /* no tip: from EIP-161 on no beneficiary comes of it */
                 tx->max_fee = tx->max_priority_fee = evm_u256_of(7);
@@ -487,19 +495,20 @@ static void pitfall_21_ripemd(void **state)
     w_destroy(w);
 }
 
-/* ---- 22: the system's calls before and after the transactions --------------------------------- */
+/* ---- 22: the system's calls before and after the transactions ---------------------------------
+ */
 
 static struct evm_addr system_contract(int which)
 {
     static const struct evm_addr all[] = {
-        {{0x00, 0x0f, 0x3d, 0xf6, 0xd7, 0x32, 0x80, 0x7e, 0xf1, 0x31, 0x9f, 0xb7, 0xb8, 0xbb, 0x85,
-          0x22, 0xd0, 0xbe, 0xac, 0x02}}, /* EIP-4788 */
-        {{0x00, 0x00, 0xf9, 0x08, 0x27, 0xf1, 0xc5, 0x3a, 0x10, 0xcb, 0x7a, 0x02, 0x33, 0x5b, 0x17,
-          0x53, 0x20, 0x00, 0x29, 0x35}}, /* EIP-2935 */
-        {{0x00, 0x00, 0x09, 0x61, 0xef, 0x48, 0x0e, 0xb5, 0x5e, 0x80, 0xd1, 0x9a, 0xd8, 0x35, 0x79,
-          0xa6, 0x4c, 0x00, 0x70, 0x02}}, /* EIP-7002 */
-        {{0x00, 0x00, 0xbb, 0xdd, 0xc7, 0xce, 0x48, 0x86, 0x42, 0xfb, 0x57, 0x9f, 0x8b, 0x00, 0xf3,
-          0xa5, 0x90, 0x00, 0x72, 0x51}}, /* EIP-7251 */
+        {{0x00, 0x0f, 0x3d, 0xf6, 0xd7, 0x32, 0x80, 0x7e, 0xf1, 0x31,
+          0x9f, 0xb7, 0xb8, 0xbb, 0x85, 0x22, 0xd0, 0xbe, 0xac, 0x02}}, /* EIP-4788 */
+        {{0x00, 0x00, 0xf9, 0x08, 0x27, 0xf1, 0xc5, 0x3a, 0x10, 0xcb,
+          0x7a, 0x02, 0x33, 0x5b, 0x17, 0x53, 0x20, 0x00, 0x29, 0x35}}, /* EIP-2935 */
+        {{0x00, 0x00, 0x09, 0x61, 0xef, 0x48, 0x0e, 0xb5, 0x5e, 0x80,
+          0xd1, 0x9a, 0xd8, 0x35, 0x79, 0xa6, 0x4c, 0x00, 0x70, 0x02}}, /* EIP-7002 */
+        {{0x00, 0x00, 0xbb, 0xdd, 0xc7, 0xce, 0x48, 0x86, 0x42, 0xfb,
+          0x57, 0x9f, 0x8b, 0x00, 0xf3, 0xa5, 0x90, 0x00, 0x72, 0x51}}, /* EIP-7251 */
     };
     return all[which];
 }
