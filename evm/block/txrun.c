@@ -543,6 +543,13 @@ void evm_txrun_each_access(const struct evm_txrun *run,
     evm_journal_each_access(run->journal, visit, self);
 }
 
+bool evm_txrun_balance_bound(const struct evm_txrun *run, const struct evm_addr *addr,
+                             struct evm_u256 *bound)
+{
+    const struct evm_jaccount *acc = evm_journal_find(run->journal, addr);
+    return acc && evm_jaccount_balance_bound(acc, bound);
+}
+
 void evm_txrun_trace(struct evm_txrun *run, const struct evm_tracer *tracer)
 {
     evm_vm_trace(run->vm, tracer);

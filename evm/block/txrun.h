@@ -86,6 +86,10 @@ void evm_txrun_each_access(const struct evm_txrun *run,
                            void (*visit)(void *self, const struct evm_jaccount *acc,
                                          const struct evm_jslot *slot),
                            void *self);
+/* At the end: is the outcome the same for every balance of that account at the start from *bound up
+ * (evm_jaccount_balance_bound)? False also for an account that was not looked at. */
+bool evm_txrun_balance_bound(const struct evm_txrun *run, const struct evm_addr *addr,
+                             struct evm_u256 *bound);
 void evm_txrun_trace(struct evm_txrun *run, const struct evm_tracer *tracer);
 /* For the runs that begin after this (evm/core/vm.h). */
 void evm_txrun_set_tier(struct evm_txrun *run, enum evm_vm_tier tier);

@@ -60,6 +60,15 @@ static enum evm_mv_kind first_kind(unsigned need)
                                     : EVM_MV_STORED;
 }
 
+/* Who only pays the beneficiary, or spends less than it had before the block, need not wait: the
+ * end of the run tells whether the balance was looked at. */
+static bool may_guess(const struct evm_run *run, unsigned need)
+{
+    const struct evm_blockrun *b = run->block;
+    return (b->traits & EVM_TRAIT_DELTAS) && !(need & EVM_NEED_EXISTS) &&
+           b->body_ops->balance_bound && !b->records[run->tx].wants_turn;
+}
+
 /* The beneficiary's balance is on the ladder: all fees before this transaction are in it only when
  * everything before is committed. Then the value is final, so it needs no entry in the log. */
 static enum evm_read view_account(void *self, const struct evm_addr *addr, unsigned need,
@@ -71,12 +80,14 @@ static enum evm_read view_account(void *self, const struct evm_addr *addr, unsig
         return EVM_READ_PENDING;
     bool apart =
         (need & (EVM_NEED_BALANCE | EVM_NEED_EXISTS)) && evm_addr_eq(addr, &b->rules.beneficiary);
-    if (apart && atomic_load(&b->boundary) != run->tx)
+    bool turn = apart && atomic_load(&b->boundary) == run->tx;
+    if (apart && !turn && !may_guess(run, need))
         return blocked(run, EVM_TURN);
     uint32_t blocker = EVM_NO_TX;
     enum evm_mv_answer answer = evm_mv_account(
         b->mv, run->tx, addr, need, out, &b->records[run->tx].log, &blocker, run->core, &run->cost);
-    if (apart && answer == EVM_MV_OK) {
+    run->guessed |= apart && !turn && answer == EVM_MV_OK;
+    if (turn && answer == EVM_MV_OK) {
         out->balance = b->ladder.beneficiary.balance;
         out->exists = b->ladder.beneficiary.exists;
         run->took_turn = true;
@@ -251,6 +262,7 @@ static enum evm_status prepare_ladder(struct evm_blockrun *b)
         return EVM_ERR_MEMORY;
     struct evm_changes scratch = b->ladder.scratch;
     b->ladder = (struct evm_ladder){.beneficiary = {acc.exists, acc.balance}, .scratch = scratch};
+    b->payee_before = acc.balance;
     return EVM_OK;
 }
 
@@ -278,6 +290,10 @@ enum evm_status evm_blockrun_begin(struct evm_blockrun *b, const struct evm_bloc
     b->caches = setup->caches;
     b->prefetch = setup->prefetch;
     b->traits = b->ops->traits;
+    if (!setup->params->deltas)
+        b->traits &= ~(unsigned)EVM_TRAIT_DELTAS;
+    if (!setup->params->partial)
+        b->traits &= ~(unsigned)EVM_TRAIT_PARTIAL;
     b->result = result;
     b->parked_max = 2 * b->workers + 16;
     atomic_store(&b->boundary, 0);
@@ -288,7 +304,7 @@ enum evm_status evm_blockrun_begin(struct evm_blockrun *b, const struct evm_bloc
     reset_runs(b);
     for (uint32_t i = 0; i < n; i++) {
         struct evm_tx_record *r = &b->records[i];
-        r->has_receipt = r->published = r->took_turn = false;
+        r->has_receipt = r->published = r->took_turn = r->wants_turn = r->has_bound = false;
         r->incarnation = 0;
         r->read_stamp = r->change_stamp = 0;
         r->run = NULL;
@@ -298,7 +314,8 @@ enum evm_status evm_blockrun_begin(struct evm_blockrun *b, const struct evm_bloc
     }
     b->stalled = EVM_STALL_NONE;
     b->chaos = setup->chaos;
-    enum evm_status st = evm_mv_begin(b->mv, b->base, n, &b->rules.beneficiary, b->threaded);
+    enum evm_status st = evm_mv_begin(b->mv, b->base, n, &b->rules.beneficiary, b->threaded,
+                                      b->traits & EVM_TRAIT_BY_VERSION);
     if (st == EVM_OK)
         st = prepare_ladder(b);
     if (st != EVM_OK)
@@ -342,14 +359,14 @@ static void drop_receipts(struct evm_blockrun *b)
 /* ---- what was read and written --------------------------------------------------------------- */
 
 static bool add_write(struct evm_access_sets *out, const struct evm_addr *addr, uint8_t kind,
-                      const struct evm_u256 *key, struct evm_u256 value)
+                      const struct evm_u256 *key, unsigned how, struct evm_u256 value)
 {
     struct evm_access *row = evm_access_sets_add(out);
     if (!row)
         return false;
     row->addr = *addr;
     row->kind = kind;
-    row->how = EVM_ACCESS_WRITE | EVM_ACCESS_VALUE;
+    row->how = (uint8_t)(how | EVM_ACCESS_VALUE);
     row->value = value;
     if (key)
         row->key = *key;
@@ -386,7 +403,11 @@ static bool add_fields(const struct evm_account_change *a, struct evm_access_set
     };
     for (size_t k = 0; k < sizeof fields / sizeof fields[0]; k++)
         if ((a->wrote & fields[k].wrote) &&
-            !add_write(out, &a->addr, fields[k].kind, NULL, fields[k].value))
+            !add_write(out, &a->addr, fields[k].kind, NULL,
+                       fields[k].kind == EVM_MV_BALANCE && (a->wrote & EVM_WROTE_DELTA)
+                           ? EVM_ACCESS_DELTA
+                           : EVM_ACCESS_WRITE,
+                       fields[k].value))
             return false;
     return true;
 }
@@ -400,7 +421,7 @@ static bool add_writes(const struct evm_changes *c, struct evm_access_sets *out)
             return false;
         for (uint32_t k = 0; k < a->slot_count; k++) {
             const struct evm_slot_change *sc = &c->slots[a->first_slot + k];
-            if (!add_write(out, &a->addr, EVM_MV_SLOT, &sc->key, sc->value))
+            if (!add_write(out, &a->addr, EVM_MV_SLOT, &sc->key, EVM_ACCESS_WRITE, sc->value))
                 return false;
         }
     }
@@ -461,7 +482,7 @@ static void run_begin(struct evm_run *run, struct evm_task task)
     struct evm_tx_record *r = &b->records[task.tx];
     run->tx = task.tx;
     run->parts = 0;
-    run->took_turn = false;
+    run->took_turn = run->guessed = false;
     run->meter = (struct evm_meter){0};
     run->cost = (struct evm_mv_cost){0};
     evm_mv_log_clear(&r->log);
@@ -577,12 +598,70 @@ static enum evm_status keep_outcome(struct evm_run *run, struct evm_tx_record *r
     return st;
 }
 
+/* ---- balances that nobody looked at -----------------------------------------------------------
+ */
+
+/* The account's change becomes a difference to what was read. */
+static void make_delta(struct evm_changes *c, const struct evm_addr *addr,
+                       const struct evm_u256 *read)
+{
+    struct evm_account_change *a = evm_changes_find(c, addr, NULL);
+    if (!a || !(a->wrote & EVM_WROTE_BALANCE) || (a->wrote & EVM_WROTE_DELTA))
+        return;
+    evm_u256_sub(&a->balance, &a->balance, read);
+    a->wrote |= EVM_WROTE_DELTA;
+}
+
+static bool bound_of(void *self, const struct evm_addr *addr, const struct evm_u256 *read,
+                     struct evm_u256 *bound)
+{
+    struct evm_run *run = self;
+    struct evm_tx_record *r = &run->block->records[run->tx];
+    if (!run->block->body_ops->balance_bound(run->body, addr, bound))
+        return false;
+    make_delta(&r->changes, addr, read);
+    return true;
+}
+
+/* False if it looked at the beneficiary's balance, which was a guess: it must wait for its turn. */
+static bool settle_balances(struct evm_run *run)
+{
+    struct evm_blockrun *b = run->block;
+    struct evm_tx_record *r = &b->records[run->tx];
+    r->has_bound = false;
+    if (!(b->traits & EVM_TRAIT_DELTAS) || !b->body_ops->balance_bound)
+        return true;
+    if (run->guessed) {
+        const struct evm_addr *payee = &b->rules.beneficiary;
+        if (!b->body_ops->balance_bound(run->body, payee, &r->bound))
+            return false;
+        make_delta(&r->changes, payee, &b->payee_before);
+        r->has_bound = true;
+    }
+    evm_mv_log_bound(&r->log, bound_of, run);
+    return true;
+}
+
+static void wait_for_turn(struct evm_run *run, struct evm_task_result *result)
+{
+    struct evm_blockrun *b = run->block;
+    b->records[run->tx].wants_turn = true;
+    *result = (struct evm_task_result){.what = EVM_RAN_BLOCKED, .blocker = EVM_TURN};
+    b->counts[run->core].aborts++;
+    b->counts[run->core].executions++;
+    run_give(b, run);
+}
+
 void evm_run_finish(struct evm_run *run, struct evm_task_result *result)
 {
     struct evm_blockrun *b = run->block;
     struct evm_tx_record *r = &b->records[run->tx];
     *result = (struct evm_task_result){.what = EVM_RAN_FINISHED, .blocker = EVM_NO_TX};
     enum evm_status st = keep_outcome(run, r);
+    if (st == EVM_OK && !settle_balances(run)) {
+        wait_for_turn(run, result);
+        return;
+    }
     struct evm_mv_published p = {0};
     result->overtaken = evm_mv_stamp(b->mv) != r->read_stamp;
     if (st == EVM_OK && b->ops->visibility == EVM_VISIBLE_FINISHED) {

@@ -27,6 +27,8 @@ struct evm_body_ops {
     /* NULL, or makes the receipt of transaction tx from its outcome. */
     enum evm_status (*receipt)(void *self, uint32_t tx, const struct evm_tx_outcome *outcome,
                                struct evm_receipt *out);
+    /* NULL, or as evm_txrun_balance_bound, after the end. */
+    bool (*balance_bound)(void *body, const struct evm_addr *addr, struct evm_u256 *bound);
 };
 
 /* What the ladder has to know of a block. */
@@ -55,10 +57,12 @@ struct evm_run {
     void *body;
     uint32_t tx, incarnation, core;
     uint32_t blocker;
-    uint32_t parts;                 /* times it was started or resumed */
-    uint8_t stop;                   /* why the view said PENDING: enum evm_run_stop */
-    bool timed, granted, took_turn; /* took_turn: it read what depends on everything before it */
-    struct evm_location at;         /* timed: what the read that waits wants */
+    uint32_t parts; /* times it was started or resumed */
+    uint8_t stop;   /* why the view said PENDING: enum evm_run_stop */
+    bool timed, granted;
+    bool took_turn;         /* it read what depends on everything before it */
+    bool guessed;           /* it took the beneficiary's balance for what it was before the block */
+    struct evm_location at; /* timed: what the read that waits wants */
     struct evm_meter meter;
     struct evm_mv_cost cost;
     struct evm_run *next_free;
@@ -71,6 +75,9 @@ struct evm_tx_record {
     struct evm_tx_outcome outcome; /* pointers into the run cleared */
     struct evm_receipt receipt;
     bool has_receipt, published, took_turn;
+    bool wants_turn; /* it looks at the beneficiary's balance */
+    bool has_bound;  /* the beneficiary's balance must be `bound` at least */
+    struct evm_u256 bound;
     uint32_t incarnation;
     uint64_t read_stamp;   /* the reads are good against every change up to here */
     uint64_t change_stamp; /* of its last publication that changed anything */
@@ -124,6 +131,7 @@ struct evm_blockrun {
     struct evm_worker_count *counts;
     uint32_t count_capacity;
     struct evm_ladder ladder;
+    struct evm_u256 payee_before; /* the beneficiary's balance before the block */
     struct evm_block_result *result;
 
     _Atomic uint32_t boundary; /* everything below is committed */

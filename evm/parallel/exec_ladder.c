@@ -10,8 +10,8 @@
  *     everything several times over), none at all if nothing was published while it ran;
  *   - an abort by itself validates nobody: who read the aborted value is looked at when the next
  *     incarnation publishes another one;
- *   - the writes of a sender with several transactions are expected from the start, so its later
- *     transactions wait instead of failing on their nonce;
+ *   - the nonces of a sender with several transactions are predicted, so its later ones need not
+ *     wait; where they cannot be, its writes are expected and the later ones wait at that read;
  *   - speculation runs at most `window` ahead of the ladder; the window halves when a quarter of
  * the executions were thrown away and grows otherwise, so a serial chain costs about one core.
  *
@@ -21,6 +21,7 @@
 #include <stdlib.h>
 
 #include "evm/core/alloc.h"
+#include "evm/core/u256.h"
 #include "evm/parallel/mvmemory.h"
 #include "evm/parallel/scheduler.h"
 #include "evm/parallel/spin.h"
@@ -57,6 +58,7 @@ struct stm {
     _Atomic uint32_t window, aborts;
     struct sender *senders; /* hash table of begin() */
     uint32_t sender_capacity;
+    bool authorizes; /* there are set-code transactions */
 };
 
 struct sender {
@@ -121,7 +123,34 @@ static uint32_t hash_sender(const struct evm_addr *a)
     return (uint32_t)(x >> 32);
 }
 
-/* For each transaction whose sender comes again later: it will write its nonce and balance. */
+/* Accounts that a set-code transaction of the block names as authorities: their nonces move in
+ * ways that their own transactions do not tell (EIP-7702). */
+static bool is_authority(const struct stm *s, const struct evm_addr *a)
+{
+    for (uint32_t i = 0; s->authorizes && i < s->env.tx_count; i++)
+        for (size_t k = 0; k < s->env.txs[i]->authorization_count; k++)
+            if (evm_addr_eq(&s->env.txs[i]->authorizations[k].authority, a))
+                return true;
+    return false;
+}
+
+/* Transaction `before` is followed by another one of its sender, which will read the nonce. If it
+ * need not wait for it, it need not for the balance, which it only asks to suffice. */
+static enum evm_status expect_sender(struct stm *s, uint32_t before)
+{
+    const struct evm_tx *tx = s->env.txs[before];
+    const struct evm_exec_params *p = s->env.params;
+    const struct evm_u256 next = evm_u256_of(tx->nonce + 1);
+    enum evm_status st =
+        p->predict_nonces && !is_authority(s, &tx->sender)
+            ? evm_mv_predict(s->env.mv, before, EVM_MV_NONCE, &tx->sender, NULL, &next)
+            : evm_mv_expect(s->env.mv, before, EVM_MV_NONCE, &tx->sender, NULL);
+    if (st == EVM_OK && !p->deltas)
+        st = evm_mv_expect(s->env.mv, before, EVM_MV_BALANCE, &tx->sender, NULL);
+    return st;
+}
+
+/* For each transaction whose sender comes again later. */
 static enum evm_status expect_chains(struct stm *s)
 {
     uint32_t n = s->env.tx_count, capacity = 64;
@@ -135,6 +164,9 @@ static enum evm_status expect_chains(struct stm *s)
         s->sender_capacity = capacity;
     }
     memset(s->senders, 0, capacity * sizeof *s->senders);
+    s->authorizes = false;
+    for (uint32_t i = 0; i < n; i++)
+        s->authorizes |= s->env.txs[i]->authorization_count > 0;
     for (uint32_t i = 0; i < n; i++) {
         const struct evm_addr *from = &s->env.txs[i]->sender;
         uint32_t at = hash_sender(from) & (capacity - 1);
@@ -143,8 +175,7 @@ static enum evm_status expect_chains(struct stm *s)
             at = (at + 1) & (capacity - 1);
         uint32_t before = s->senders[at].last;
         s->senders[at].last = i + 1;
-        if (before && (evm_mv_expect(s->env.mv, before - 1, EVM_MV_NONCE, from, NULL) != EVM_OK ||
-                       evm_mv_expect(s->env.mv, before - 1, EVM_MV_BALANCE, from, NULL) != EVM_OK))
+        if (before && expect_sender(s, before - 1) != EVM_OK)
             return EVM_ERR_MEMORY;
     }
     return EVM_OK;
@@ -402,7 +433,7 @@ const struct evm_executor_ops evm_executor_ladder = {
     .name = "ladder",
     .doc = "Optimistic multi-version execution with dependency estimates (Gelashvili et al. 2023).",
     .visibility = EVM_VISIBLE_FINISHED,
-    .traits = EVM_TRAIT_PARKS,
+    .traits = EVM_TRAIT_PARKS | EVM_TRAIT_DELTAS,
     .create = create,
     .destroy = destroy,
     .begin = begin,

@@ -2,8 +2,9 @@
  * the graph of conflicts.
  *
  * Computed from recorded sets (access.h). A conflict is a transaction that read what another one of
- * the block wrote, at one location; what counts is the oracle's model field+nonce (oracle.h): adding
- * to a balance is none, nor is a sender's next nonce. Functions of their arguments; nothing shared. */
+ * the block wrote, at one location; what counts is the oracle's model field+nonce (oracle.h):
+ * adding to a balance is none, nor is a sender's next nonce. Functions of their arguments; nothing
+ * shared. */
 #ifndef EVM_PARALLEL_INSIGHT_H
 #define EVM_PARALLEL_INSIGHT_H
 
@@ -12,16 +13,17 @@
 /* One location and what happened there. */
 struct evm_hot_key {
     struct evm_addr addr;
-    struct evm_u256 key;         /* SLOT only */
-    uint8_t kind;                /* enum evm_mv_kind */
-    uint32_t conflicts;          /* transactions that read another's write here */
-    uint32_t readers, writers;   /* transactions that read it, that wrote it or added to it */
-    uint64_t gas;                /* of the transactions in `conflicts` */
-    uint32_t first_tx;           /* the lowest that touched it */
+    struct evm_u256 key;       /* SLOT only */
+    uint8_t kind;              /* enum evm_mv_kind */
+    uint32_t conflicts;        /* transactions that read another's write here */
+    uint32_t readers, writers; /* transactions that read it, that wrote it or added to it */
+    uint64_t gas;              /* of the transactions in `conflicts` */
+    uint32_t first_tx;         /* the lowest that touched it */
 };
 
-/* The hottest `most` locations with at least one conflict, most conflicts first, then more gas, then
- * by (addr, kind, key). out has room for `most`; *count says how many there are. O(rows log rows). */
+/* The hottest `most` locations with at least one conflict, most conflicts first, then more gas,
+ * then by (addr, kind, key). out has room for `most`; *count says how many there are. O(rows log
+ * rows). */
 enum evm_status evm_insight_hottest(const struct evm_oracle_input *in, struct evm_hot_key *out,
                                     uint32_t most, uint32_t *count);
 

@@ -38,8 +38,7 @@ static const struct known *find(const struct evm_addr *addr)
     for (size_t i = 0; i < KNOWN; i++) {
         const char *hex = known[i].address + 2;
         size_t k = 0;
-        while (k < sizeof addr->b &&
-               addr->b[k] == (digit(hex[2 * k]) << 4 | digit(hex[2 * k + 1])))
+        while (k < sizeof addr->b && addr->b[k] == (digit(hex[2 * k]) << 4 | digit(hex[2 * k + 1])))
             k++;
         if (k == sizeof addr->b)
             return &known[i];
@@ -196,6 +195,7 @@ void evm_insight_key_name(const struct evm_oracle_input *in, const struct evm_ho
     if (key->kind == EVM_MV_SLOT)
         slot_name(in, key, what, sizeof what);
     else
-        snprintf(what, sizeof what, "%s", key->kind < EVM_MV_FIELDS ? fields[key->kind] : "storage");
+        snprintf(what, sizeof what, "%s",
+                 key->kind < EVM_MV_FIELDS ? fields[key->kind] : "storage");
     snprintf(out, EVM_INSIGHT_NAME, "%.40s.%s", who, what);
 }

@@ -33,23 +33,6 @@ enum evm_status evm_ladder_add(struct evm_ladder *l, const struct evm_tx_outcome
 /* ---- the beneficiary --------------------------------------------------------------------------
  */
 
-static const struct evm_account_change *change_of(const struct evm_changes *changes,
-                                                  const struct evm_addr *addr, uint32_t *at)
-{
-    uint32_t lo = 0, hi = changes->account_count;
-    while (lo < hi) {
-        uint32_t mid = lo + (hi - lo) / 2;
-        if (memcmp(changes->accounts[mid].addr.b, addr->b, sizeof addr->b) < 0)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    *at = lo;
-    if (lo < changes->account_count && evm_addr_eq(&changes->accounts[lo].addr, addr))
-        return &changes->accounts[lo];
-    return NULL;
-}
-
 /* Nonce 0 and no code, after transaction tx; everything up to it is final. */
 static bool is_bare(struct evm_blockrun *b, uint32_t tx)
 {
@@ -70,13 +53,14 @@ static enum evm_status fold_fee(struct evm_blockrun *b, uint32_t tx)
 {
     const struct evm_tx_record *r = &b->records[tx];
     struct evm_mv_apart *to = &b->ladder.beneficiary;
-    uint32_t at;
-    const struct evm_account_change *c = change_of(&r->changes, &b->rules.beneficiary, &at);
+    const struct evm_account_change *c = evm_changes_find(&r->changes, &b->rules.beneficiary, NULL);
     if (c && (c->wrote & EVM_WROTE_DELETED))
         *to = (struct evm_mv_apart){false, evm_u256_of(0)};
     else if (c) {
         to->exists = true;
-        if (c->wrote & EVM_WROTE_BALANCE)
+        if (c->wrote & EVM_WROTE_DELTA)
+            evm_u256_add(&to->balance, &to->balance, &c->balance);
+        else if (c->wrote & EVM_WROTE_BALANCE)
             to->balance = c->balance;
     }
     if (!r->outcome.pays_beneficiary)
@@ -106,6 +90,24 @@ static enum evm_status insert_account(struct evm_changes *c, uint32_t at,
     return EVM_OK;
 }
 
+/* Differences become what they come to: everything up to tx is final. They stay marked. */
+static void resolve(struct evm_blockrun *b, uint32_t tx, struct evm_changes *changes)
+{
+    for (uint32_t i = 0; i < changes->account_count; i++) {
+        struct evm_account_change *c = &changes->accounts[i];
+        struct evm_account acc;
+        struct evm_mv_cost cost = {0};
+        uint32_t blocker;
+        if (!(c->wrote & EVM_WROTE_DELTA))
+            continue;
+        enum evm_mv_answer a = evm_mv_account(b->mv, tx + 1, &c->addr, EVM_NEED_BALANCE, &acc, NULL,
+                                              &blocker, 0, &cost);
+        EVM_CHECK(a == EVM_MV_OK, "a balance that was written reads %d", a);
+        bool apart = evm_addr_eq(&c->addr, &b->rules.beneficiary);
+        c->balance = apart ? b->ladder.beneficiary.balance : acc.balance;
+    }
+}
+
 static enum evm_status tell(struct evm_blockrun *b, uint32_t tx, const struct evm_mv_apart *before)
 {
     struct evm_changes *all = &b->ladder.scratch;
@@ -116,9 +118,11 @@ static enum evm_status tell(struct evm_blockrun *b, uint32_t tx, const struct ev
     enum evm_status st = evm_changes_copy(all, &b->records[tx].changes);
     if (st != EVM_OK)
         return st;
+    for (uint32_t i = 0; i < all->account_count; i++)
+        all->accounts[i].wrote &= ~(unsigned)EVM_WROTE_DELTA;
     bool balance = !evm_u256_eq(&before->balance, &after->balance);
     bool differs = balance || before->exists != after->exists;
-    if (!change_of(all, &b->rules.beneficiary, &at) && differs) {
+    if (!evm_changes_find(all, &b->rules.beneficiary, &at) && differs) {
         st = insert_account(all, at, &b->rules.beneficiary);
         if (st != EVM_OK)
             return st;
@@ -211,6 +215,8 @@ static enum evm_status take(struct evm_blockrun *b, struct evm_task task, uint32
         return st;
     }
     put_receipt(b, task.tx);
+    if (b->keep_sets || b->rules.committed)
+        resolve(b, task.tx, &r->changes);
     return tell(b, task.tx, &before);
 }
 
@@ -228,15 +234,22 @@ static enum evm_status skip(struct evm_blockrun *b, struct evm_task task, uint32
     return st;
 }
 
+static bool reaches(const struct evm_u256 *balance, const struct evm_u256 *bound)
+{
+    return !(balance->w[3] >> 63) && !evm_u256_lt(balance, bound);
+}
+
 /* True if the reads of the transaction give now, with all lower ones final, what they gave. */
 static bool still_valid(struct evm_blockrun *b, struct evm_task task, uint32_t core,
                         struct evm_task_result *result, struct evm_mv_cost *cost)
 {
     struct evm_tx_record *r = &b->records[task.tx];
-    if (r->read_stamp >= b->ladder.max_change)
+    bool holds = !r->has_bound || reaches(&b->ladder.beneficiary.balance, &r->bound);
+    if (holds && r->read_stamp >= b->ladder.max_change)
         return true;
     b->counts[core].validations++;
-    if (evm_mv_validate(b->mv, task.tx, &r->log, &result->blocker, core, cost))
+    r->wants_turn |= !holds;
+    if (holds && evm_mv_validate(b->mv, task.tx, &r->log, &result->blocker, core, cost))
         return true;
     b->counts[core].aborts++;
     b->counts[core].wasted_gas += r->outcome.gas_used;

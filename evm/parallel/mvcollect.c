@@ -46,6 +46,21 @@ static const struct mv_version *newest(const struct mv_cell *c)
     return v;
 }
 
+/* Differences on top of the newest value, or of what was there before the block. */
+static struct evm_u256 final_balance(const struct mv_account *a)
+{
+    const struct mv_cell *c = &a->cells[EVM_MV_BALANCE];
+    uint32_t at = newest(c) ? atomic_load_explicit(&c->count, memory_order_relaxed) : 0;
+    struct evm_u256 sum = {{0}};
+    while (at-- > 0) {
+        evm_u256_add(&sum, &sum, &c->versions[at].value);
+        if (!c->versions[at].delta)
+            return sum;
+    }
+    evm_u256_add(&sum, &sum, &a->base.balance);
+    return sum;
+}
+
 static struct evm_u256 final_slot(const struct mv_slot *s)
 {
     const struct mv_version *v = newest(&s->cell);
@@ -85,10 +100,9 @@ static bool wipes(const struct mv_account *a)
 static void put_fields(const struct mv_account *a, const struct evm_mv_apart *apart,
                        struct evm_account_change *c)
 {
-    const struct mv_version *balance = newest(&a->cells[EVM_MV_BALANCE]);
     const struct mv_version *nonce = newest(&a->cells[EVM_MV_NONCE]);
     const struct mv_version *code = newest(&a->cells[EVM_MV_CODE]);
-    c->balance = a->apart ? apart->balance : balance ? balance->value : a->base.balance;
+    c->balance = a->apart ? apart->balance : final_balance(a);
     c->nonce = nonce ? nonce->value.w[0] : a->base.nonce;
     if (code)
         c->code = (const void *)(uintptr_t)code->value.w[0];

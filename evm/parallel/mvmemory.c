@@ -9,7 +9,7 @@
 #include "evm/parallel/scheduler.h"
 
 /* Incarnation numbers that no execution has. */
-enum { NEVER_RAN = UINT32_MAX, WITHDRAWN = UINT32_MAX - 1 };
+enum { NEVER_RAN = UINT32_MAX, WITHDRAWN = UINT32_MAX - 1, SUMMED = UINT32_MAX - 2 };
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
@@ -34,7 +34,7 @@ void evm_mv_destroy(struct evm_mv *mv)
 }
 
 enum evm_status evm_mv_begin(struct evm_mv *mv, struct evm_view base, uint32_t tx_count,
-                             const struct evm_addr *apart, bool threaded)
+                             const struct evm_addr *apart, bool threaded, bool by_version)
 {
     if (tx_count > mv->tx_capacity) {
         struct mv_writes *writes = evm_realloc(mv->writes, tx_count * sizeof *writes);
@@ -49,6 +49,7 @@ enum evm_status evm_mv_begin(struct evm_mv *mv, struct evm_view base, uint32_t t
     if (apart)
         mv->apart = *apart;
     mv->threaded = threaded;
+    mv->by_version = by_version;
     mv->tx_count = tx_count;
     atomic_store(&mv->boundary, 0);
     atomic_store(&mv->stamp, 0);
@@ -94,7 +95,24 @@ void evm_mv_log_writers(const struct evm_mv_log *log, void (*visit)(void *self, 
                         void *self)
 {
     for (uint32_t i = 0; i < log->count; i++)
-        visit(self, log->reads[i].tx);
+        visit(self, log->reads[i].bounded || log->reads[i].guessed ? EVM_NO_TX : log->reads[i].tx);
+}
+
+void evm_mv_log_bound(struct evm_mv_log *log,
+                      bool (*ask)(void *self, const struct evm_addr *addr,
+                                  const struct evm_u256 *read, struct evm_u256 *bound),
+                      void *self)
+{
+    for (uint32_t i = 0; i < log->count; i++) {
+        struct evm_mv_read *r = &log->reads[i];
+        struct evm_u256 bound;
+        if (r->kind != EVM_MV_BALANCE || r->bounded)
+            continue;
+        const struct mv_account *a = r->where;
+        r->bounded = ask(self, &a->addr, &r->value, &bound);
+        if (r->bounded)
+            r->value = bound;
+    }
 }
 
 bool evm_mv_log_accesses(const struct evm_mv_log *log, struct evm_access_sets *out)
@@ -108,7 +126,7 @@ bool evm_mv_log_accesses(const struct evm_mv_log *log, struct evm_access_sets *o
             return false;
         row->addr = a->addr;
         row->kind = (uint8_t)(r->kind == EVM_MV_STORED ? EVM_MV_WIPE : r->kind);
-        row->how = EVM_ACCESS_READ;
+        row->how = r->bounded ? EVM_ACCESS_PREDICATE : EVM_ACCESS_READ;
         row->from = r->tx;
         if (s)
             row->key = s->key;
@@ -135,6 +153,7 @@ static bool log_reserve(struct evm_mv_log *log, uint32_t more)
 struct seen {
     uint32_t tx, incarnation, state;
     struct evm_u256 value;
+    bool partial; /* the value before the block is to be added */
 };
 
 /* Index of the first version at or above tx. */
@@ -151,6 +170,26 @@ static uint32_t lower_bound(const struct mv_cell *c, uint32_t count, uint32_t tx
     return lo;
 }
 
+/* Differences from version `at` down to the first value; *out is that of `at`. What lies below them
+ * all is told by out->partial. The cell is locked. */
+static void add_up(const struct mv_cell *c, uint32_t at, struct seen *out)
+{
+    out->incarnation = SUMMED;
+    out->partial = true;
+    while (at-- > 0) {
+        const struct mv_version *v = &c->versions[at];
+        evm_u256_add(&out->value, &out->value, &v->value);
+        if (v->state == MV_ESTIMATE || v->state == MV_EXPECTED) {
+            out->state = v->state;
+            out->tx = v->tx; /* whom to wait for */
+        }
+        if (!v->delta) {
+            out->partial = false;
+            return;
+        }
+    }
+}
+
 /* The highest version below tx; false if there is none. */
 static bool look(struct evm_mv *mv, struct mv_cell *c, uint32_t tx, uint32_t core,
                  struct evm_mv_cost *cost, struct seen *out)
@@ -164,7 +203,9 @@ static bool look(struct evm_mv *mv, struct mv_cell *c, uint32_t tx, uint32_t cor
     uint32_t at = lower_bound(c, atomic_load_explicit(&c->count, memory_order_relaxed), tx);
     if (at > 0) {
         const struct mv_version *v = &c->versions[at - 1];
-        *out = (struct seen){v->tx, v->incarnation, v->state, v->value};
+        *out = (struct seen){v->tx, v->incarnation, v->state, v->value, false};
+        if (v->delta)
+            add_up(c, at - 1, out);
     }
     evm_spin_unlock(mv->threaded, &c->lock);
     cost->contended += atomic_load_explicit(&c->writer, memory_order_relaxed) != core;
@@ -228,7 +269,7 @@ static void see_slot(struct evm_mv *mv, struct mv_slot *s, uint32_t tx, uint32_t
         *out = wipe;
         out->value = evm_u256_of(0);
     } else if (!written) {
-        *out = (struct seen){MV_BASE, 0, MV_VALUE, s->base};
+        *out = (struct seen){MV_BASE, 0, MV_VALUE, s->base, false};
     }
 }
 
@@ -241,7 +282,7 @@ static void see_stored(struct evm_mv *mv, struct mv_account *a, uint32_t tx, uin
         since = out->tx; /* what the same transaction sets comes after its wipe */
         out->value = evm_u256_of(0);
     } else {
-        *out = (struct seen){MV_BASE, 0, MV_VALUE, evm_u256_of(a->base.has_storage)};
+        *out = (struct seen){MV_BASE, 0, MV_VALUE, evm_u256_of(a->base.has_storage), false};
         if (a->base.has_storage)
             return;
     }
@@ -266,16 +307,28 @@ static void see_field(struct evm_mv *mv, struct mv_account *a, uint32_t kind, ui
         return;
     }
     if (!look(mv, &a->cells[kind], tx, core, cost, out))
-        *out = (struct seen){MV_BASE, 0, MV_VALUE, base_field(a, kind)};
+        *out = (struct seen){MV_BASE, 0, MV_VALUE, base_field(a, kind), false};
+    else if (out->partial)
+        evm_u256_add(&out->value, &out->value, &a->base.balance);
     else if (kind == EVM_MV_CODE && out->state != MV_EXPECTED)
         out->value = code_hash_of(&out->value);
     else if (kind == EVM_MV_EXISTS && evm_u256_is_zero(&out->value))
         see_revival(mv, a, tx, core, cost, out);
 }
 
+static bool readable(const struct seen *s)
+{
+    return s->state == MV_VALUE || s->state == MV_GUESS;
+}
+
 static void log_put(struct evm_mv_log *log, void *where, uint32_t kind, const struct seen *s)
 {
-    log->reads[log->count++] = (struct evm_mv_read){where, kind, s->tx, s->incarnation, s->value};
+    log->reads[log->count++] = (struct evm_mv_read){.where = where,
+                                                    .kind = (uint8_t)kind,
+                                                    .guessed = s->state == MV_GUESS,
+                                                    .tx = s->tx,
+                                                    .incarnation = s->incarnation,
+                                                    .value = s->value};
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -325,7 +378,7 @@ enum evm_mv_answer evm_mv_account(struct evm_mv *mv, uint32_t tx, const struct e
             continue;
         }
         see_field(mv, a, fields[i].kind, tx, core, cost, &seen[i]);
-        if (seen[i].state != MV_VALUE) {
+        if (!readable(&seen[i])) {
             *blocker = seen[i].tx;
             return EVM_MV_WAIT;
         }
@@ -355,7 +408,7 @@ enum evm_mv_answer evm_mv_slot(struct evm_mv *mv, uint32_t tx, const struct evm_
     cost->slots += fresh;
     struct seen seen;
     see_slot(mv, s, tx, core, cost, &seen);
-    if (seen.state != MV_VALUE) {
+    if (!readable(&seen)) {
         *blocker = seen.tx;
         return EVM_MV_WAIT;
     }
@@ -363,6 +416,18 @@ enum evm_mv_answer evm_mv_slot(struct evm_mv *mv, uint32_t tx, const struct evm_
     if (log)
         log_put(log, s, EVM_MV_SLOT, &seen);
     return EVM_MV_OK;
+}
+
+/* Would the reader have done the same, seeing what is there now? */
+static bool holds(const struct evm_mv *mv, const struct evm_mv_read *r, const struct seen *now)
+{
+    if (now->state == MV_EXPECTED)
+        return false;
+    if (r->bounded)
+        return !(now->value.w[3] >> 63) && !evm_u256_lt(&now->value, &r->value);
+    if (mv->by_version && r->kind != EVM_MV_STORED)
+        return false;
+    return evm_u256_eq(&now->value, &r->value);
 }
 
 bool evm_mv_validate(struct evm_mv *mv, uint32_t tx, struct evm_mv_log *log, uint32_t *culprit,
@@ -376,10 +441,11 @@ bool evm_mv_validate(struct evm_mv *mv, uint32_t tx, struct evm_mv_log *log, uin
             see_slot(mv, r->where, tx, core, cost, &now);
         else
             see_field(mv, r->where, r->kind, tx, core, cost, &now);
-        /* STORED follows from several versions, so its value alone tells. */
-        if (r->kind != EVM_MV_STORED && now.tx == r->tx && now.incarnation == r->incarnation)
+        /* STORED and sums follow from several versions, so their values alone tell. */
+        if (r->kind != EVM_MV_STORED && now.incarnation != SUMMED && now.tx == r->tx &&
+            now.incarnation == r->incarnation && !(mv->by_version && now.state != MV_VALUE))
             continue;
-        if (now.state == MV_EXPECTED || !evm_u256_eq(&now.value, &r->value)) {
+        if (!holds(mv, r, &now)) {
             *culprit = now.tx != MV_BASE ? now.tx : r->tx;
             return false;
         }
@@ -398,6 +464,11 @@ static uint32_t drop_settled(struct evm_mv *mv, struct mv_cell *c, uint32_t coun
     uint32_t below = lower_bound(c, count, atomic_load(&mv->boundary));
     if (below < 2)
         return count;
+    struct mv_version *keep = &c->versions[below - 1];
+    for (uint32_t i = below - 1; keep->delta && i-- > 0;) {
+        evm_u256_add(&keep->value, &keep->value, &c->versions[i].value);
+        keep->delta = c->versions[i].delta;
+    }
     memmove(c->versions, c->versions + below - 1, (count - below + 1) * sizeof *c->versions);
     return count - below + 1;
 }
@@ -423,12 +494,15 @@ static bool put_locked(struct evm_mv *mv, struct mv_cell *c, const struct mv_ver
     uint32_t at = lower_bound(c, count, v->tx);
     if (at < count && c->versions[at].tx == v->tx) {
         /* Nobody has read past an expected version, so it is no change. */
-        if (c->versions[at].state != MV_EXPECTED && !evm_u256_eq(&c->versions[at].value, &v->value))
+        const struct mv_version *old = &c->versions[at];
+        if (old->state != MV_EXPECTED &&
+            (mv->by_version || old->delta != v->delta || !evm_u256_eq(&old->value, &v->value)))
             *changed = true;
         c->versions[at] = *v;
         return true;
     }
-    if (count == c->capacity && count > 1) {
+    /* Sums run over them all, so those that may go do so early. */
+    if (count > 1 && (count == c->capacity || (v->delta && count % 16 == 0))) {
         count = drop_settled(mv, c, count);
         atomic_store_explicit(&c->count, count, memory_order_relaxed);
         at = lower_bound(c, count, v->tx);
@@ -470,9 +544,10 @@ static void note_change(struct publishing *p, const struct mv_cell *c)
     p->readers |= atomic_load_explicit(&c->readers, memory_order_relaxed);
 }
 
-static bool put(struct publishing *p, struct mv_cell *c, const struct evm_u256 *value)
+static bool put_version(struct publishing *p, struct mv_cell *c, const struct evm_u256 *value,
+                        bool delta, bool steady)
 {
-    struct mv_version v = {p->tx, p->incarnation, MV_VALUE, *value};
+    struct mv_version v = {p->tx, p->incarnation, MV_VALUE, delta, steady, *value};
     bool changed = false;
     evm_spin_lock(p->mv->threaded, &c->lock);
     bool ok = put_locked(p->mv, c, &v, &changed);
@@ -481,6 +556,11 @@ static bool put(struct publishing *p, struct mv_cell *c, const struct evm_u256 *
     if (changed)
         note_change(p, c);
     return ok && writes_put(&p->mv->writes[p->tx], c);
+}
+
+static bool put(struct publishing *p, struct mv_cell *c, const struct evm_u256 *value)
+{
+    return put_version(p, c, value, false, false);
 }
 
 static bool put_field(struct publishing *p, struct mv_account *a, uint32_t kind, uint64_t value)
@@ -505,10 +585,13 @@ static bool put_deleted(struct publishing *p, struct mv_account *a)
 static bool put_account(struct publishing *p, struct mv_account *a,
                         const struct evm_account_change *c)
 {
+    bool delta = (c->wrote & EVM_WROTE_DELTA) != 0;
+    const struct evm_u256 nonce = evm_u256_of(c->nonce);
     if ((c->wrote & EVM_WROTE_BALANCE) && !is_apart(a, EVM_MV_BALANCE) &&
-        !put(p, &a->cells[EVM_MV_BALANCE], &c->balance))
+        !put_version(p, &a->cells[EVM_MV_BALANCE], &c->balance, delta, delta))
         return false;
-    if ((c->wrote & EVM_WROTE_NONCE) && !put_field(p, a, EVM_MV_NONCE, c->nonce))
+    if ((c->wrote & EVM_WROTE_NONCE) &&
+        !put_version(p, &a->cells[EVM_MV_NONCE], &nonce, false, !p->mv->by_version))
         return false;
     if ((c->wrote & EVM_WROTE_CODE) && !put_field(p, a, EVM_MV_CODE, (uintptr_t)c->code))
         return false;
@@ -582,13 +665,15 @@ void evm_mv_estimate(struct evm_mv *mv, uint32_t tx, uint32_t incarnation)
         uint32_t count = atomic_load_explicit(&c->count, memory_order_relaxed);
         uint32_t at = lower_bound(c, count, tx);
         if (at < count && c->versions[at].tx == tx && c->versions[at].incarnation == incarnation)
-            c->versions[at].state = MV_ESTIMATE;
+            c->versions[at].state = c->versions[at].steady ? MV_GUESS : MV_ESTIMATE;
         evm_spin_unlock(mv->threaded, &c->lock);
     }
 }
 
-enum evm_status evm_mv_expect(struct evm_mv *mv, uint32_t tx, enum evm_mv_kind kind,
-                              const struct evm_addr *addr, const struct evm_u256 *key)
+/* A version of tx before its first execution. */
+static enum evm_status foresee(struct evm_mv *mv, uint32_t tx, enum evm_mv_kind kind,
+                               const struct evm_addr *addr, const struct evm_u256 *key,
+                               enum mv_state state, const struct evm_u256 *value)
 {
     bool fresh;
     struct mv_account *a = mv_account_at(mv, addr, &fresh);
@@ -598,10 +683,24 @@ enum evm_status evm_mv_expect(struct evm_mv *mv, uint32_t tx, enum evm_mv_kind k
     if (is_apart(a, kind))
         return EVM_OK;
     struct mv_cell *c = s ? &s->cell : &a->cells[kind];
-    struct mv_version v = {tx, NEVER_RAN, MV_EXPECTED, evm_u256_of(0)};
+    struct mv_version v = {tx, NEVER_RAN, (uint8_t)state, false, false, *value};
     bool changed = false;
     evm_spin_lock(mv->threaded, &c->lock);
     bool ok = put_locked(mv, c, &v, &changed);
     evm_spin_unlock(mv->threaded, &c->lock);
     return ok && writes_put(&mv->writes[tx], c) ? EVM_OK : EVM_ERR_MEMORY;
+}
+
+enum evm_status evm_mv_expect(struct evm_mv *mv, uint32_t tx, enum evm_mv_kind kind,
+                              const struct evm_addr *addr, const struct evm_u256 *key)
+{
+    const struct evm_u256 none = {{0}};
+    return foresee(mv, tx, kind, addr, key, MV_EXPECTED, &none);
+}
+
+enum evm_status evm_mv_predict(struct evm_mv *mv, uint32_t tx, enum evm_mv_kind kind,
+                               const struct evm_addr *addr, const struct evm_u256 *key,
+                               const struct evm_u256 *value)
+{
+    return foresee(mv, tx, kind, addr, key, MV_GUESS, value);
 }

@@ -15,7 +15,12 @@
  * here but on the commit ladder.
  *
  * A version carries the incarnation that wrote it, and is an estimate after that incarnation was
- * found invalid: a reader then waits for the transaction instead of guessing.
+ * found invalid: a reader then waits for the transaction instead of guessing. Nonces and balance
+ * differences, which nearly always come out the same again, stay readable as guesses.
+ *
+ * A balance's version may be a difference (EVM_WROTE_DELTA): a reader gets the sum down to the
+ * highest version that is a value. Who did not look at a balance, but only needed it to suffice,
+ * has its read turned into a bound (evm_mv_log_bound) and is valid while the bound holds.
  *
  * Change stamps: every publication that can change what others read gets the next number of one
  * counter. What was read or validated under stamp s is still good against every transaction whose
@@ -66,6 +71,13 @@ void evm_mv_log_fini(struct evm_mv_log *log);
 void evm_mv_log_writers(const struct evm_mv_log *log, void (*visit)(void *self, uint32_t tx),
                         void *self);
 
+/* After a run: for each balance read, `ask` says whether any amount from *bound up would have done
+ * as well as the one that was read. */
+void evm_mv_log_bound(struct evm_mv_log *log,
+                      bool (*ask)(void *self, const struct evm_addr *addr,
+                                  const struct evm_u256 *read, struct evm_u256 *bound),
+                      void *self);
+
 /* Adds a row for each read to the transaction that *out is being filled with; false when memory is
  * out. */
 struct evm_access_sets;
@@ -76,9 +88,10 @@ void evm_mv_destroy(struct evm_mv *mv);
 
 /* Starts a block of tx_count transactions over `base`, which never answers PENDING and stays
  * readable, from all threads at once, until the next begin. *apart is copied; NULL: no account is
- * kept apart. Keeps the memory of the block before. */
+ * kept apart. by_version: validation asks for the same versions, not for the same values. Keeps the
+ * memory of the block before. */
 enum evm_status evm_mv_begin(struct evm_mv *mv, struct evm_view base, uint32_t tx_count,
-                             const struct evm_addr *apart, bool threaded);
+                             const struct evm_addr *apart, bool threaded, bool by_version);
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
@@ -130,6 +143,12 @@ void evm_mv_estimate(struct evm_mv *mv, uint32_t tx, uint32_t incarnation);
  * publication replaces or removes. */
 enum evm_status evm_mv_expect(struct evm_mv *mv, uint32_t tx, enum evm_mv_kind kind,
                               const struct evm_addr *addr, const struct evm_u256 *key);
+
+/* Before the first execution: says what tx will write there; whoever is above reads that until the
+ * publication replaces or removes it. For CODE, value->w[0] is the pointer to the evm_code. */
+enum evm_status evm_mv_predict(struct evm_mv *mv, uint32_t tx, enum evm_mv_kind kind,
+                               const struct evm_addr *addr, const struct evm_u256 *key,
+                               const struct evm_u256 *value);
 
 /* Everything below `boundary` is committed: versions that nobody can read any more may go. */
 void evm_mv_settle(struct evm_mv *mv, uint32_t boundary);

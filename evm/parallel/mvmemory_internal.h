@@ -20,11 +20,14 @@ enum mv_state {
     MV_VALUE,    /* a finished incarnation's */
     MV_ESTIMATE, /* an invalid incarnation's: likely to be written again */
     MV_EXPECTED, /* nobody's yet: predicted, the value is meaningless */
+    MV_GUESS,    /* predicted, or an invalid incarnation's, and likely to be right: may be read */
 };
 
 struct mv_version {
     uint32_t tx, incarnation;
-    uint32_t state; /* enum mv_state */
+    uint8_t state; /* enum mv_state */
+    bool delta;    /* value is to be added to what is below, modulo 2^256 */
+    bool steady;   /* an invalid incarnation's is a guess, not an estimate */
     struct evm_u256 value;
 };
 
@@ -60,7 +63,10 @@ struct mv_slot {
 /* What was read: the location, the version that decided, the value. */
 struct evm_mv_read {
     void *where; /* struct mv_slot for EVM_MV_SLOT, else struct mv_account */
-    uint32_t kind, tx, incarnation;
+    uint8_t kind;
+    bool bounded; /* any value from `value` up to below 2^255 would do */
+    bool guessed; /* nobody had written it when it was read */
+    uint32_t tx, incarnation;
     struct evm_u256 value;
 };
 
@@ -92,7 +98,7 @@ struct mv_writes {
 struct evm_mv {
     struct evm_view base;
     struct evm_addr apart;
-    bool has_apart, threaded;
+    bool has_apart, threaded, by_version;
     uint32_t tx_count, tx_capacity;
     _Atomic uint32_t boundary;
     _Atomic uint64_t stamp;

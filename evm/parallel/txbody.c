@@ -36,4 +36,17 @@ static enum evm_status receipt(void *self, uint32_t tx, const struct evm_tx_outc
     return evm_receipt_make(out, tx, t->in->txs[tx], o, 0);
 }
 
-const struct evm_body_ops evm_txbody_ops = {create, destroy, begin, step, outcome, receipt};
+static bool balance_bound(void *body, const struct evm_addr *addr, struct evm_u256 *bound)
+{
+    return evm_txrun_balance_bound(body, addr, bound);
+}
+
+const struct evm_body_ops evm_txbody_ops = {
+    .create = create,
+    .destroy = destroy,
+    .begin = begin,
+    .step = step,
+    .outcome = outcome,
+    .receipt = receipt,
+    .balance_bound = balance_bound,
+};

@@ -69,3 +69,20 @@ enum evm_status evm_changes_copy(struct evm_changes *out, const struct evm_chang
     out->slot_count = from->slot_count;
     return EVM_OK;
 }
+
+struct evm_account_change *evm_changes_find(const struct evm_changes *c,
+                                            const struct evm_addr *addr, uint32_t *at)
+{
+    uint32_t lo = 0, hi = c->account_count;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (memcmp(c->accounts[mid].addr.b, addr->b, sizeof addr->b) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    if (at)
+        *at = lo;
+    bool found = lo < c->account_count && evm_addr_eq(&c->accounts[lo].addr, addr);
+    return found ? &c->accounts[lo] : NULL;
+}

@@ -20,6 +20,8 @@ enum evm_wrote {
     EVM_WROTE_DELETED = 1u << 4, /* the account is no longer in the trie; implies WIPE */
     EVM_WROTE_CREATED = 1u << 5, /* the account is known not to have been in the trie before, and is
                                     now; absent where nobody had to look (the state finds out) */
+    EVM_WROTE_DELTA = 1u << 6,   /* with BALANCE: `balance` is an amount to add, modulo 2^256. Only
+                                    between a run of evm/parallel and its ladder */
 };
 
 struct evm_slot_change {
@@ -48,6 +50,9 @@ void evm_changes_fini(struct evm_changes *c);
 
 /* Makes room for that many more. EVM_ERR_MEMORY (or EVM_ERR_LIMIT beyond 2^32) changes nothing. */
 enum evm_status evm_changes_reserve(struct evm_changes *c, uint32_t accounts, uint32_t slots);
+/* The account's row, or NULL. O(log accounts). *at, if not NULL: where it is or would be. */
+struct evm_account_change *evm_changes_find(const struct evm_changes *c,
+                                            const struct evm_addr *addr, uint32_t *at);
 /* *out (initialised) becomes equal to *from; on an error it is empty. */
 enum evm_status evm_changes_copy(struct evm_changes *out, const struct evm_changes *from);
 

@@ -111,6 +111,10 @@ bool evm_journal_sub_balance(struct evm_journal *j, struct evm_jaccount *acc,
 bool evm_journal_balance_reaches(struct evm_journal *j, struct evm_jaccount *acc,
                                  const struct evm_u256 *amount);
 bool evm_jaccount_balance_reaches(struct evm_jaccount *acc, const struct evm_u256 *amount);
+/* After finish(). True if the outcome is the same for every balance at the start from *bound up to
+ * below 2^255 (the end's differing by as much as the start's); false if it was looked at, or is
+ * 2^255 or more, so that sums might wrap. */
+bool evm_jaccount_balance_bound(const struct evm_jaccount *acc, struct evm_u256 *bound);
 /* CREATE: marks created, wipes storage, nonce 1 from EIP-161 on (else 0); the balance stays. */
 void evm_journal_create_contract(struct evm_journal *j, struct evm_jaccount *acc);
 /* SELFDESTRUCT bookkeeping only (EIP-6780 and balances are the caller's). False if already marked.

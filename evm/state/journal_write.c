@@ -63,7 +63,8 @@ void evm_journal_add_balance(struct evm_journal *j, struct evm_jaccount *acc,
     if (evm_u256_is_zero(amount))
         return;
     struct evm_u256 sum;
-    evm_u256_add(&sum, &acc->balance, amount);
+    bool wraps = evm_u256_add(&sum, &acc->balance, amount);
+    acc->balance_observed |= wraps || sum.w[3] >> 63;
     set_balance(j, acc, &sum);
 }
 
@@ -81,6 +82,13 @@ bool evm_jaccount_balance_reaches(struct evm_jaccount *acc, const struct evm_u25
         evm_u256_lt(&acc->balance_needed, &need))
         acc->balance_needed = need;
     return true;
+}
+
+/* Start and gain both below 2^255 cannot wrap, whatever the start is. */
+bool evm_jaccount_balance_bound(const struct evm_jaccount *acc, struct evm_u256 *bound)
+{
+    *bound = acc->balance_needed;
+    return !acc->balance_observed && !(acc->before.balance.w[3] >> 63);
 }
 
 bool evm_journal_balance_reaches(struct evm_journal *j, struct evm_jaccount *acc,

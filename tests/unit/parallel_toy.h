@@ -259,6 +259,8 @@ static const struct evm_view_ops toy_view_ops = {toy_view_account, toy_view_slot
 struct toy_local {
     unsigned loaded; /* enum evm_need */
     bool slot_loaded[TOY_SLOTS], wiped, deleted, stored_known;
+    bool observed;   /* its balance */
+    uint64_t needed; /* else: what the balance at the start had to reach */
     struct toy_account now, was;
 };
 struct toy_run {
@@ -310,6 +312,9 @@ static inline bool toy_need(struct toy_run *r, unsigned a, unsigned need)
     l->loaded |= need;
     if (need & EVM_NEED_BALANCE)
         l->now.balance = l->was.balance = got.balance.w[0];
+    /* A speculative sum may be below zero: nothing to compute with in 64 bits. */
+    if ((need & EVM_NEED_BALANCE) && got.balance.w[3])
+        l->observed = true;
     if (need & EVM_NEED_NONCE)
         l->now.nonce = l->was.nonce = got.nonce;
     if (need & EVM_NEED_EXISTS)
@@ -357,6 +362,21 @@ static inline bool toy_load(struct toy_run *r, const struct toy_instr *c)
     }
 }
 
+/* What the instruction finds out about a balance. */
+static inline void toy_note_balance(struct toy_run *r, const struct toy_instr *c)
+{
+    struct toy_local *l = &r->accounts[c->account];
+    uint64_t amount = 1 + (uint64_t)c->value, spent = l->was.balance - l->now.balance;
+    if (c->op == TOY_BALANCE || c->op == TOY_DELETE)
+        l->observed = true;
+    if (c->op != TOY_TRANSFER || c->account == c->key)
+        return;
+    if (l->now.balance < amount)
+        l->observed = true;
+    else if ((int64_t)(spent + amount) > (int64_t)l->needed)
+        l->needed = spent + amount;
+}
+
 static inline void toy_do(struct toy_run *r, const struct toy_instr *c)
 {
     struct toy_world w, start;
@@ -365,6 +385,7 @@ static inline void toy_do(struct toy_run *r, const struct toy_instr *c)
         w.accounts[a] = r->accounts[a].now;
         start.accounts[a] = r->accounts[a].was;
     }
+    toy_note_balance(r, c);
     toy_step_plain(&w, &start, c, &r->acc, &r->invalid);
     for (int a = 0; a < TOY_ACCOUNTS; a++)
         r->accounts[a].now = w.accounts[a];
@@ -443,8 +464,23 @@ static inline const struct evm_tx_outcome *toy_outcome(void *body)
     return &((struct toy_run *)body)->outcome;
 }
 
-static const struct evm_body_ops toy_body_ops = {toy_create, toy_destroy, toy_begin,
-                                                 toy_step,   toy_outcome, NULL};
+/* Balances below 2^40 never wrap. */
+static inline bool toy_balance_bound(void *body, const struct evm_addr *addr,
+                                     struct evm_u256 *bound)
+{
+    const struct toy_local *l = &((struct toy_run *)body)->accounts[toy_account_of(addr)];
+    *bound = evm_u256_of(l->needed);
+    return !l->observed;
+}
+
+static const struct evm_body_ops toy_body_ops = {
+    .create = toy_create,
+    .destroy = toy_destroy,
+    .begin = toy_begin,
+    .step = toy_step,
+    .outcome = toy_outcome,
+    .balance_bound = toy_balance_bound,
+};
 
 /* ---- running --------------------------------------------------------------------------------- */
 

@@ -87,8 +87,11 @@ static void broken_begin(void *self, void *body, uint32_t tx, struct evm_view vi
     toy_begin(self, &r->run, tx, (struct evm_view){&broken_view, r});
 }
 
-static const struct evm_body_ops broken_body = {broken_create, toy_destroy, broken_begin,
-                                                toy_step,      toy_outcome, NULL};
+static const struct evm_body_ops broken_body = {.create = broken_create,
+                                                .destroy = toy_destroy,
+                                                .begin = broken_begin,
+                                                .step = toy_step,
+                                                .outcome = toy_outcome};
 
 /* ---- the subject ------------------------------------------------------------------------------
  */

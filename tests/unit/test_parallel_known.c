@@ -82,7 +82,7 @@ static void graph_is(struct evm_dag *g, const struct row *rows, size_t count, ui
     evm_access_sets_fini(&s);
 }
 
-#define GRAPH(g, rows, txs, rule, want) \
+#define GRAPH(g, rows, txs, rule, want)                                                            \
     graph_is(g, rows, sizeof rows / sizeof rows[0], txs, rule, want)
 
 static void reads_wait_for_the_last_write(void **state)
@@ -146,10 +146,12 @@ static void locks_are_of_accounts(void **state)
 {
     struct evm_dag g = {0};
     const struct row rows[] = {
-        {0, 1, EVM_MV_SLOT, 7, R, 0},    {1, 1, EVM_MV_CODE, 0, R, 0}, {2, 1, EVM_MV_SLOT, 9, W, 0},
-        {3, 1, EVM_MV_CODE, 0, R, 0},    {4, 1, EVM_MV_SLOT, 7, R, 0}, {5, 1, EVM_MV_BALANCE, 0, D, 0},
-        {6, 1, EVM_MV_BALANCE, 0, D, 0}, {7, 2, EVM_MV_SLOT, 7, W, 0}, {8, 1, EVM_MV_NONCE, 0, P, 0},
-        {8, 1, EVM_MV_SLOT, 2, R, 0},    {8, 2, EVM_MV_SLOT, 1, R, 0},
+        {0, 1, EVM_MV_SLOT, 7, R, 0},    {1, 1, EVM_MV_CODE, 0, R, 0},
+        {2, 1, EVM_MV_SLOT, 9, W, 0},    {3, 1, EVM_MV_CODE, 0, R, 0},
+        {4, 1, EVM_MV_SLOT, 7, R, 0},    {5, 1, EVM_MV_BALANCE, 0, D, 0},
+        {6, 1, EVM_MV_BALANCE, 0, D, 0}, {7, 2, EVM_MV_SLOT, 7, W, 0},
+        {8, 1, EVM_MV_NONCE, 0, P, 0},   {8, 1, EVM_MV_SLOT, 2, R, 0},
+        {8, 2, EVM_MV_SLOT, 1, R, 0},
     };
     (void)state;
     GRAPH(&g, rows, 9, EVM_DAG_LOCKS, "0>2 1>2 2>3 2>4 3>5 4>5 5>6 6>8 7>8");
@@ -226,8 +228,8 @@ static uint32_t draw_rows(struct row *rows, uint64_t *rng)
     for (uint32_t tx = 0; tx < 24; tx++)
         for (uint32_t k = (uint32_t)(draw(rng) % 4); k > 0; k--) {
             uint64_t x = draw(rng);
-            struct row r = {tx, (uint8_t)(x % 3), x & 8 ? EVM_MV_SLOT : EVM_MV_BALANCE, 0,
-                            hows[(x >> 8) % 6], 0};
+            struct row r = {tx, (uint8_t)(x % 3),   x & 8 ? EVM_MV_SLOT : EVM_MV_BALANCE,
+                            0,  hows[(x >> 8) % 6], 0};
             r.key = r.kind == EVM_MV_SLOT ? (uint8_t)(x >> 16 & 1) : 0;
             if (r.kind == EVM_MV_SLOT)
                 r.how = r.how & D ? R : r.how;
@@ -338,7 +340,8 @@ static void locks_are_first_in_first_out(void **state)
     evm_access_sets_fini(&sets);
 }
 
-/* Four free transactions, and one behind the second: that chain is the longest, whatever the order. */
+/* Four free transactions, and one behind the second: that chain is the longest, whatever the order.
+ */
 static void the_longest_chain_goes_first(void **state)
 {
     const struct row rows[] = {{1, 1, EVM_MV_SLOT, 1, W, 0}, {4, 1, EVM_MV_SLOT, 1, R, 2}};

@@ -66,7 +66,7 @@ static int set_up(void **state)
     f->mv = evm_mv_create();
     evm_changes_init(&f->changes);
     return f->mv && evm_mv_begin(f->mv, (struct evm_view){&toy_view_ops, &f->world}, 100, NULL,
-                                 false) == EVM_OK
+                                 false, false) == EVM_OK
                ? 0
                : -1;
 }
