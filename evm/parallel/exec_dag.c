@@ -62,8 +62,6 @@ static void executed(void *self, uint32_t tx, struct evm_wake *out)
     evm_dag_finish(&s->dag, tx, release, &r);
 }
 
-static const struct evm_flow_ops flow_ops = {.executed = executed};
-
 /* ---- begin ----------------------------------------------------------------------------------- */
 
 static uint64_t cost_of(const struct evm_sched_env *env, const struct evm_access_sets *sets,
@@ -104,7 +102,7 @@ static enum evm_status begin_known(struct known *s, const struct evm_sched_env *
 {
     EVM_CHECK(sets->tx_count == env->tx_count, "sets of %u transactions, the block has %u",
               sets->tx_count, env->tx_count);
-    enum evm_status st = evm_flow_begin(&s->flow, env, &flow_ops, s);
+    enum evm_status st = evm_flow_begin(&s->flow, env, executed, s);
     if (st == EVM_OK)
         st = evm_dag_build(&s->dag, sets, rule);
     if (st == EVM_OK && rule == EVM_DAG_READS && env->params->pick == EVM_PICK_BIG)
@@ -157,9 +155,8 @@ static struct evm_task next(void *state, uint32_t worker)
     struct known *s = state;
     struct evm_task task;
     (void)worker;
-    if (evm_flow_urgent(&s->flow, &task) || evm_flow_ready(&s->flow, &task))
-        return task;
-    return (struct evm_task){.kind = EVM_TASK_IDLE};
+    evm_flow_next(&s->flow, &task);
+    return task;
 }
 
 static void done(void *state, uint32_t worker, struct evm_task task,

@@ -1,34 +1,33 @@
-/* Executor `hybrid`: transactions that are predicted to conflict go one at a time, in order,
- * through a lane that any core may hold; all others run beside it, optimistically, over the same
+/* Executor `hybrid`: transactions that are predicted to conflict go through a lane, one at a time
+ * and in order, on whichever core is free; all others run beside it, optimistically, over the same
  * multi-version memory. A prediction costs or saves time only: the ladder checks everything.
  *
- * Predicted are the transactions to one recipient
+ * Each hot recipient has a lane of its own, since those who meet at one have no reason to wait for
+ * those who meet at another. Predicted are the transactions to a recipient
  *   - that recent blocks knew (env->history): if at least half of those who used its storage met
  *     another transaction there, and there are, with those remembered, `hot` of them;
  *   - that is not known: if this block has `hot` transactions to it, and it is a contract (between
  *     plain accounts only amounts move, which commute).
  * Splitting a block into a speculative part and a sequential one is Saraph and Herlihy's ("An
- * Empirical Study of Speculative Concurrency in Ethereum Smart Contracts", 2019); theirs runs the
- * sequential part afterwards and learns what it is from the failures of the same block.
+ * Empirical Study of Speculative Concurrency in Ethereum Smart Contracts", arXiv 1901.01376);
+ * theirs runs the sequential part afterwards and learns what it is from the failures of the same
+ * block.
  *
- * The lane's holder keeps it until it has executed, but hands it on when it waits for another of
- * the lane; the head of the block never waits for the lane, so it always moves. */
+ * The next of a lane is held back until the one before has executed for the first time; who has to
+ * run again does so at once. So the head of the block never waits for a lane. */
 #include <stdlib.h>
 
 #include "evm/core/alloc.h"
 #include "evm/parallel/flow.h"
 #include "evm/parallel/history.h"
 #include "evm/parallel/mvmemory.h"
-#include "evm/parallel/spin.h"
 
 enum { CHUNK = 64 }; /* big ones first within so many transactions: the ladder must not starve */
 
 struct hybrid {
     struct evm_flow flow;
-    struct evm_txset lane; /* its members that are READY */
-    bool *member;
-    atomic_uchar lock;  /* of `holder`, and of taking out of `lane` */
-    uint32_t holder;    /* or EVM_NO_TX */
+    uint32_t *behind;   /* of each transaction: the next of its lane, or EVM_NO_TX */
+    bool *held;         /* begin(): another of its lane is before it */
     uint32_t *by_party; /* begin(): transactions by recipient, or by sender */
     uint64_t *weight;
     uint32_t capacity;
@@ -45,8 +44,8 @@ static void destroy(void *state)
     if (!s)
         return;
     evm_flow_fini(&s->flow);
-    evm_txset_fini(&s->lane);
-    free(s->member);
+    free(s->behind);
+    free(s->held);
     free(s->by_party);
     free(s->weight);
     free(s);
@@ -131,7 +130,7 @@ static enum evm_status predict(struct hybrid *s, const struct evm_addr *to, uint
     return count >= hot ? is_contract(s, to, out) : EVM_OK;
 }
 
-static enum evm_status fill_lane(struct hybrid *s)
+static enum evm_status fill_lanes(struct hybrid *s)
 {
     const struct evm_tx *const *txs = s->flow.env.txs;
     uint32_t n = 0;
@@ -145,8 +144,10 @@ static enum evm_status fill_lane(struct hybrid *s)
         enum evm_status st = predict(s, &txs[s->by_party[i]]->to, end - i, &hot);
         if (st != EVM_OK)
             return st;
-        for (uint32_t k = i; hot && k < end; k++)
-            s->member[s->by_party[k]] = true;
+        for (uint32_t k = i + 1; hot && k < end; k++) {
+            s->behind[s->by_party[k - 1]] = s->by_party[k];
+            s->held[s->by_party[k]] = true;
+        }
     }
     return EVM_OK;
 }
@@ -177,49 +178,42 @@ static bool reserve(struct hybrid *s, uint32_t n)
 {
     if (n <= s->capacity)
         return true;
-    free(s->member);
+    free(s->behind);
+    free(s->held);
     free(s->by_party);
     free(s->weight);
     s->capacity = 0;
-    s->member = evm_calloc(n, sizeof *s->member);
+    s->behind = evm_calloc(n, sizeof *s->behind);
+    s->held = evm_calloc(n, sizeof *s->held);
     s->by_party = evm_calloc(n, sizeof *s->by_party);
     s->weight = evm_calloc(n, sizeof *s->weight);
-    if (!s->member || !s->by_party || !s->weight)
+    if (!s->behind || !s->held || !s->by_party || !s->weight)
         return false;
     s->capacity = n;
     return true;
 }
 
-/* Members of the lane stand there until it is free; its holder runs like the others. */
-static bool offer(void *self, uint32_t tx)
+static void executed(void *self, uint32_t tx, struct evm_wake *out)
 {
     struct hybrid *s = self;
-    if (!s->member[tx])
-        return false;
-    evm_spin_lock(s->flow.env.threaded, &s->lock);
-    bool holds = s->holder == tx;
-    evm_spin_unlock(s->flow.env.threaded, &s->lock);
-    if (!holds)
-        evm_txset_put(&s->lane, tx);
-    return !holds;
+    if (s->behind[tx] != EVM_NO_TX)
+        evm_flow_release(&s->flow, s->behind[tx], out);
 }
-
-static const struct evm_flow_ops flow_ops = {.offer = offer};
 
 static enum evm_status begin(void *state, const struct evm_sched_env *env)
 {
     struct hybrid *s = state;
     uint32_t n = env->tx_count;
-    enum evm_status st = evm_flow_begin(&s->flow, env, &flow_ops, s);
-    if (st != EVM_OK || !reserve(s, n) || !evm_txset_begin(&s->lane, n))
+    enum evm_status st = evm_flow_begin(&s->flow, env, executed, s);
+    if (st != EVM_OK || !reserve(s, n))
         return EVM_ERR_MEMORY;
     s->flow.eager = s->flow.windowed = true;
-    s->holder = EVM_NO_TX;
-    atomic_store(&s->lock, 0);
-    if (n)
-        memset(s->member, 0, n * sizeof *s->member);
+    for (uint32_t i = 0; i < n; i++) {
+        s->behind[i] = EVM_NO_TX;
+        s->held[i] = false;
+    }
     if (env->txs && env->workers > 1) {
-        st = fill_lane(s);
+        st = fill_lanes(s);
         if (st == EVM_OK)
             st = expect_chains(s);
     }
@@ -230,69 +224,33 @@ static enum evm_status begin(void *state, const struct evm_sched_env *env)
     }
     struct evm_wake nobody_sleeps = {0};
     for (uint32_t i = 0; st == EVM_OK && i < n; i++)
-        evm_flow_release(&s->flow, i, &nobody_sleeps);
+        if (!s->held[i])
+            evm_flow_release(&s->flow, i, &nobody_sleeps);
     return st;
 }
 
 /* ---- tasks ----------------------------------------------------------------------------------- */
-
-/* The lane's next, if nobody holds it. */
-static bool take_lane(struct hybrid *s, struct evm_task *out)
-{
-    bool taken = false;
-    uint32_t tx;
-    evm_spin_lock(s->flow.env.threaded, &s->lock);
-    while (s->holder == EVM_NO_TX && !taken) {
-        tx = evm_txset_take(&s->lane, evm_flow_limit(&s->flow));
-        if (tx == EVM_NO_TX)
-            break;
-        taken = evm_flow_start(&s->flow, tx, out); /* not if it became the head meanwhile */
-        if (taken)
-            s->holder = tx;
-    }
-    evm_spin_unlock(s->flow.env.threaded, &s->lock);
-    return taken;
-}
 
 static struct evm_task next(void *state, uint32_t worker)
 {
     struct hybrid *s = state;
     struct evm_task task;
     (void)worker;
-    if (evm_flow_urgent(&s->flow, &task) || take_lane(s, &task) || evm_flow_ready(&s->flow, &task))
-        return task;
-    return (struct evm_task){.kind = EVM_TASK_IDLE};
-}
-
-/* Does the result end the holder's time in the lane? What is executed has seen those before it; who
- * waits for another of the lane would wait for itself. */
-static bool ends_hold(const struct hybrid *s, const struct evm_task_result *r)
-{
-    if (r->what == EVM_RAN_BLOCKED)
-        return r->blocker != EVM_TURN && s->member[r->blocker];
-    return r->what == EVM_RAN_FINISHED;
+    evm_flow_next(&s->flow, &task);
+    return task;
 }
 
 static void done(void *state, uint32_t worker, struct evm_task task,
                  const struct evm_task_result *result, struct evm_wake *out)
 {
     struct hybrid *s = state;
-    bool freed = false;
     (void)worker;
-    if (s->member[task.tx] && ends_hold(s, result)) {
-        evm_spin_lock(s->flow.env.threaded, &s->lock);
-        freed = s->holder == task.tx;
-        if (freed)
-            s->holder = EVM_NO_TX;
-        evm_spin_unlock(s->flow.env.threaded, &s->lock);
-    }
     evm_flow_done(&s->flow, task, result, out);
-    out->count += freed;
 }
 
 const struct evm_executor_ops evm_executor_hybrid = {
     .name = "hybrid",
-    .doc = "Predicted conflicts in a sequential lane, everything else optimistically beside it.",
+    .doc = "Predicted conflicts in sequential lanes, everything else optimistically beside them.",
     .visibility = EVM_VISIBLE_FINISHED,
     .traits = EVM_TRAIT_DELTAS | EVM_TRAIT_PARKS | EVM_TRAIT_LEARNS,
     .create = create,

@@ -80,11 +80,11 @@ static bool reserve(struct evm_flow *f, uint32_t n)
 }
 
 enum evm_status evm_flow_begin(struct evm_flow *f, const struct evm_sched_env *env,
-                               const struct evm_flow_ops *ops, void *self)
+                               evm_flow_executed *executed, void *self)
 {
     uint32_t n = env->tx_count;
     f->env = *env;
-    f->ops = ops;
+    f->executed = executed;
     f->self = self;
     if (!reserve(f, n) || !evm_txset_begin(&f->ready, n) || !evm_txset_begin(&f->check, n))
         return EVM_ERR_MEMORY;
@@ -155,7 +155,7 @@ static void raise(_Atomic uint32_t *x, uint32_t to)
         ;
 }
 
-bool evm_flow_start(struct evm_flow *f, uint32_t tx, struct evm_task *out)
+static bool start(struct evm_flow *f, uint32_t tx, struct evm_task *out)
 {
     uint64_t w;
     if (!claim(f, tx, EVM_FLOW_READY, EVM_FLOW_RUNNING, &w))
@@ -166,7 +166,7 @@ bool evm_flow_start(struct evm_flow *f, uint32_t tx, struct evm_task *out)
     return true;
 }
 
-bool evm_flow_urgent(struct evm_flow *f, struct evm_task *out)
+static bool urgent(struct evm_flow *f, struct evm_task *out)
 {
     uint32_t n = f->env.tx_count, head = atomic_load(&f->head), i;
     uint64_t w;
@@ -178,7 +178,7 @@ bool evm_flow_urgent(struct evm_flow *f, struct evm_task *out)
         *out = (struct evm_task){EVM_TASK_COMMIT, head, incarnation_of(w)};
         return true;
     }
-    if (evm_flow_start(f, head, out))
+    if (start(f, head, out))
         return true;
     while ((i = evm_txset_take(&f->check, atomic_load(&f->prefix))) != EVM_NO_TX) {
         if (i <= head || !claim(f, i, EVM_FLOW_EXECUTED, EVM_FLOW_VALIDATING, &w))
@@ -189,28 +189,33 @@ bool evm_flow_urgent(struct evm_flow *f, struct evm_task *out)
     return false;
 }
 
-uint32_t evm_flow_limit(const struct evm_flow *f)
+static uint32_t limit_of(const struct evm_flow *f)
 {
     uint32_t n = f->env.tx_count, head = atomic_load(&f->head);
     uint32_t window = f->windowed ? atomic_load(&f->window) : n;
     return n - head < window ? n : head + window;
 }
 
-bool evm_flow_ready(struct evm_flow *f, struct evm_task *out)
+static bool ready(struct evm_flow *f, struct evm_task *out)
 {
-    uint32_t rank, limit = evm_flow_limit(f);
+    uint32_t rank, limit = limit_of(f);
     while ((rank = evm_txset_take(&f->ready, limit)) != EVM_NO_TX)
-        if (evm_flow_start(f, f->order[rank], out))
+        if (start(f, f->order[rank], out))
             return true;
     return false;
+}
+
+void evm_flow_next(struct evm_flow *f, struct evm_task *out)
+{
+    if (!urgent(f, out) && !ready(f, out))
+        *out = (struct evm_task){.kind = EVM_TASK_IDLE};
 }
 
 /* ---- done ------------------------------------------------------------------------------------ */
 
 static void offer(struct evm_flow *f, uint32_t i, struct evm_wake *out)
 {
-    if (!f->ops->offer || !f->ops->offer(f->self, i))
-        evm_txset_put(&f->ready, f->rank[i]);
+    evm_txset_put(&f->ready, f->rank[i]);
     out->count++;
 }
 
@@ -286,8 +291,7 @@ static void executed_once(struct evm_flow *f, uint32_t i, struct evm_wake *out)
 {
     if (atomic_exchange(&f->txs[i].once, 1))
         return;
-    if (f->ops->executed)
-        f->ops->executed(f->self, i, out);
+    f->executed(f->self, i, out);
     uint32_t p = atomic_load(&f->prefix);
     while (p < f->env.tx_count && atomic_load(&f->txs[p].once)) {
         if (!atomic_compare_exchange_weak(&f->prefix, &p, p + 1))

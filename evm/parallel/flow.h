@@ -2,7 +2,8 @@
  * the transactions, parking, the ladder's order, validation, and the window.
  *
  * An executor built on it decides when each transaction may run for the first time, and in which
- * order free workers take those that may; the rest of the contract of scheduler.h is kept here.
+ * order free workers take those that may (ranks); the rest of the contract of scheduler.h is kept
+ * here.
  *
  * A transaction's word holds status, incarnation and, parked, the one it waits for; a word that
  * others may change too is changed by a compare-and-swap on all of it, so a wake-up from an old
@@ -35,19 +36,14 @@ struct evm_flow_tx {
     uint32_t next;         /* next in the list this one is parked in */
 } __attribute__((aligned(32)));
 
-struct evm_flow_ops {
-    /* NULL, or offers transaction tx, whose word is READY, where `self` wants it: true. False:
-     * among the others. */
-    bool (*offer)(void *self, uint32_t tx);
-    /* NULL, or transaction tx has executed for the first time; may release others. */
-    void (*executed)(void *self, uint32_t tx, struct evm_wake *out);
-};
+/* Transaction tx has executed for the first time; may release others. */
+typedef void evm_flow_executed(void *self, uint32_t tx, struct evm_wake *out);
 
 /* Zeroed memory is valid; fini gives the memory back. Members are the module's own, but for those
  * that say otherwise. */
 struct evm_flow {
     struct evm_sched_env env; /* read */
-    const struct evm_flow_ops *ops;
+    evm_flow_executed *executed;
     void *self;
     struct evm_flow_tx *txs;
     uint32_t *rank, *order; /* read; written before the first release: order[rank[i]] == i; a free
@@ -66,7 +62,7 @@ struct evm_flow {
 
 /* A block whose transactions are all HELD, ranked in their order, not eager, without a window. */
 enum evm_status evm_flow_begin(struct evm_flow *f, const struct evm_sched_env *env,
-                               const struct evm_flow_ops *ops, void *self);
+                               evm_flow_executed *executed, void *self);
 void evm_flow_fini(struct evm_flow *f);
 
 /* Ranks so that a higher weight comes first within each `chunk` transactions (0: the whole block),
@@ -76,16 +72,9 @@ void evm_flow_rank(struct evm_flow *f, const uint64_t *weight, uint32_t chunk);
 /* A HELD transaction may run. */
 void evm_flow_release(struct evm_flow *f, uint32_t tx, struct evm_wake *out);
 
-/* Parts of next(), each true if it made a task. First: the block's end, the ladder, the head of the
- * block if it is READY wherever it was offered, validations. */
-bool evm_flow_urgent(struct evm_flow *f, struct evm_task *out);
-/* Then: the lowest rank that is READY and in the window. */
-bool evm_flow_ready(struct evm_flow *f, struct evm_task *out);
-/* A transaction that was offered elsewhere; false: somebody has claimed it. */
-bool evm_flow_start(struct evm_flow *f, uint32_t tx, struct evm_task *out);
-/* Transactions below this may be taken. */
-uint32_t evm_flow_limit(const struct evm_flow *f);
-
+/* next(): the block's end, the ladder, the head of the block if it is READY, validations, then the
+ * lowest rank that is READY and in the window. */
+void evm_flow_next(struct evm_flow *f, struct evm_task *out);
 void evm_flow_done(struct evm_flow *f, struct evm_task task, const struct evm_task_result *result,
                    struct evm_wake *out);
 

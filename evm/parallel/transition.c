@@ -15,7 +15,8 @@ static enum evm_status run(const struct evm_exec_config *config,
         .tx_count = in->block->tx_count,
         .pre = s,
         .hashes = in->hashes,
-        .invalid_policy = in->invalid_policy};
+        .invalid_policy = in->invalid_policy,
+        .history = in->history};
     enum evm_status status = evm_block_open(sys, in->chain, in->block, in->hashes, s);
     if (status == EVM_OK) {
         status = evm_execute(config, &input, result, err);

@@ -1,6 +1,8 @@
 #include "models/world/execution.h"
 
 #include "evm/core/keccak.h"
+#include "evm/parallel/history.h"
+#include "evm/parallel/scheduler.h"
 #include "sim/base/check.h"
 #include "sim/base/mem.h"
 
@@ -12,6 +14,7 @@ struct execution_service {
     struct workers *workers;
     struct execution_config config;
     struct evm_exec_pool *pool;
+    bool learns;               /* some class's executor wants the history of the blocks before */
     struct execution *running; /* begun, and not yet seen to be done: newest first */
 };
 
@@ -37,6 +40,8 @@ struct execution {
     uint64_t *hash_numbers;
     size_t hash_count;
     struct evm_state *pre; /* class 0's parent state, once its job is done */
+    struct evm_history
+        *history; /* up to and with this block, once class 0's job is done; or NULL */
     struct execution_result result;
     struct class_job jobs[];
 };
@@ -52,6 +57,8 @@ enum err_code execution_service_create(struct execution_service **out, struct wo
         return err_set(err, ERR_MEMORY, "no memory for the execution service");
     s->workers = workers;
     s->config = *config;
+    for (uint32_t i = 0; i < config->class_count; i++)
+        s->learns |= (config->classes[i].executor->traits & EVM_TRAIT_LEARNS) != 0;
     s->pool = evm_exec_pool_create();
     if (!s->pool) {
         mem_free(s);
@@ -148,6 +155,15 @@ static enum evm_status keep_result(struct execution *e, struct evm_block_result 
     return status;
 }
 
+/* What this block adds to the parent's history: the same whatever the hardware. */
+static enum evm_status learn(struct execution *e, const struct evm_access_sets *sets)
+{
+    if (!e->service->learns)
+        return EVM_OK;
+    e->history = e->parent->history ? evm_history_copy(e->parent->history) : evm_history_create();
+    return e->history ? evm_history_learn(e->history, sets) : EVM_ERR_MEMORY;
+}
+
 /* The root is computed after the last commit, its sub-tries in parallel: one for each value of the
  * first nibble at most. */
 static int64_t root_time(const struct execution_config *config, const struct hardware_class *class,
@@ -186,6 +202,7 @@ static void run_class(struct job *job)
         .params = class->params,
         .caches = s->config.caches,
         .keep_schedule = e->keep_schedule && c->class == 0,
+        .keep_sets = s->learns && c->class == 0,
         .pool = s->pool,
     };
     struct evm_block_hashes hashes = {e->hash_numbers, e->hashes, e->hash_count};
@@ -197,6 +214,7 @@ static void run_class(struct job *job)
         .pre = parent->result.state,
         .hashes = &hashes,
         .invalid_policy = e->policy,
+        .history = parent->history,
     };
     struct evm_block_result result;
     c->status = evm_execute(&config, &in, &result, NULL);
@@ -215,6 +233,8 @@ static void run_class(struct job *job)
         c->timing.duration_ns = c->timing.makespan_ns + result.filter_ns + c->timing.root_ns;
         if (c->class == 0)
             c->status = keep_result(e, &result);
+        if (c->class == 0 && c->status == EVM_OK && e->result.valid)
+            c->status = learn(e, &result.sets);
     }
     evm_block_result_fini(&result);
 }
@@ -384,6 +404,8 @@ void execution_drop_state(struct execution *e)
     }
     evm_state_unref(e->result.state);
     e->result.state = NULL;
+    evm_history_destroy(e->history);
+    e->history = NULL;
 }
 
 void execution_unref(struct execution *e)

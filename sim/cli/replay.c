@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "evm/io/recorded.h"
+#include "evm/parallel/history.h"
 #include "evm/parallel/transition.h"
 #include "sim/cli/cli.h"
 #include "sim/cli/executors.h"
@@ -195,6 +196,7 @@ static void add_json(struct cli_text *t, const char *path, const struct comparis
 
 struct totals {
     size_t blocks, mismatches, broken;
+    struct evm_history *history; /* of the blocks so far; NULL: the executor does not learn */
 };
 
 static enum evm_status replay(const struct evm_exec_config *config, const struct settings *set,
@@ -212,7 +214,8 @@ static enum evm_status replay(const struct evm_exec_config *config, const struct
     const struct evm_transition_input in = {.chain = &recorded.chain,
                                             .block = &recorded.block,
                                             .parent = recorded.pre,
-                                            .hashes = &recorded.hashes};
+                                            .hashes = &recorded.hashes,
+                                            .history = totals->history};
     status = evm_block_transition(config, &in, &result, &post, err);
     if (status != EVM_OK) {
         const struct evm_err inner = *err;
@@ -220,6 +223,8 @@ static enum evm_status replay(const struct evm_exec_config *config, const struct
         goto out;
     }
     status = compare(&c, &recorded, &result);
+    if (status == EVM_OK && totals->history)
+        status = evm_history_learn(totals->history, &result.sets);
     if (status != EVM_OK)
         goto out;
     totals->blocks++;
@@ -247,7 +252,10 @@ static int configure(const struct cli_command *self, struct settings *set,
         .seed = set->seed,
         .params = params};
     int status = cli_executor(self, set->executor, &set->params, &config->executor, params);
-    return status >= 0 ? status : cli_machine_configure(self, &set->machine, config);
+    if (status >= 0)
+        return status;
+    config->keep_sets = (config->executor->traits & EVM_TRAIT_LEARNS) != 0;
+    return cli_machine_configure(self, &set->machine, config);
 }
 
 static int run_files(const struct cli_command *self, const struct settings *set,
@@ -255,6 +263,11 @@ static int run_files(const struct cli_command *self, const struct settings *set,
                      const struct cli_files *files)
 {
     struct totals totals = {0};
+    bool learns = (config->executor->traits & EVM_TRAIT_LEARNS) != 0;
+    if (learns && !(totals.history = evm_history_create())) {
+        cli_complain(self, "out of memory");
+        return CLI_BAD_INPUT;
+    }
     for (size_t i = 0; i < files->count; i++) {
         struct evm_err err = {0};
         if (replay(config, set, codes, files->paths[i], &totals, &err) != EVM_OK) {
@@ -263,6 +276,7 @@ static int run_files(const struct cli_command *self, const struct settings *set,
             totals.broken++;
         }
     }
+    evm_history_destroy(totals.history);
     size_t matched = totals.blocks - totals.mismatches;
     printf(set->json ? "{\"matched\": %zu, \"mismatched\": %zu, \"unreadable\": %zu}\n"
                      : "%zu blocks match, %zu do not, %zu files unreadable\n",

@@ -15,6 +15,7 @@
 #include "evm/parallel/dag.h"
 #include "evm/parallel/history.h"
 #include "evm/parallel/transition.h"
+#include "tests/unit/parallel_world.h"
 
 /* ---- sets by hand ---------------------------------------------------------------------------- */
 
@@ -448,6 +449,81 @@ static void history_is_bounded(void **state)
     evm_history_destroy(h);
 }
 
+/* ---- hybrid ---------------------------------------------------------------------------------- */
+
+static void run_block(struct world *w, uint32_t cores, const struct evm_history *history,
+                      struct evm_history *learns, struct evm_block_result *r)
+{
+    const struct evm_exec_config config = {.executor = evm_executor_find("hybrid"),
+                                           .driver = EVM_DRIVER_VIRTUAL,
+                                           .cores = cores,
+                                           .seed = 3,
+                                           .profile = evm_profile_find("validator-2025"),
+                                           .keep_sets = true};
+    const struct evm_block_input in = {.rules = evm_rules_of(w->fork),
+                                       .env = &w->env,
+                                       .txs = w->list,
+                                       .tx_count = w->tx_count,
+                                       .pre = w->pre,
+                                       .history = history};
+    assert_int_equal(evm_execute(&config, &in, r, NULL), EVM_OK);
+    assert_int_equal(r->invalid, EVM_TX_VALID);
+    if (learns)
+        assert_int_equal(evm_history_learn(learns, &r->sets), EVM_OK);
+}
+
+/* Eighteen contracts with three users each, who meet: too few to be suspected in the first block,
+ * known in the second. */
+static void hybrid_learns_where_they_meet(void **state)
+{
+    struct world *w = w_create(EVM_PRAGUE);
+    struct evm_history *h = evm_history_create();
+    struct evm_block_result first, second, again;
+    (void)state;
+    w_senders(w, 54, 10000000000);
+    for (unsigned i = 0; i < 18; i++)
+        w_contract(w, W_CONTRACT(i), 0, "0 SLOAD 1 ADD 0 SSTORE");
+    for (unsigned i = 0; i < 54; i++)
+        w_tx(w, i, W_CONTRACT(i % 18));
+    w_seal(w);
+    run_block(w, 54, NULL, h, &first);
+    assert_int_equal(evm_history_heat(h, &w->txs[0].to), 2 * EVM_HISTORY_ONE);
+    run_block(w, 54, h, NULL, &second);
+    run_block(w, 54, NULL, NULL, &again); /* the block is the same, what was learned is not */
+    assert_int_equal(again.aborts, first.aborts);
+    assert_true(first.aborts >= 18);
+    assert_int_equal(second.aborts, 0);
+    assert_true(second.wasted_gas < first.wasted_gas);
+    evm_block_result_fini(&first);
+    evm_block_result_fini(&second);
+    evm_block_result_fini(&again);
+    evm_history_destroy(h);
+    w_destroy(w);
+}
+
+/* One contract with forty users, who touch a slot each: suspected in the first block, acquitted in
+ * the second. */
+static void hybrid_learns_where_they_do_not(void **state)
+{
+    struct world *w = w_create(EVM_PRAGUE);
+    struct evm_history *h = evm_history_create();
+    struct evm_block_result first, second;
+    (void)state;
+    w_senders(w, 40, 10000000000);
+    w_contract(w, W_CONTRACT(0), 0, "CALLER SLOAD 1 ADD CALLER SSTORE");
+    for (unsigned i = 0; i < 40; i++)
+        w_tx(w, i, W_CONTRACT(0));
+    w_seal(w);
+    run_block(w, 20, NULL, h, &first);
+    run_block(w, 20, h, NULL, &second);
+    assert_int_equal(first.aborts + second.aborts, 0);
+    assert_true(second.makespan_ns * 4 < first.makespan_ns);
+    evm_block_result_fini(&first);
+    evm_block_result_fini(&second);
+    evm_history_destroy(h);
+    w_destroy(w);
+}
+
 /* ---- recorded blocks ------------------------------------------------------------------------- */
 
 static void replay(const struct evm_recorded *block, const char *executor, uint32_t cores,
@@ -527,6 +603,8 @@ int main(void)
         cmocka_unit_test(the_longest_chain_goes_first),
         cmocka_unit_test(heat_fades),
         cmocka_unit_test(history_is_bounded),
+        cmocka_unit_test(hybrid_learns_where_they_meet),
+        cmocka_unit_test(hybrid_learns_where_they_do_not),
         cmocka_unit_test(complete_sets_abort_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
