@@ -130,31 +130,52 @@ static enum err_code measure(const struct recipe_block *b, uint64_t *gas, struct
     return code;
 }
 
+/* Sizes tried so far: the largest that uses too little gas, the smallest that uses too much (0:
+ * none yet). */
+struct bracket {
+    double low, low_gas, high, high_gas;
+};
+
+/* The next size to try: on the line through both ends, or in proportion while there is but one. */
+static double next_size(struct bracket *b, double n, double gas, double target)
+{
+    if (gas < target) {
+        b->low = n;
+        b->low_gas = gas;
+    } else {
+        b->high = n;
+        b->high_gas = gas;
+    }
+    if (b->high == 0 || b->low == 0)
+        return n * target / gas + 0.5;
+    return b->low + (b->high - b->low) * (target - b->low_gas) / (b->high_gas - b->low_gas) + 0.5;
+}
+
 /* From a small block's gas to the size, then until it fits: gas a transaction may depend on the
  * size. */
 static enum err_code make_of_gas(const struct recipe *r, const struct recipe_params *params,
                                  struct evm_codes *codes, struct recipe_block *out, struct err *err)
 {
-    enum { FIRST = 256, TRIES = 6 };
-    uint64_t n = params->gas / RECIPE_RAW_GAS + 1, gas = 0;
-    n = n < FIRST ? n : FIRST;
-    for (int i = 0; i < TRIES; i++) {
-        enum err_code code = make(r, params, (uint32_t)n, codes, out, err);
+    enum { FIRST = 256, TRIES = 12 };
+    uint64_t most = params->gas / RECIPE_RAW_GAS + 1, gas = 0;
+    uint32_t n = most < FIRST ? (uint32_t)most : FIRST;
+    struct bracket b = {0};
+    for (int i = 0;; i++) {
+        enum err_code code = make(r, params, n, codes, out, err);
         if (code == ERR_OK)
             code = measure(out, &gas, err);
         if (code != ERR_OK)
             return code;
         uint64_t off = gas > params->gas ? gas - params->gas : params->gas - gas;
-        uint64_t fit = (uint64_t)((double)n * (double)params->gas / (double)gas + 0.5);
-        if (off <= params->gas / 250 || fit == n || i == TRIES - 1)
+        double fit = next_size(&b, n, (double)gas, (double)params->gas);
+        if (off <= params->gas / 250 || (uint32_t)fit == n || i == TRIES)
             return ERR_OK;
-        n = fit ? fit : 1;
-        if (n > MOST)
+        if (fit > MOST)
             return err_set(err, ERR_INPUT, "%llu gas is more than %d transactions use",
                            (unsigned long long)params->gas, MOST);
+        n = fit < 1 ? 1 : (uint32_t)fit;
         recipe_block_fini(out);
     }
-    return ERR_OK;
 }
 
 enum err_code recipe_make(const struct recipe *r, const struct recipe_params *params,

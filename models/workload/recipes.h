@@ -16,7 +16,7 @@
 
 struct recipe_params {
     uint32_t txs;      /* of the block; 0: as many as `gas` takes */
-    uint64_t gas;      /* used by the block, within 1 %; read where txs is 0 */
+    uint64_t gas;      /* used by the block, within 0.4 % or one transaction; where txs is 0 */
     uint64_t seed;     /* of amounts, choices and order */
     uint32_t accounts; /* of the recipes that draw from a crowd; 0: in their published ratio to the
                           transactions */

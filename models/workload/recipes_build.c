@@ -19,18 +19,34 @@ static void fail(struct recipe_build *b, enum err_code code)
 
 /* ---- addresses and slots --------------------------------------------------------------------- */
 
+/* splitmix64's finaliser (Steele, Lea and Flood, OOPSLA 2014): one to one. */
+static uint64_t mix(uint64_t z)
+{
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+/* Spread over all addresses as hashes of keys are: sorting, tables and the price of calldata then
+ * are what they are on a chain. */
+static struct evm_addr spread(uint64_t kind, uint32_t i)
+{
+    struct evm_addr a;
+    uint64_t tail = mix(kind << 32 | i | UINT64_C(1) << 48);
+    evm_store_be64(a.b, mix(kind << 32 | i));
+    evm_store_be64(a.b + 8, tail);
+    memcpy(a.b + 16, &(uint32_t){(uint32_t)mix(tail)}, 4);
+    return a;
+}
+
 struct evm_addr recipe_person(uint32_t i)
 {
-    struct evm_addr a = {{0}};
-    evm_store_be64(a.b + 12, UINT64_C(0x3e8) + i); /* behind the precompiles */
-    return a;
+    return spread(1, i);
 }
 
 struct evm_addr recipe_token(uint32_t t)
 {
-    struct evm_addr a = {{0xf0}};
-    evm_store_be64(a.b + 12, t);
-    return a;
+    return spread(2, t);
 }
 
 static void put_word(uint8_t word[32], const struct evm_addr *addr)

@@ -32,16 +32,17 @@ struct street {
     uint32_t senders; /* that have sent so far */
 };
 
-static enum err_code open_street(struct street *s, struct recipe_build *b)
+/* rng is not the transactions' own, which thereby are the same for every size of the block. */
+static enum err_code open_street(struct street *s, struct recipe_build *b, struct sim_stream *rng)
 {
     const struct field_skew zipf = {1.0};
-    enum err_code code = skew_init(&s->tokens, &zipf, TOKENS, &b->rng, NULL);
+    enum err_code code = skew_init(&s->tokens, &zipf, TOKENS, rng, NULL);
     s->b = b;
     if (code == ERR_OK)
-        code = skew_init(&s->pools, &zipf, POOLS, &b->rng, NULL);
+        code = skew_init(&s->pools, &zipf, POOLS, rng, NULL);
     if (code == ERR_OK)
-        code = skew_init(&s->workers, &zipf, WORKERS, &b->rng, NULL);
-    return code == ERR_OK ? skew_init(&s->recipients, &zipf, b->n, &b->rng, NULL) : code;
+        code = skew_init(&s->workers, &zipf, WORKERS, rng, NULL);
+    return code == ERR_OK ? skew_init(&s->recipients, &zipf, b->n, rng, NULL) : code;
 }
 
 static void close_street(struct street *s)
@@ -137,10 +138,10 @@ static void one(struct street *s)
 }
 
 /* One block in five holds a transaction of 5 to 25 % of its gas. */
-static double giant_gas(struct recipe_build *b)
+static double giant_gas(const struct recipe_build *b, struct sim_stream *rng)
 {
     enum { MEAN = 66000 }; /* of the others */
-    double share = 0.05 + 0.2 * sim_stream_double(&b->rng);
+    double share = 0.05 + 0.2 * sim_stream_double(rng);
     if (b->params->seed % 5 != 1)
         return 0;
     return b->gas ? share * (double)b->gas : share / (1 - share) * MEAN * b->n;
@@ -164,9 +165,11 @@ static void mainnet_like(struct recipe_build *b)
 {
     struct street s = {0};
     const struct evm_u256 rich = {{0, 0, 1, 0}};
-    double giant = giant_gas(b);
-    uint32_t where = (uint32_t)sim_stream_below(&b->rng, b->n);
-    b->status = open_street(&s, b);
+    struct sim_stream rng;
+    sim_stream_init(&rng, b->params->seed, 1, sim_purpose("mainnet-like"));
+    double giant = giant_gas(b, &rng);
+    uint32_t where = (uint32_t)(sim_stream_double(&rng) * b->n);
+    b->status = open_street(&s, b, &rng);
     if (b->status == ERR_OK) {
         recipe_people(b, b->n, &rich);
         make_contracts(&s);

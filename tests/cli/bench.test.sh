@@ -21,5 +21,5 @@ check transactions_json '"load": "erc20", "gas_per_tx": [1-9]' transactions --tx
 check signatures '^sign +1' signatures --txs 20 --repeat 1 --threads 2
 check stateroot '^accounts +100 +100 ' stateroot --items 3000 --repeat 1
 check parallel '^hybrid +ladder +virtual +3 +[1-9]' parallel --recipe raw,hybrid --recipe chain-swap --txs 60 --executor all --cores 1,3 --repeat 1
-check parallel_gas '"recipe": "erc20", "transactions": 114, "gas": 3003[0-9]+, .*"cores": 2, .*"oracle_speedup": 2.0' parallel --recipe erc20 --gas 3M --cores 1,2 --driver virtual --repeat 1 --json
+check parallel_gas '"recipe": "erc20", "transactions": 113, "gas": 3001737, .*"cores": 2, .*"oracle_speedup": 1.98' parallel --recipe erc20 --gas 3M --cores 1,2 --driver virtual --repeat 1 --json
 check parallel_list '^mainnet-like ' parallel --list
