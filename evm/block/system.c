@@ -48,6 +48,8 @@ struct evm_system {
     struct evm_vm *vm;
     struct evm_journal *journal;
     struct evm_changes changes;
+    struct evm_bal_builder *bal; /* NULL: nothing is recorded */
+    uint32_t bal_index;
 };
 
 struct evm_system *evm_system_create(struct evm_codes *codes)
@@ -75,6 +77,33 @@ void evm_system_destroy(struct evm_system *sys)
     free(sys);
 }
 
+void evm_system_record(struct evm_system *sys, struct evm_bal_builder *bal, uint32_t index)
+{
+    sys->bal = bal;
+    sys->bal_index = index;
+}
+
+static void put_access(void *self, const struct evm_jaccount *acc, const struct evm_jslot *slot)
+{
+    struct evm_bal_builder *bal = self;
+    if (slot)
+        evm_bal_put_read(bal, &acc->addr, &slot->key);
+    else
+        evm_bal_put_account(bal, &acc->addr);
+}
+
+/* The system gave it money, by now. */
+static void record_credit(struct evm_system *sys, const struct evm_state *s,
+                          const struct evm_addr *addr)
+{
+    struct evm_account now;
+    if (!sys->bal)
+        return;
+    evm_state_account(s, addr, &now);
+    evm_bal_put_account(sys->bal, addr);
+    evm_bal_put_balance(sys->bal, sys->bal_index, addr, &now.balance);
+}
+
 enum evm_status evm_system_call(struct evm_system *sys, const struct evm_rules *rules,
                                 const struct evm_block_env *env, struct evm_state *s,
                                 const struct evm_block_hashes *hashes, const struct evm_addr *to,
@@ -84,6 +113,8 @@ enum evm_status evm_system_call(struct evm_system *sys, const struct evm_rules *
     evm_state_account(s, to, &target);
     *out =
         (struct evm_system_result){.no_code = evm_hash_eq(&target.code_hash, &evm_empty_code_hash)};
+    if (sys->bal)
+        evm_bal_put_account(sys->bal, to);
     if (out->no_code)
         return EVM_OK;
     struct evm_state_view view = {s, hashes};
@@ -100,6 +131,10 @@ enum evm_status evm_system_call(struct evm_system *sys, const struct evm_rules *
         status = EVM_ERR_MEMORY;
     if (status == EVM_OK)
         status = evm_journal_finish(sys->journal, &sys->changes);
+    if (status == EVM_OK && sys->bal) {
+        evm_journal_each_access(sys->journal, put_access, sys->bal);
+        evm_bal_put_changes(sys->bal, sys->bal_index, &sys->changes);
+    }
     if (status == EVM_OK)
         status = evm_state_apply(s, &sys->changes);
     out->failed = result.halt != EVM_HALT_STOP;
@@ -121,8 +156,14 @@ enum evm_status evm_block_open(struct evm_system *sys, const struct evm_chain_co
     struct evm_system_result ignored;
     enum evm_status status = EVM_OK;
     evm_block_env_of(chain, h, &env);
-    if (chain->dao_block && h->number == chain->dao_block)
+    if (chain->dao_block && h->number == chain->dao_block) {
+        struct evm_addr addr;
         status = evm_dao_apply(rules, s);
+        for (size_t i = 0; evm_dao_account(i, &addr); i++)
+            record_credit(sys, s, &addr);
+        evm_dao_refund(&addr);
+        record_credit(sys, s, &addr);
+    }
     if (status == EVM_OK && rules->beacon_root)
         status = evm_system_call(sys, rules, &env, s, hashes, &beacon_roots,
                                  (struct evm_bytes){h->parent_beacon_root.b, 32}, &ignored);
@@ -222,10 +263,16 @@ enum evm_status evm_block_close(struct evm_system *sys, const struct evm_chain_c
     const struct evm_rules *rules = evm_rules_of(evm_chain_fork(chain, h->number, h->timestamp));
     const struct evm_u256 reward = evm_u256_of(rules->block_reward);
     enum evm_status status = evm_pay_withdrawals(block, rules, s);
+    for (uint32_t i = 0; i < block->withdrawal_count; i++)
+        record_credit(sys, s, &block->withdrawals[i].addr);
     if (status == EVM_OK)
         status = evm_collect_requests(sys, chain, block, hashes, receipts, receipt_count, s,
                                       requests, fault);
     if (status == EVM_OK && rules->block_reward)
         status = evm_pay_rewards(block, rules, &reward, s);
+    for (uint32_t i = 0; rules->block_reward && i < block->uncle_count; i++)
+        record_credit(sys, s, &block->uncles[i].coinbase);
+    if (rules->block_reward)
+        record_credit(sys, s, &block->header.coinbase);
     return status;
 }

@@ -7,6 +7,7 @@
 #ifndef EVM_BLOCK_SYSTEM_H
 #define EVM_BLOCK_SYSTEM_H
 
+#include "evm/block/bal.h"
 #include "evm/block/block.h"
 #include "evm/block/requests.h"
 #include "evm/state/state.h"
@@ -20,6 +21,10 @@ enum evm_status evm_credit(struct evm_state *s, const struct evm_rules *rules,
 struct evm_system;
 struct evm_system *evm_system_create(struct evm_codes *codes);
 void evm_system_destroy(struct evm_system *sys);
+
+/* From now on calls, and the money that open and close give, are put into *bal at that index
+ * (EIP-7928: 0 before the transactions, their number + 1 after them). bal NULL: nowhere. */
+void evm_system_record(struct evm_system *sys, struct evm_bal_builder *bal, uint32_t index);
 
 /* Calls `to` as the system address with 30 million gas and without value, outside the block's gas.
  * A call that fails leaves no trace; if `to` has no code nothing is done. */

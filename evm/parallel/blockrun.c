@@ -186,6 +186,7 @@ void evm_blockrun_fini(struct evm_blockrun *b)
     for (uint32_t i = 0; i < b->record_capacity; i++) {
         evm_mv_log_fini(&b->records[i].log);
         evm_changes_fini(&b->records[i].changes);
+        evm_touched_fini(&b->records[i].touched);
     }
     evm_changes_fini(&b->ladder.scratch);
     free(b->records);
@@ -289,6 +290,7 @@ enum evm_status evm_blockrun_begin(struct evm_blockrun *b, const struct evm_bloc
     b->keep_sets = setup->keep_sets;
     b->caches = setup->caches;
     b->prefetch = setup->prefetch;
+    b->bal = setup->bal;
     b->traits = b->ops->traits;
     if (!setup->params->deltas)
         b->traits &= ~(unsigned)EVM_TRAIT_DELTAS;
@@ -591,6 +593,11 @@ static enum evm_status keep_outcome(struct evm_run *run, struct evm_tx_record *r
     struct evm_changes swap = r->changes;
     r->changes = *o->changes;
     *o->changes = swap;
+    evm_touched_clear(&r->touched);
+    if (b->bal && b->body_ops->each_access)
+        b->body_ops->each_access(run->body, evm_touched_visit, &r->touched);
+    if (r->touched.failed)
+        return EVM_ERR_MEMORY;
     if (!b->body_ops->receipt)
         return EVM_OK;
     enum evm_status st = b->body_ops->receipt(b->body_self, run->tx, o, &r->receipt);

@@ -15,6 +15,7 @@
 #include "evm/parallel/executor.h"
 #include "evm/parallel/mvmemory.h"
 #include "evm/parallel/scheduler.h"
+#include "evm/parallel/touched.h"
 
 /* What is executed: real transactions (txbody.c), or a test's. The functions mirror
  * evm/block/txrun.h. */
@@ -29,6 +30,11 @@ struct evm_body_ops {
                                struct evm_receipt *out);
     /* NULL, or as evm_txrun_balance_bound, after the end. */
     bool (*balance_bound)(void *body, const struct evm_addr *addr, struct evm_u256 *bound);
+    /* NULL, or as evm_txrun_each_access, after the end. */
+    void (*each_access)(const void *body,
+                        void (*visit)(void *self, const struct evm_jaccount *acc,
+                                      const struct evm_jslot *slot),
+                        void *self);
 };
 
 /* What the ladder has to know of a block. */
@@ -72,6 +78,7 @@ struct evm_run {
 struct evm_tx_record {
     struct evm_mv_log log;
     struct evm_changes changes;
+    struct evm_touched touched; /* b->bal: what it accessed */
     struct evm_tx_outcome outcome; /* pointers into the run cleared */
     struct evm_receipt receipt;
     bool has_receipt, published, took_turn;
@@ -125,6 +132,7 @@ struct evm_blockrun {
     bool threaded, timed, keep_sets;
     struct evm_exec_caches caches;
     const struct evm_access_sets *prefetch; /* NULL: nothing */
+    struct evm_bal_builder *bal; /* NULL: no access list is wanted */
 
     struct evm_tx_record *records;
     uint32_t record_capacity;
@@ -160,6 +168,8 @@ struct evm_blockrun_setup {
     bool threaded; /* several host threads */
     bool timed;    /* virtual driver */
     bool keep_sets;
+    struct evm_bal_builder *bal; /* NULL, or gets what each transaction accessed and changed, at
+                                    its index + 1 */
     uint64_t seed;
     const struct evm_exec_params *params;
     const struct evm_tx *const *txs;    /* NULL: bodies that are not transactions */

@@ -76,5 +76,10 @@ enum evm_status evm_block_result_compare(const struct evm_block_result *a,
     if (!evm_u256_eq(&a->fees, &b->fees) || !evm_u256_eq(&a->burnt, &b->burnt))
         return evm_fail(err, EVM_ERR_INPUT, "fees paid or burnt differ");
     enum evm_status st = compare_receipts(a, b, err);
-    return st == EVM_OK ? compare_changes(&a->changes, &b->changes, err) : st;
+    if (st == EVM_OK)
+        st = compare_changes(&a->changes, &b->changes, err);
+    bool listed = a->bal.account_count && b->bal.account_count;
+    if (st == EVM_OK && listed && !evm_bal_same(&b->bal, &a->bal, err))
+        st = EVM_ERR_INPUT;
+    return st;
 }

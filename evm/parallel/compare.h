@@ -1,7 +1,7 @@
 /* evm/parallel/compare.h - are two results of one block the same result?
  *
  * Compared is what serial order fixes: verdict, changes, receipts with their logs and filters, gas,
- * fees. Not compared is how it was reached: times, aborts, schedules. */
+ * fees, access lists where both have one. Not compared is how it was reached: times, aborts, schedules. */
 #ifndef EVM_PARALLEL_COMPARE_H
 #define EVM_PARALLEL_COMPARE_H
 

@@ -275,6 +275,7 @@ static enum evm_status execute_versions(struct context *c, const struct evm_exec
         .threaded = !timed && workers > 1,
         .timed = timed,
         .keep_sets = config->keep_sets,
+        .bal = in->bal,
         .seed = config->seed,
         .params = params_of(config, &defaults),
         .txs = in->txs,
@@ -304,7 +305,7 @@ static enum evm_status execute_versions(struct context *c, const struct evm_exec
 static bool is_direct(const struct evm_exec_config *config, const struct evm_block_input *in)
 {
     return config->executor == &evm_executor_serial && config->driver == EVM_DRIVER_THREADS &&
-           !config->keep_schedule && !config->keep_sets && !in->committed;
+           !config->keep_schedule && !config->keep_sets && !in->bal && !in->committed;
 }
 
 /* ---- access sets for those who schedule by them ---------------------------------------------- */
@@ -384,8 +385,9 @@ static enum evm_status execute(struct context *c, const struct evm_exec_config *
     return st;
 }
 
-enum evm_status evm_execute(const struct evm_exec_config *config, const struct evm_block_input *in,
-                            struct evm_block_result *out, struct evm_err *err)
+static enum evm_status execute_pooled(const struct evm_exec_config *config,
+                                      const struct evm_block_input *in,
+                                      struct evm_block_result *out, struct evm_err *err)
 {
     *out = (struct evm_block_result){0};
     evm_changes_init(&out->changes);
@@ -416,6 +418,32 @@ enum evm_status evm_execute(const struct evm_exec_config *config, const struct e
     return st;
 }
 
+/* With an access list of these transactions alone. */
+static enum evm_status execute_listed(const struct evm_exec_config *config,
+                                      const struct evm_block_input *in,
+                                      struct evm_block_result *out, struct evm_err *err)
+{
+    struct evm_bal_builder builder = {0};
+    struct evm_state_view before = {in->pre, in->hashes};
+    struct evm_block_input listed = *in;
+    listed.bal = &builder;
+    enum evm_status st = execute_pooled(config, &listed, out, err);
+    if (st == EVM_OK && out->invalid == EVM_TX_VALID) {
+        st = evm_bal_finish(&builder, evm_state_view(&before), &out->bal);
+        if (st != EVM_OK)
+            evm_fail(err, st, "out of memory for the access list of %u transactions", in->tx_count);
+    }
+    evm_bal_builder_fini(&builder);
+    return st;
+}
+
+enum evm_status evm_execute(const struct evm_exec_config *config, const struct evm_block_input *in,
+                            struct evm_block_result *out, struct evm_err *err)
+{
+    return config->keep_bal ? execute_listed(config, in, out, err)
+                            : execute_pooled(config, in, out, err);
+}
+
 void evm_block_result_fini(struct evm_block_result *r)
 {
     if (!r)
@@ -427,6 +455,7 @@ void evm_block_result_fini(struct evm_block_result *r)
     free(r->stats);
     free(r->slices);
     evm_access_sets_fini(&r->sets);
+    evm_bal_fini(&r->bal);
     evm_requests_fini(&r->requests);
     *r = (struct evm_block_result){0};
 }

@@ -14,6 +14,7 @@
 #ifndef EVM_PARALLEL_EXECUTOR_H
 #define EVM_PARALLEL_EXECUTOR_H
 
+#include "evm/block/bal.h"
 #include "evm/block/receipt.h"
 #include "evm/block/requests.h"
 #include "evm/block/txrun.h"
@@ -49,6 +50,10 @@ struct evm_block_input {
     /* Known beforehand; borrowed, each may be NULL. */
     const struct evm_access_sets *sets; /* of exactly these transactions */
     const struct evm_history *history;  /* of the blocks before */
+
+    /* NULL, or gets what each transaction accessed and changed, at its index + 1: for whoever makes
+     * the access list of a block of which these transactions are a part. Not with keep_bal. */
+    struct evm_bal_builder *bal;
 };
 
 /* ---- how ------------------------------------------------------------------------------------- */
@@ -103,6 +108,7 @@ struct evm_exec_config {
     struct evm_exec_chaos *chaos; /* NULL: none */
     bool keep_schedule;           /* fill result->slices */
     bool keep_sets;               /* fill result->sets */
+    bool keep_bal;                /* fill result->bal */
     struct evm_exec_pool *pool;   /* NULL: memory is taken and given back by the call */
 };
 
@@ -152,6 +158,8 @@ struct evm_block_result {
     int64_t device_ns;     /* ... cores waited for them, in sum */
     int64_t ladder_ns;     /* virtual driver: the commit ladder's share, which is serial */
     uint64_t executions, aborts, validations, wasted_gas;
+    struct evm_bal bal; /* block access list (EIP-7928), if asked for: of evm_execute's transactions
+                           alone, of evm_block_transition with what the system does around them */
     struct evm_access_sets sets; /* what each transaction read and wrote in the end, if asked for;
                                     one that had no effect wrote nothing */
 

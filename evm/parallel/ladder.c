@@ -108,12 +108,21 @@ static void resolve(struct evm_blockrun *b, uint32_t tx, struct evm_changes *cha
     }
 }
 
+/* For the access list: what it accessed, the beneficiary included (EIP-7928: also for a fee of 0),
+ * and what it changed. */
+static void list_accesses(struct evm_blockrun *b, uint32_t tx, const struct evm_changes *all)
+{
+    evm_touched_put(&b->records[tx].touched, b->bal);
+    evm_bal_put_account(b->bal, &b->rules.beneficiary);
+    evm_bal_put_changes(b->bal, tx + 1, all);
+}
+
 static enum evm_status tell(struct evm_blockrun *b, uint32_t tx, const struct evm_mv_apart *before)
 {
     struct evm_changes *all = &b->ladder.scratch;
     const struct evm_mv_apart *after = &b->ladder.beneficiary;
     uint32_t at;
-    if (!b->rules.committed)
+    if (!b->rules.committed && !b->bal)
         return EVM_OK;
     enum evm_status st = evm_changes_copy(all, &b->records[tx].changes);
     if (st != EVM_OK)
@@ -138,7 +147,9 @@ static enum evm_status tell(struct evm_blockrun *b, uint32_t tx, const struct ev
         if (!before->exists && after->exists)
             c->wrote |= EVM_WROTE_CREATED;
     }
-    return b->rules.committed(b->rules.committed_self, tx, all);
+    if (b->bal)
+        list_accesses(b, tx, all);
+    return b->rules.committed ? b->rules.committed(b->rules.committed_self, tx, all) : EVM_OK;
 }
 
 static void put_receipt(struct evm_blockrun *b, uint32_t tx)
@@ -215,7 +226,7 @@ static enum evm_status take(struct evm_blockrun *b, struct evm_task task, uint32
         return st;
     }
     put_receipt(b, task.tx);
-    if (b->keep_sets || b->rules.committed)
+    if (b->keep_sets || b->rules.committed || b->bal)
         resolve(b, task.tx, &r->changes);
     return tell(b, task.tx, &before);
 }

@@ -41,6 +41,14 @@ static bool balance_bound(void *body, const struct evm_addr *addr, struct evm_u2
     return evm_txrun_balance_bound(body, addr, bound);
 }
 
+static void each_access(const void *body,
+                        void (*visit)(void *self, const struct evm_jaccount *acc,
+                                      const struct evm_jslot *slot),
+                        void *self)
+{
+    evm_txrun_each_access(body, visit, self);
+}
+
 const struct evm_body_ops evm_txbody_ops = {
     .create = create,
     .destroy = destroy,
@@ -49,4 +57,5 @@ const struct evm_body_ops evm_txbody_ops = {
     .outcome = outcome,
     .receipt = receipt,
     .balance_bound = balance_bound,
+    .each_access = each_access,
 };

@@ -305,6 +305,28 @@ static inline void w_compare(struct world *w, const struct evm_exec_config *conf
     evm_block_result_fini(&r);
 }
 
+/* The same block once more, with its access list. */
+static inline void w_list(struct world *w, struct evm_exec_config config,
+                          struct evm_block_result *out)
+{
+    config.keep_bal = true;
+    w_execute(w, &config, out);
+    if ((out->bal.account_count != 0) != (out->receipt_count != 0))
+        fail_msg("%u accounts listed, %u receipts", out->bal.account_count, out->receipt_count);
+}
+
+static inline void w_compare_list(struct world *w, const struct evm_exec_config *config,
+                                  const struct evm_block_result *serial)
+{
+    struct evm_block_result r;
+    struct evm_err err = {0};
+    w_list(w, *config, &r);
+    if (evm_block_result_compare(serial, &r, &err) != EVM_OK)
+        fail_msg("%s, listed, %u cores: %s", evm_executor_name(config->executor), config->cores,
+                 err.text);
+    evm_block_result_fini(&r);
+}
+
 /* Executes serially into w->serial, then with every executor, driver and number of cores. */
 static inline struct w_seen w_check(struct world *w)
 {
@@ -315,17 +337,21 @@ static inline struct w_seen w_check(struct world *w)
                                      .profile = evm_profile_at(0),
                                      .pool = w->pool};
     w_seal(w);
+    struct evm_block_result listed;
     evm_block_result_fini(&w->serial);
     w_execute(w, &config, &w->serial);
+    w_list(w, config, &listed);
     for (size_t e = 0; (config.executor = evm_executor_at(e)); e++)
         for (size_t c = 0; c < sizeof cores / sizeof cores[0]; c++) {
             config.cores = cores[c];
             config.driver = EVM_DRIVER_VIRTUAL;
             for (config.seed = 1; config.seed <= w->seeds; config.seed++)
                 w_compare(w, &config, &seen);
+            w_compare_list(w, &config, &listed);
             config.driver = EVM_DRIVER_THREADS;
             w_compare(w, &config, &seen);
         }
+    evm_block_result_fini(&listed);
     return seen;
 }
 
