@@ -682,6 +682,7 @@ void evm_run_finish(struct evm_run *run, struct evm_task_result *result)
     if (p.changed)
         r->change_stamp = p.stamp;
     result->changed = p.changed;
+    result->added = p.added;
     result->readers = p.readers;
     result->writes = p.writes;
     result->reads = r->log.count;

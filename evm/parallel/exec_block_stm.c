@@ -9,7 +9,7 @@
  * becomes a dependent of its writer: its execution is given up, and starts from its start, as the
  * next incarnation, when the writer has finished. An aborted incarnation's writes become estimates,
  * everything above is validated, and the worker that aborted executes the next incarnation itself.
- * A re-execution that changes nothing for others has only itself validated.
+ * A re-execution that writes to no new location has only itself validated.
  *
  * Where it differs, because it sits behind another interface:
  *   - a worker gets one task of one transaction at a time. In the paper two validations of one
@@ -21,7 +21,6 @@
  *     authors' later code, not all at the end; so the block is over when the last one is committed,
  *     and nobody counts active tasks. Their code numbers waves to know whether a validation is
  *     recent enough; here the ladder looks again at what changed since;
- *   - "wrote to a new location" is "others may read another value than before";
  *   - a transaction that reads what depends on everything before it (the beneficiary's balance)
  *     waits until all that is committed. The paper has no such location.
  */
@@ -310,7 +309,7 @@ static void resume_dependents(struct stm *s, uint32_t i, struct evm_wake *out)
 }
 
 /* Algorithm 5, finish_execution. */
-static void on_finished(struct stm *s, uint32_t worker, struct evm_task task, bool changed,
+static void on_finished(struct stm *s, uint32_t worker, struct evm_task task, bool new_location,
                         struct evm_wake *out)
 {
     uint32_t i = task.tx, incarnation;
@@ -318,7 +317,7 @@ static void on_finished(struct stm *s, uint32_t worker, struct evm_task task, bo
     resume_dependents(s, i, out);
     if (atomic_load(&s->validation_idx) <= i)
         out->count++; /* the counter comes by */
-    else if (changed)
+    else if (new_location)
         validate_from(s, i, out);
     else if (claim_validation(s, i, &incarnation))
         keep(s, worker, EVM_TASK_VALIDATE, i, incarnation, out);
@@ -366,7 +365,7 @@ static void done(void *state, uint32_t worker, struct evm_task task,
     struct stm *s = state;
     out->count = 0;
     switch (result->what) {
-    case EVM_RAN_FINISHED: on_finished(s, worker, task, result->changed, out); break;
+    case EVM_RAN_FINISHED: on_finished(s, worker, task, result->added, out); break;
     case EVM_RAN_BLOCKED: on_blocked(s, worker, task, result->blocker, out); break;
     case EVM_RAN_VALID: on_valid(s, worker, task, out); break;
     case EVM_RAN_INVALID: on_invalid(s, worker, task, out); break;

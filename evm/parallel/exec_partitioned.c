@@ -102,6 +102,7 @@ static bool reserve(struct part *s, uint32_t txs, uint32_t workers)
     return true;
 }
 
+/* Made addresses differ in a few bits, so these are spread well (splitmix64's finalizer). */
 static uint32_t partition_of(const struct evm_addr *a, uint32_t partitions)
 {
     uint64_t x, y;
@@ -109,8 +110,10 @@ static uint32_t partition_of(const struct evm_addr *a, uint32_t partitions)
     memcpy(&x, a->b, 8);
     memcpy(&y, a->b + 8, 8);
     memcpy(&z, a->b + 16, 4);
-    x = (x ^ (y ^ z) * 0x9e3779b97f4a7c15u) * 0xd6e8feb86659fd93u;
-    return (uint32_t)(x >> 32) % partitions;
+    x ^= (y ^ (uint64_t)z << 16) * 0x9e3779b97f4a7c15u;
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+    return (uint32_t)((x ^ x >> 31) % partitions);
 }
 
 /* The partition of all that the transaction is known to touch, or NOBODY. */

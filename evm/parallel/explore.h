@@ -44,7 +44,7 @@ struct evm_explore_subject {
  * ASPLOS 2010), one keeps to the clocks, with costs that jitter by up to 0.02 to 20 us a step. */
 struct evm_exec_chaos evm_explore_schedule(const struct evm_explore_at *at, uint64_t horizon);
 
-/* *horizon: the steps that the undisturbed schedule takes. */
+/* *horizon: the steps that the undisturbed schedule takes, the same for all seeds. */
 enum evm_status evm_explore_horizon(const struct evm_explore_subject *subject,
                                     const struct evm_explore_at *at, const uint32_t *items,
                                     uint32_t count, uint64_t *horizon);

@@ -486,9 +486,10 @@ static bool cell_reserve(struct mv_cell *c, uint32_t count)
     return true;
 }
 
-/* Puts or replaces the version; the cell is locked. *changed is set if readers may notice. */
+/* Puts or replaces the version; the cell is locked. *changed is set if readers may notice, *added
+ * if the transaction had no version here. */
 static bool put_locked(struct evm_mv *mv, struct mv_cell *c, const struct mv_version *v,
-                       bool *changed)
+                       bool *changed, bool *added)
 {
     uint32_t count = atomic_load_explicit(&c->count, memory_order_relaxed);
     uint32_t at = lower_bound(c, count, v->tx);
@@ -512,7 +513,7 @@ static bool put_locked(struct evm_mv *mv, struct mv_cell *c, const struct mv_ver
     memmove(c->versions + at + 1, c->versions + at, (count - at) * sizeof *c->versions);
     c->versions[at] = *v;
     atomic_store_explicit(&c->count, count + 1, memory_order_release);
-    *changed = true;
+    *changed = *added = true;
     return true;
 }
 
@@ -536,6 +537,7 @@ struct publishing {
     uint32_t tx, incarnation, core;
     bool changed;
     uint64_t readers;
+    bool added;
 };
 
 static void note_change(struct publishing *p, const struct mv_cell *c)
@@ -550,7 +552,7 @@ static bool put_version(struct publishing *p, struct mv_cell *c, const struct ev
     struct mv_version v = {p->tx, p->incarnation, MV_VALUE, delta, steady, *value};
     bool changed = false;
     evm_spin_lock(p->mv->threaded, &c->lock);
-    bool ok = put_locked(p->mv, c, &v, &changed);
+    bool ok = put_locked(p->mv, c, &v, &changed, &p->added);
     evm_spin_unlock(p->mv->threaded, &c->lock);
     atomic_store_explicit(&c->writer, (uint16_t)p->core, memory_order_relaxed);
     if (changed)
@@ -639,7 +641,7 @@ enum evm_status evm_mv_publish(struct evm_mv *mv, uint32_t tx, uint32_t incarnat
                                struct evm_mv_published *out)
 {
     struct mv_writes *w = &mv->writes[tx];
-    struct publishing p = {mv, tx, changes ? incarnation : WITHDRAWN, core, false, 0};
+    struct publishing p = {mv, tx, changes ? incarnation : WITHDRAWN, core, false, 0, false};
     uint32_t before = w->count;
     for (uint32_t i = 0; changes && i < changes->account_count; i++)
         if (!put_change(&p, changes, &changes->accounts[i]))
@@ -650,6 +652,7 @@ enum evm_status evm_mv_publish(struct evm_mv *mv, uint32_t tx, uint32_t incarnat
     if (before && w->count)
         memmove(w->cells, w->cells + before, w->count * sizeof(*w->cells));
     out->changed = p.changed;
+    out->added = p.added;
     out->readers = p.readers;
     out->writes = w->count;
     out->stamp = p.changed ? atomic_fetch_add(&mv->stamp, 1) + 1 : 0;
@@ -668,6 +671,8 @@ void evm_mv_estimate(struct evm_mv *mv, uint32_t tx, uint32_t incarnation)
             c->versions[at].state = c->versions[at].steady ? MV_GUESS : MV_ESTIMATE;
         evm_spin_unlock(mv->threaded, &c->lock);
     }
+    if (mv->by_version && w->count > 0) /* whoever read them is to fail now, not when they change */
+        atomic_fetch_add(&mv->stamp, 1);
 }
 
 /* A version of tx before its first execution. */
@@ -684,9 +689,9 @@ static enum evm_status foresee(struct evm_mv *mv, uint32_t tx, enum evm_mv_kind 
         return EVM_OK;
     struct mv_cell *c = s ? &s->cell : &a->cells[kind];
     struct mv_version v = {tx, NEVER_RAN, (uint8_t)state, false, false, *value};
-    bool changed = false;
+    bool changed = false, added = false;
     evm_spin_lock(mv->threaded, &c->lock);
-    bool ok = put_locked(mv, c, &v, &changed);
+    bool ok = put_locked(mv, c, &v, &changed, &added);
     evm_spin_unlock(mv->threaded, &c->lock);
     return ok && writes_put(&mv->writes[tx], c) ? EVM_OK : EVM_ERR_MEMORY;
 }

@@ -125,6 +125,7 @@ uint64_t evm_mv_stamp(const struct evm_mv *mv);
 
 struct evm_mv_published {
     bool changed;     /* somebody may have read something else before */
+    bool added;       /* a location that tx did not hold before */
     uint32_t writes;  /* locations now held by tx */
     uint64_t readers; /* bit i % 64 is set if transaction i may have read what changed */
     uint64_t stamp;   /* of the change; as before if nothing changed */
@@ -136,7 +137,8 @@ enum evm_status evm_mv_publish(struct evm_mv *mv, uint32_t tx, uint32_t incarnat
                                const struct evm_changes *changes, uint32_t core,
                                struct evm_mv_published *out);
 
-/* Turns the versions of that incarnation of tx into estimates; those of any other stay. */
+/* Turns the versions of that incarnation of tx into estimates; those of any other stay. Where
+ * validation is by version, that is a change: who read them is invalid. */
 void evm_mv_estimate(struct evm_mv *mv, uint32_t tx, uint32_t incarnation);
 
 /* Before the first execution: says that tx is expected to write there, as an estimate that its

@@ -63,6 +63,7 @@ enum evm_ran {
 struct evm_task_result {
     uint8_t what;     /* enum evm_ran */
     bool changed;     /* others may now read other values than before: validate the higher ones */
+    bool added;       /* FINISHED: its incarnation before did not write to all of these locations */
     uint64_t readers; /* changed: bit i % 64 is set if transaction i may have read such a value */
     bool overtaken;   /* FINISHED: somebody published while it ran, so its reads may be old */
     bool kept;        /* BLOCKED: RESUME goes on at the read that waits */
