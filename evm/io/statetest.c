@@ -418,6 +418,19 @@ static void refuse(struct runner *r, enum evm_statetest_reason reason, const cha
     r->report(r->self, &r->c);
 }
 
+static enum evm_status offer_case(struct runner *r, struct evm_jval post,
+                                  const struct evm_rules *rules, const struct evm_block_env *env)
+{
+    struct verdict v = {.invalid = EVM_TX_VALID};
+    struct evm_tx tx = {0};
+    const struct evm_statetest_offer offer = {&r->c, rules, env, r->pre, &tx};
+    enum evm_status status = read_tx(r, post, rules, env->chain_id, &tx, &v);
+    if (status == EVM_OK && v.invalid == EVM_TX_VALID)
+        status = r->options->offer(r->self, &offer);
+    evm_tx_fini(&tx);
+    return status;
+}
+
 static enum evm_status run_case(struct runner *r, struct evm_jval post,
                                 const struct evm_rules *rules, const struct evm_block_env *env)
 {
@@ -439,6 +452,8 @@ static enum evm_status run_case(struct runner *r, struct evm_jval post,
                       : "bad env");
         return EVM_OK;
     }
+    if (r->options->offer)
+        return offer_case(r, post, rules, env);
     enum evm_status status = execute_traced(r, post, rules, env, &v);
     if (status != EVM_OK)
         return status;
@@ -461,7 +476,8 @@ static enum evm_status run_fork(struct runner *r, struct evm_jval test, struct e
         if (status != EVM_OK)
             return status;
     }
-    return EVM_OK;
+    const struct evm_statetest_offer end = {&r->c, rules, &env, r->pre, NULL};
+    return r->options->offer && fine ? r->options->offer(r->self, &end) : EVM_OK;
 }
 
 static enum evm_status run_test(struct runner *r, struct evm_jval test, struct evm_err *err)

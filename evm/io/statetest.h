@@ -14,6 +14,10 @@
 #include "evm/core/fork.h"
 #include "evm/core/types.h"
 
+struct evm_block_env;
+struct evm_state;
+struct evm_tx;
+
 enum evm_statetest_reason {
     EVM_STATETEST_PASSED,
     EVM_STATETEST_SKIPPED,            /* a fork that this program does not know */
@@ -43,6 +47,15 @@ struct evm_statetest_case {
     char error[160]; /* why the transaction is invalid, or how it halted; empty for neither */
 };
 
+/* A case's transaction, with the state and the block that all cases of the test and fork share. */
+struct evm_statetest_offer {
+    const struct evm_statetest_case *c;
+    const struct evm_rules *rules;
+    const struct evm_block_env *env;
+    struct evm_state *pre; /* sealed; its code store lives until the file is done */
+    struct evm_tx *tx;     /* NULL: those were all of that fork */
+};
+
 /* Which cases run, by what rules, and with what traces. Zeroed means all, by their own, none. */
 struct evm_statetest_options {
     const char *const *forks; /* any name of the forks that are wanted; none: all */
@@ -63,6 +76,10 @@ struct evm_statetest_options {
     FILE *(*trace_open)(void *self, const struct evm_statetest_case *c);
     void (*trace_close)(void *self, FILE *f, bool lost);
     unsigned trace_flags; /* enum evm_trace_flags */
+    /* NULL, or the cases are not run, but offered here, for who makes something else of their
+     * transactions. He may take *tx over (and leave it zeroed); what it points to lives until the
+     * call without one. Anything but EVM_OK ends the file with EVM_ERR_MEMORY. */
+    enum evm_status (*offer)(void *self, const struct evm_statetest_offer *o);
 };
 
 /* Runs the cases of the file in the file's order; options may be NULL, everything is borrowed, and

@@ -9,13 +9,14 @@
 #include "evm/io/trace.h"
 #include "sim/cli/cli.h"
 #include "sim/cli/files.h"
+#include "sim/cli/statetest_blocks.h"
 #include "sim/cli/text.h"
 
 struct settings {
     struct cli_list forks, rules;
     const char *test, *which, *trace_dir;
-    uint64_t jobs;
-    bool json, trace, trace_memory;
+    uint64_t jobs, seeds;
+    bool json, trace, trace_memory, as_blocks;
     bool several;                     /* files */
     struct evm_statetest_options run; /* what the cases get of it */
 };
@@ -68,6 +69,18 @@ static const struct cli_option options[] = {
      .type = CLI_FLAG,
      .offset = offsetof(struct settings, trace_memory),
      .doc = "traces show the memory as well"},
+    {.name = "as-blocks",
+     .type = CLI_FLAG,
+     .offset = offsetof(struct settings, as_blocks),
+     .doc = "the cases of each test and fork become blocks of 6 to 48 transactions, which every "
+            "executor runs; --jobs is 1"},
+    {.name = "seeds",
+     .type = CLI_U64,
+     .offset = offsetof(struct settings, seeds),
+     .value = "N",
+     .doc = "--as-blocks: schedules of simulated cores for each block, executor and number of "
+            "cores (default: 2)",
+     .min = 1},
 };
 
 /* ---- what one file gives ----------------------------------------------------------------------
@@ -266,6 +279,68 @@ static int run_files(const struct cli_command *self, const struct settings *set,
     return status;
 }
 
+/* ---- blocks -----------------------------------------------------------------------------------
+ */
+
+static enum evm_status offer(void *self, const struct evm_statetest_offer *o)
+{
+    return statetest_blocks_add(self, o);
+}
+
+/* Cases that cannot be run make no block. */
+static void report_nothing(void *self, const struct evm_statetest_case *c)
+{
+    (void)self, (void)c;
+}
+
+static int total_blocks(const struct cli_command *self, const struct statetest_blocks *sum,
+                        size_t broken)
+{
+    printf("%llu blocks of %llu transactions, %llu of them valid; %llu executions of blocks, %llu "
+           "aborts, %llu mismatches; %llu cases too big\n",
+           (unsigned long long)sum->blocks, (unsigned long long)sum->transactions,
+           (unsigned long long)sum->effective, (unsigned long long)sum->runs,
+           (unsigned long long)sum->aborts, (unsigned long long)sum->mismatches,
+           (unsigned long long)sum->left_out);
+    if (!broken && !sum->blocks) {
+        fflush(stdout);
+        return cli_complain(self, "no state test found there that makes a block");
+    }
+    return cli_finish(self, broken ? CLI_BAD_INPUT : sum->mismatches ? CLI_FAILED : CLI_DONE);
+}
+
+/* One file after the other, so that the threads are the executors'. */
+static int run_blocks(const struct cli_command *self, struct settings *set,
+                      const struct cli_files *files)
+{
+    struct statetest_blocks sum = {0};
+    size_t broken = 0;
+    set->run.offer = offer;
+    for (size_t i = 0; i < files->count; i++) {
+        struct statetest_blocks one = {.path = files->paths[i],
+                                       .seeds = set->seeds ? set->seeds : 2};
+        struct evm_err err = {0};
+        enum evm_status st =
+            evm_statetest_file(files->paths[i], &set->run, report_nothing, &one, &err);
+        if (one.lines.text)
+            fputs(one.lines.text, stdout);
+        fflush(stdout);
+        if (st != EVM_OK || one.lines.failed) {
+            cli_complain(self, "%s", st != EVM_OK ? err.text : "out of memory");
+            broken++;
+        }
+        sum.blocks += one.blocks;
+        sum.transactions += one.transactions;
+        sum.effective += one.effective;
+        sum.runs += one.runs;
+        sum.aborts += one.aborts;
+        sum.mismatches += one.mismatches;
+        sum.left_out += one.left_out;
+        statetest_blocks_fini(&one);
+    }
+    return total_blocks(self, &sum, broken);
+}
+
 /* ---- options ----------------------------------------------------------------------------------
  */
 
@@ -349,6 +424,10 @@ static int prepare(const struct cli_command *self, struct settings *set)
         o->trace_open = trace_open;
         o->trace_close = trace_close;
     }
+    if (set->as_blocks && (set->json || set->trace || set->trace_dir || set->jobs > 1))
+        return cli_complain(self, "--as-blocks goes with neither --json, traces nor --jobs");
+    if (set->seeds && !set->as_blocks)
+        return cli_complain(self, "--seeds needs --as-blocks");
     return set->which ? read_case(self, set) : -1;
 }
 
@@ -385,7 +464,7 @@ static int run(const struct cli_command *self, int argc, char **argv)
                                              : add_listed(self, &files);
     set.several = files.count > 1;
     if (status < 0)
-        status = run_files(self, &set, &files);
+        status = set.as_blocks ? run_blocks(self, &set, &files) : run_files(self, &set, &files);
     for (size_t i = 0; i < set.run.alias_count; i++)
         free((char *)aliases[i].label);
     free(aliases);
@@ -412,6 +491,12 @@ const struct cli_command cli_statetest = {
                "that this program does not know is skipped; a file that cannot be read counts as "
                "failed).\n"
                "Status 1 if a case failed, 2 if a file could not be read.\n\n"
+               "With --as-blocks nothing is judged by the file: a test's cases become the "
+               "transactions of\n"
+               "blocks, from different senders, and receipts, logs, gas and changes must be those "
+               "of serial\n"
+               "order with every executor, on threads and on 1 to 64 simulated cores; a line each "
+               "that is not.\n\n"
                "examples:\n"
                "  weft statetest tests/GeneralStateTests --fork Cancun --fork Prague --jobs 8\n"
                "  weft statetest add11.json --case 0/0/0 --trace 2>trace.jsonl\n"
