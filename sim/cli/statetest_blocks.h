@@ -21,8 +21,8 @@ struct statetest_blocks {
 
 /* Takes the case's transaction; with the last one of a fork executes the block. The cases of a test
  * and fork, repeated up to at least six transactions; each from a sender of its own, a copy of the
- * test's, but for the first two, which are the test's sender's. Transactions that may use more than
- * 16 million gas are left out. */
+ * test's, but for the first two, which are the test's sender's. Left out are transactions with
+ * a gas limit above 100 million, and blocks that use more than 10 million. */
 enum evm_status statetest_blocks_add(struct statetest_blocks *b,
                                      const struct evm_statetest_offer *o);
 void statetest_blocks_fini(struct statetest_blocks *b);
