@@ -2,12 +2,12 @@
  * what its transactions are known to touch (env->sets; dag.h).
  *
  *   access-list  A transaction is handed out when those whose writes it will read have executed.
- *                With complete sets nothing is ever thrown away.
- *   locks        A transaction is handed out when it holds its account locks, as in Solana's
- * runtime: shared to read, exclusive to write, first in, first out. They are released when its
- *                execution ends, not when it commits. Solana refuses an access that was not
- * declared; Ethereum's rules do not, so here the ladder finds it and the transaction runs again,
- *                without locks.
+ *                With complete sets nothing is ever thrown away. With the values written, too (a
+ * block access list), nobody waits: each is in place as a prediction before the block begins. locks
+ * A transaction is handed out when it holds its account locks, as in Solana's runtime: shared to
+ * read, exclusive to write, first in, first out. They are released when its execution ends, not
+ * when it commits. Solana refuses an access that was not declared; Ethereum's rules do not, so here
+ * the ladder finds it and the transaction runs again, without locks.
  *
  * Sets may be incomplete. The ladder checks every transaction; one found invalid runs again at
  * once, everything below being committed then; and what it changes makes executed readers validate.
@@ -17,6 +17,7 @@
 #include "evm/core/alloc.h"
 #include "evm/parallel/dag.h"
 #include "evm/parallel/flow.h"
+#include "evm/parallel/mvmemory.h"
 
 struct known {
     struct evm_flow flow;
@@ -97,6 +98,31 @@ static enum evm_status rank_chains(struct known *s, const struct evm_sched_env *
     return EVM_OK;
 }
 
+/* Is every value known that somebody may read? Of an amount only the sum would help. */
+static bool tells_values(const struct evm_access_sets *sets)
+{
+    for (uint32_t i = 0; i < sets->count; i++) {
+        unsigned how = sets->list[i].how;
+        if ((how & EVM_ACCESS_DELTA) || ((how & EVM_ACCESS_WRITE) && !(how & EVM_ACCESS_VALUE)))
+            return false;
+    }
+    return true;
+}
+
+static enum evm_status predict_all(const struct evm_sched_env *env,
+                                   const struct evm_access_sets *sets)
+{
+    enum evm_status st = EVM_OK;
+    for (uint32_t tx = 0; tx < sets->tx_count; tx++)
+        for (uint32_t i = sets->first[tx]; st == EVM_OK && i < sets->first[tx + 1]; i++) {
+            const struct evm_access *a = &sets->list[i];
+            if (a->how & EVM_ACCESS_WRITE)
+                st = evm_mv_predict(env->mv, tx, (enum evm_mv_kind)a->kind, &a->addr,
+                                    a->kind == EVM_MV_SLOT ? &a->key : NULL, &a->value);
+        }
+    return st;
+}
+
 static enum evm_status begin_known(struct known *s, const struct evm_sched_env *env,
                                    const struct evm_access_sets *sets, enum evm_dag_rule rule)
 {
@@ -120,12 +146,19 @@ static enum evm_status begin(struct known *s, const struct evm_sched_env *env,
 {
     struct evm_access_sets own = {0};
     uint32_t *none = NULL;
+    bool by_value = false;
     const struct evm_access_sets *sets = env->sets;
     enum evm_status st = EVM_OK;
     if (!sets && env->txs) {
         st = evm_access_sets_declared(&own, env->txs, env->tx_count);
         sets = &own;
-    } else if (!sets) {
+    }
+    if (st == EVM_OK && rule == EVM_DAG_READS && env->params->sets == EVM_SETS_BAL && env->sets &&
+        tells_values(env->sets)) {
+        st = predict_all(env, env->sets);
+        by_value = true;
+    }
+    if (st == EVM_OK && (by_value || !sets)) {
         none = evm_calloc((size_t)env->tx_count + 1, sizeof *none);
         st = none ? EVM_OK : EVM_ERR_MEMORY;
         own = (struct evm_access_sets){.first = none, .tx_count = env->tx_count};
@@ -172,7 +205,7 @@ const struct evm_executor_ops evm_executor_access_list = {
     .doc = "A dependency graph from known access sets: who waits for whose writes is known "
            "beforehand.",
     .visibility = EVM_VISIBLE_FINISHED,
-    .traits = EVM_TRAIT_NEEDS_SETS | EVM_TRAIT_PARKS,
+    .traits = EVM_TRAIT_NEEDS_SETS | EVM_TRAIT_DELTAS | EVM_TRAIT_PARKS,
     .create = create,
     .destroy = destroy,
     .begin = begin_access_list,
@@ -185,7 +218,7 @@ const struct evm_executor_ops evm_executor_locks = {
     .doc = "Account locks to read and to write, first in, first out, as in Solana's unified "
            "scheduler.",
     .visibility = EVM_VISIBLE_FINISHED,
-    .traits = EVM_TRAIT_NEEDS_SETS | EVM_TRAIT_PARKS,
+    .traits = EVM_TRAIT_NEEDS_SETS | EVM_TRAIT_DELTAS | EVM_TRAIT_PARKS,
     .create = create,
     .destroy = destroy,
     .begin = begin_locks,

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 
 #include "evm/core/alloc.h"
+#include "evm/core/u256.h"
 #include "evm/parallel/flow.h"
 #include "evm/parallel/history.h"
 #include "evm/parallel/mvmemory.h"
@@ -152,22 +153,52 @@ static enum evm_status fill_lanes(struct hybrid *s)
     return EVM_OK;
 }
 
-/* Later transactions of a sender wait for its nonce and balance, unless those are predicted. */
+/* Accounts that a set-code transaction names as authorities: their nonces move in ways that their
+ * own transactions do not tell (EIP-7702). */
+static bool is_authority(const struct evm_sched_env *env, const struct evm_addr *a)
+{
+    for (uint32_t i = 0; i < env->tx_count; i++)
+        for (size_t k = 0; k < env->txs[i]->authorization_count; k++)
+            if (evm_addr_eq(&env->txs[i]->authorizations[k].authority, a))
+                return true;
+    return false;
+}
+
+/* Another transaction of the same sender follows: it takes the nonce for granted, or waits for it.
+ */
+static enum evm_status expect_sender(const struct evm_sched_env *env, uint32_t before,
+                                     bool predictable)
+{
+    const struct evm_tx *tx = env->txs[before];
+    const struct evm_u256 next = evm_u256_of(tx->nonce + 1);
+    enum evm_status st =
+        predictable ? evm_mv_predict(env->mv, before, EVM_MV_NONCE, &tx->sender, NULL, &next)
+                    : evm_mv_expect(env->mv, before, EVM_MV_NONCE, &tx->sender, NULL);
+    if (st == EVM_OK && !env->params->deltas)
+        st = evm_mv_expect(env->mv, before, EVM_MV_BALANCE, &tx->sender, NULL);
+    return st;
+}
+
+/* In the order of senders, then of the block. */
 static enum evm_status expect_chains(struct hybrid *s)
 {
     const struct evm_sched_env *env = &s->flow.env;
     enum evm_status st = EVM_OK;
-    for (uint32_t i = 0; i < env->tx_count; i++)
+    bool sets_code = false, predictable = false;
+    for (uint32_t i = 0; i < env->tx_count; i++) {
         s->by_party[i] = i;
+        sets_code |= env->txs[i]->authorization_count > 0;
+    }
     sort_by_party(s, env->tx_count, true);
     for (uint32_t i = 1; st == EVM_OK && i < env->tx_count; i++) {
         uint32_t before = s->by_party[i - 1];
         const struct evm_addr *from = &env->txs[before]->sender;
+        bool first = i == 1 || !evm_addr_eq(from, &env->txs[s->by_party[i - 2]]->sender);
         if (!evm_addr_eq(from, &env->txs[s->by_party[i]]->sender))
             continue;
-        st = evm_mv_expect(env->mv, before, EVM_MV_NONCE, from, NULL);
-        if (st == EVM_OK)
-            st = evm_mv_expect(env->mv, before, EVM_MV_BALANCE, from, NULL);
+        if (first)
+            predictable = env->params->predict_nonces && !(sets_code && is_authority(env, from));
+        st = expect_sender(env, before, predictable);
     }
     return st;
 }

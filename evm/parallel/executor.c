@@ -310,19 +310,22 @@ static bool is_direct(const struct evm_exec_config *config, const struct evm_blo
 
 /* ---- access sets for those who schedule by them ---------------------------------------------- */
 
-/* What the proposer of the block knows, who has executed it: the sets of a serial execution, in
- * memory of its own. A block that is rejected has none. */
+/* What the proposer of the block knows, who has executed it: the sets of an execution in serial
+ * order, in memory of its own. Amounts are told as differences (the ladder on one core), but in a
+ * block access list, which has balances. A block that is rejected has no sets. */
 static enum evm_status execute_beforehand(const struct evm_exec_config *config,
                                           const struct evm_block_input *in,
                                           struct evm_access_sets *out)
 {
-    struct evm_exec_config serial = {.executor = &evm_executor_serial,
-                                     .driver =
-                                         config->profile ? EVM_DRIVER_VIRTUAL : EVM_DRIVER_THREADS,
-                                     .cores = 1,
-                                     .profile = config->profile,
-                                     .keep_sets = true,
-                                     .pool = config->pool};
+    const struct evm_exec_params defaults = evm_exec_params_default();
+    bool balances = params_of(config, &defaults)->sets == EVM_SETS_BAL;
+    struct evm_exec_config serial = {
+        .executor = balances ? &evm_executor_serial : &evm_executor_ladder,
+        .driver = config->profile ? EVM_DRIVER_VIRTUAL : EVM_DRIVER_THREADS,
+        .cores = 1,
+        .profile = config->profile,
+        .keep_sets = true,
+        .pool = config->pool};
     struct evm_block_input quiet = *in;
     struct evm_block_result result;
     quiet.committed = NULL;
