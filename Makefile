@@ -144,7 +144,7 @@ run: deps ## install what is missing, build, run the quickstart scenario and dra
 # Which unit tests each sanitizer runs: all of them, or (threads) those that start threads.
 SANITIZE.asan := .
 SANITIZE.tiny := .
-SANITIZE.tsan := parallel|world|storms|code|engine
+SANITIZE.tsan := parallel|world|storms|recipes|code|engine
 
 sanitize: ## run the unit tests in MODE=asan, tsan or tiny
 	@$(MAKE) --no-print-directory -j$$(nproc) all unit
