@@ -1,7 +1,8 @@
 /* evm/parallel/compare.h - are two results of one block the same result?
  *
  * Compared is what serial order fixes: verdict, changes, receipts with their logs and filters, gas,
- * fees, access lists where both have one. Not compared is how it was reached: times, aborts, schedules. */
+ * fees, access lists where both have one. Not compared is how it was reached: times, aborts,
+ * schedules. */
 #ifndef EVM_PARALLEL_COMPARE_H
 #define EVM_PARALLEL_COMPARE_H
 
