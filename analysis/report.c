@@ -58,7 +58,8 @@ static void put_about(struct json *j, const struct run *run)
                                         "start",
                                         "end",
                                         "digest",
-                                        "record_transactions"};
+                                        "record_transactions",
+                                        "kind"};
     json_open(j, "about", '{');
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         json_text(j, texts[i], h5in_text(run->in, texts[i]));
@@ -192,6 +193,8 @@ static enum err_code put_data(FILE *out, const struct run *run, struct err *err)
         code = report_blocks(&j, run, err);
     if (code == ERR_OK)
         code = report_latency(&j, run, err);
+    if (code == ERR_OK)
+        code = report_insight(&j, run, err);
     if (code == ERR_OK)
         code = report_gantt(&j, run, err);
     json_close(&j, '}');

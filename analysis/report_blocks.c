@@ -61,6 +61,7 @@ static enum err_code layer_blocks(struct json *j, const struct run *run, size_t 
                                      {"makespan_low", b->makespan, NULL, NULL, 1e-6, 'l'},
                                      {"makespan_high", b->makespan, NULL, NULL, 1e-6, 'h'},
                                      {"serial", b->serial, NULL, NULL, 1e-6, 'm'},
+                                     {"oracle", b->oracle, NULL, NULL, 1e-6, 'm'},
                                      {"critical", b->critical_path, NULL, NULL, 1e-6, 'm'},
                                      {"aborts", b->aborts, NULL, NULL, 1, 'm'}};
     size_t count = 0, *rows = malloc((b->count + 1) * sizeof *rows);

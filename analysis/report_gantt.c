@@ -118,7 +118,22 @@ static void put_slices(struct json *j, const struct slices *s, const struct plac
     json_close(j, ']');
 }
 
-static enum err_code put_group(struct json *j, const struct run *run, const struct group *g,
+static void put_figures(struct json *j, const struct run_blocks *b, size_t block)
+{
+    json_number(j, "txs", b->txs[block]);
+    json_number(j, "makespan", b->makespan[block]);
+    json_number(j, "serial", b->serial[block]);
+    json_number(j, "oracle", b->oracle[block]);
+    json_number(j, "critical", b->critical_path[block]);
+    json_number(j, "busy", b->busy[block]);
+    json_number(j, "gas", b->gas_used[block]);
+    json_number(j, "wasted", b->wasted_gas[block]);
+    json_number(j, "aborts", b->aborts[block]);
+    json_number(j, "executions", b->executions[block]);
+}
+
+static enum err_code put_group(struct json *j, const struct run *run,
+                               const struct insight_tables *insight, const struct group *g,
                                struct err *err)
 {
     struct slices s;
@@ -144,18 +159,13 @@ static enum err_code put_group(struct json *j, const struct run *run, const stru
     json_number(j, "node", g->node);
     json_number(j, "cores", block == (size_t)-1 ? cores : fmax(cores, b->cores[block]));
     json_number(j, "span", span);
-    if (block != (size_t)-1) {
-        json_number(j, "txs", b->txs[block]);
-        json_number(j, "makespan", b->makespan[block]);
-        json_number(j, "serial", b->serial[block]);
-        json_number(j, "critical", b->critical_path[block]);
-        json_number(j, "aborts", b->aborts[block]);
-        json_number(j, "executions", b->executions[block]);
-    }
+    if (block != (size_t)-1)
+        put_figures(j, b, block);
     put_slices(j, &s, order, g->count, span);
-    json_close(j, '}');
     free(order);
-    return ERR_OK;
+    enum err_code code = insight_block(j, insight, g->layer, g->height, err);
+    json_close(j, '}');
+    return code;
 }
 
 /* The block with the most aborts first of all, then some evenly over the run; in order of time. */
@@ -179,9 +189,12 @@ static void choose(const struct run *run, const struct group *groups, size_t cou
 enum err_code report_gantt(struct json *j, const struct run *run, struct err *err)
 {
     size_t count;
+    struct insight_tables insight;
+    enum err_code code = insight_load(&insight, run, err);
+    if (code != ERR_OK)
+        return code;
     struct group *groups = find_groups(run, &count, err);
     bool *chosen = groups ? calloc(count + 1, sizeof *chosen) : NULL;
-    enum err_code code = ERR_OK;
     if (!groups || !chosen) {
         free(groups);
         code = h5in_error(run->in, err);
@@ -193,7 +206,7 @@ enum err_code report_gantt(struct json *j, const struct run *run, struct err *er
     json_open(j, "gantt", '[');
     for (size_t i = 0; i < count && code == ERR_OK; i++)
         if (chosen[i])
-            code = put_group(j, run, &groups[i], err);
+            code = put_group(j, run, &insight, &groups[i], err);
     json_close(j, ']');
     free(groups);
     free(chosen);

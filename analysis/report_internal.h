@@ -29,10 +29,24 @@ enum err_code thin_make(struct thin *t, size_t *step, const double *values, size
                         size_t window, size_t most, struct err *err);
 void thin_fini(struct thin *t);
 
+/* Columns of /conflicts, /dependencies and /speedups; they belong to the reader. */
+struct insight_tables {
+    size_t keys, edges, points;
+    struct run_texts name;
+    const double *key_layer, *key_height, *conflicts, *readers, *writers, *gas;
+    const double *edge_layer, *edge_height, *reader, *writer, *edge_key;
+    const double *point_layer, *point_height, *cores, *makespan, *oracle;
+};
+enum err_code insight_load(struct insight_tables *t, const struct run *run, struct err *err);
+/* The keys "keys", "edges", "edge_count" and "points" of the block's object, which is open. */
+enum err_code insight_block(struct json *j, const struct insight_tables *t, double layer,
+                            double height, struct err *err);
+
 /* The page's data, each one key of the object that is open in j. */
 enum err_code report_series(struct json *j, const struct run *run, struct err *err);
 enum err_code report_blocks(struct json *j, const struct run *run, struct err *err);
 enum err_code report_latency(struct json *j, const struct run *run, struct err *err);
+enum err_code report_insight(struct json *j, const struct run *run, struct err *err);
 enum err_code report_gantt(struct json *j, const struct run *run, struct err *err);
 void report_marks(struct json *j, const struct run *run);
 

@@ -32,8 +32,10 @@ static void load_blocks(struct run *run)
     COLUMN(blocks, "blocks", serial);
     COLUMN(blocks, "blocks", busy);
     COLUMN(blocks, "blocks", critical_path);
+    COLUMN(blocks, "blocks", oracle);
     COLUMN(blocks, "blocks", executions);
     COLUMN(blocks, "blocks", aborts);
+    COLUMN(blocks, "blocks", wasted_gas);
 }
 
 static void load_txs(struct run *run)

@@ -24,7 +24,8 @@ struct run_blocks {
         *median_received;
     const double *executed, *txs, *gas_used, *gas_limit, *base_fee, *tip_low, *tip_median,
         *tip_high;
-    const double *bytes, *cores, *makespan, *serial, *busy, *critical_path, *executions, *aborts;
+    const double *bytes, *cores, *makespan, *serial, *busy, *critical_path, *oracle;
+    const double *executions, *aborts, *wasted_gas;
 };
 
 struct run_txs {

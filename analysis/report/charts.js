@@ -141,7 +141,8 @@ const charts = (() => {
     return model;
   }
 
-  /* options: lines(), time, yText, xText, yRange, ticker, label (for those who cannot see it). */
+  /* options: lines(), time, yText, xText, xRange, yRange, ticker, label (for those who cannot see it).
+   * A line with `points` has its measured places marked. Gives back what draws it again. */
   function lines(id, options) {
     const host = document.getElementById(id);
     const key = document.createElement("div");
@@ -169,7 +170,7 @@ const charts = (() => {
         labels: ["x", ...what.map((l, i) => `${l.name}\u2063${i}`)],
         colors: what.map((l) => colour(l.colour)),
         series: Object.fromEntries(what.map((l, i) => [`${l.name}\u2063${i}`, {
-          strokePattern: l.dash || null, strokeWidth: l.width || 2,
+          strokePattern: l.dash || null, strokeWidth: l.width || 2, drawPoints: !!l.points, pointSize: 4,
         }])),
         customBars: true, fillAlpha: 0.16, connectSeparatedPoints: true,
         labelsDiv: key, legend: "always", legendFormatter: legend(what, options),
@@ -177,7 +178,7 @@ const charts = (() => {
         gridLineColor: css("--grid"), axisLineColor: css("--line"), gridLineWidth: 1,
         highlightCircleSize: 4, animatedZooms: false,
         valueRange: options.yRange ? options.yRange(what) : null,
-        includeZero: true, dateWindow: options.time ? range || fullRange : null,
+        includeZero: true, dateWindow: options.time ? range || fullRange : options.xRange ? options.xRange() : null,
         axes: {
           x: {
             axisLabelFormatter: (v) => options.xText(v, true), valueFormatter: (v) => options.xText(v),
@@ -194,6 +195,7 @@ const charts = (() => {
     };
     all.push(draw);
     draw();
+    return draw;
   }
 
   /* ---- a canvas of one's own: sharp on every screen, redrawn when its width changes ---- */
@@ -338,15 +340,24 @@ const charts = (() => {
     return { show: () => { range = null; view.draw(); } };
   }
 
-  /* ---- heat map: nodes by time ---- */
+  /* ---- heat map ---- */
 
+  /* source(): rows of { id, name, values }, columns, most (the value of the full colour), ticks as [text, share of the
+   * width], text(row, column, value) for the hover. Null is no cell; with `quiet`, zero is none either. */
   function heat(id, source) {
     const host = document.getElementById(id), bottom = 20;
-    const left = () => (host.clientWidth > 640 ? 130 : 44);
+    const wide = () => Math.max(...source().rows.map((r) => r.name.length)) > 18;
+    const left = () => (host.clientWidth > 640 ? (wide() ? 250 : 130) : wide() ? 110 : 44);
     const row = () => Math.max(8, Math.min(20, 420 / source().rows.length));
     const ramp = (share) => {
       const low = css("--heat-low").split(",").map(Number), high = css("--heat-high").split(",").map(Number);
       return `rgb(${low.map((v, i) => Math.round(v + (high[i] - v) * share)).join(",")})`;
+    };
+    const fit = (ctx, text, width) => {
+      if (ctx.measureText(text).width <= width) return text;
+      let n = text.length;
+      while (n > 1 && ctx.measureText(text.slice(0, n) + "…").width > width) n--;
+      return text.slice(0, n) + "…";
     };
     const paint = (ctx, w) => {
       const s = source(), size = row(), x0 = left(), step = (w - x0) / Math.max(1, s.columns);
@@ -355,25 +366,26 @@ const charts = (() => {
       const every = Math.ceil(13 / size);
       s.rows.forEach((r, i) => {
         ctx.fillStyle = css("--soft");
-        if (i % every === 0) ctx.fillText(x0 > 60 ? r.name.slice(0, 18) : String(r.id), 0, (i + 0.5) * size);
+        if (i % every === 0) ctx.fillText(x0 > 60 ? fit(ctx, r.name, x0 - 10) : String(r.id), 0, (i + 0.5) * size);
+        if (s.quiet) {
+          ctx.fillStyle = shades[0];
+          ctx.fillRect(x0, i * size, w - x0, size - 1);
+        }
         r.values.forEach((v, k) => {
-          if (v === null) return;
-          ctx.fillStyle = shades[Math.round(64 * Math.min(1, v / s.most))];
+          if (v === null || (s.quiet && v === 0)) return;
+          ctx.fillStyle = shades[Math.round(64 * Math.min(1, s.quiet ? 0.25 + (0.75 * v) / s.most : v / s.most))];
           ctx.fillRect(x0 + k * step, i * size, step + 0.6, size - 1);
         });
       });
       ctx.fillStyle = css("--soft");
-      for (const [at, share] of [[s.from, 0], [(s.from + s.to) / 2, 0.5], [s.to, 1]]) {
-        const text = duration(at), width = ctx.measureText(text).width;
-        ctx.fillText(text, x0 + (w - x0 - width) * share, s.rows.length * size + 11);
-      }
+      for (const [text, share] of s.ticks) ctx.fillText(text, x0 + (w - x0 - ctx.measureText(text).width) * share, s.rows.length * size + 11);
     };
     const hover = (px, py) => {
       const s = source(), r = s.rows[Math.floor(py / row())], x0 = left();
       if (!r || px < x0) return null;
       const k = Math.floor(((px - x0) / (host.clientWidth - x0)) * s.columns);
       if (r.values[k] === undefined || r.values[k] === null) return null;
-      return `${r.name}\n${trim(r.values[k])} % at ${duration(s.from + ((k + 0.5) / s.columns) * (s.to - s.from))}`;
+      return s.text(r, k, r.values[k]);
     };
     return canvas(host, () => source().rows.length * row() + bottom, paint, hover);
   }

@@ -34,6 +34,11 @@
   system.addEventListener("change", () => paint(false));
   paint(true);
 
+  /* ---- a run, or recorded blocks replayed ---- */
+  const replay = about.kind === "replay";
+  for (const e of document.querySelectorAll(replay ? ".run-only" : ".replay-only")) e.hidden = true;
+  for (const e of document.querySelectorAll(replay ? ".replay-only" : ".run-only")) e.hidden = false;
+
   /* ---- what ran ---- */
   const one = data.layers[0] || {};
   const title = about.scenario_name || "A run";
@@ -50,7 +55,17 @@
   ];
   $("what").textContent = ran.filter(Boolean).join(" · ");
   $("verdict").textContent = s.verdict;
+  const blocksRun = data.replayed || [];
+  const total = (key) => blocksRun.reduce((sum, b) => sum + (b[key] || 0), 0);
+  const times = (a, b) => (b > 0 ? `${trim(a / b)}` : "–");
   $("covers").textContent = `Figures are of the measured part, ${duration(s.measured)} without warm-up and drain, unless they say otherwise.`;
+  if (replay) {
+    document.querySelector(".brand span").textContent = "recorded blocks replayed";
+    $("about-title").textContent = "About this replay";
+    $("what").textContent = `${plural(blocksRun.length, "block")} · ${one.executor} on ${plural(cores, "simulated core")} · cost profile ${about.cost_profile} · seed ${about.seed}`;
+    $("verdict").textContent = `${times(total("serial"), total("makespan"))} times as fast as one core; an oracle that knows every conflict beforehand reaches ${times(total("serial"), total("oracle"))}.`;
+    $("covers").textContent = "Figures are of all blocks together, unless they say otherwise.";
+  }
   if (!about.completed) {
     $("unfinished").hidden = false;
     $("unfinished").textContent = `The page shows what had been written after ${duration(about.end_time)} of simulated time.`;
@@ -67,20 +82,29 @@
     $("cards").append(c);
   };
   const gwei = (wei) => (known(wei) ? short(wei / 1e9) : "–");
-  card("Throughput", short(s.achieved), "tx/s final", `of ${short(s.offered)} tx/s offered`,
-    `${short(s.committed_txs)} of ${plural(s.offered_txs, "transaction")} of the whole run final at its end` + (s.pending_txs ? `, ${short(s.pending_txs)} waiting` : ""));
-  card("Time to final", known(s.latency_50) ? duration(s.latency_50) : "–", "median",
-    known(s.latency_50) ? `9 in 10 within ${duration(s.latency_90)}`
-      : about.record_transactions === "none" ? "transactions were not recorded" : "nothing that was submitted while measuring became final",
-    known(s.latency_50) && `99 in 100 within ${duration(s.latency_99)}`);
-  card("Fees", gwei(s.base_fee), "gwei base fee", known(s.base_fee_low) && `from ${gwei(s.base_fee_low)} to ${gwei(s.base_fee_high)} gwei per gas`,
-    known(s.tip) && `median tip ${gwei(s.tip)} gwei` + (known(s.fee) ? `, ${trim(s.fee / 1e18)} ether a transaction` : ""));
-  card("Block fill", percent(s.use_blocks), "of the gas limit", known(s.full_blocks) && `${percent(s.full_blocks)} of blocks were full`);
-  card("Work thrown away", percent(s.abort_share), "of executions",
-    known(s.abort_share) && `${plural(s.aborts, "abort")} in ${plural(s.executions, "execution")}`,
-    known(s.speed_up) && `${trim(s.speed_up)} times as fast as one core`);
-  card("Chain", short(s.blocks), s.blocks === 1 ? "block" : "blocks", known(s.block_interval) && `one every ${duration(s.block_interval)}`,
-    `whole run: ${plural(s.all_blocks, "block")}, ${plural(s.stale_blocks, "stale block")}, ${plural(s.view_changes, "view change")}`);
+  if (replay) {
+    card("Speed-up", times(total("serial"), total("makespan")), "times one core", `${duration(total("makespan") / 1e9)} instead of ${duration(total("serial") / 1e9)}`);
+    card("Oracle", times(total("serial"), total("oracle")), "times one core", `${percent(total("oracle") / total("makespan"))} of it reached`);
+    card("Cores in use", percent(blocksRun.reduce((sum, b) => sum + b.busy, 0) / blocksRun.reduce((sum, b) => sum + b.makespan * b.cores, 0)), "of the cores’ time");
+    card("Executed again", percent((total("executions") - total("txs")) / total("txs")), "of transactions", `${plural(total("aborts"), "abort")} in ${plural(total("executions"), "execution")}`);
+    card("Gas wasted", percent(total("wasted") / (total("gas") + total("wasted"))), "of gas executed", `${short(total("wasted"))} wasted, ${short(total("gas"))} useful`);
+    card("Blocks", short(blocksRun.length), blocksRun.length === 1 ? "block" : "blocks", plural(total("txs"), "transaction"));
+  } else {
+    card("Throughput", short(s.achieved), "tx/s final", `of ${short(s.offered)} tx/s offered`,
+      `${short(s.committed_txs)} of ${plural(s.offered_txs, "transaction")} of the whole run final at its end` + (s.pending_txs ? `, ${short(s.pending_txs)} waiting` : ""));
+    card("Time to final", known(s.latency_50) ? duration(s.latency_50) : "–", "median",
+      known(s.latency_50) ? `9 in 10 within ${duration(s.latency_90)}`
+        : about.record_transactions === "none" ? "transactions were not recorded" : "nothing that was submitted while measuring became final",
+      known(s.latency_50) && `99 in 100 within ${duration(s.latency_99)}`);
+    card("Fees", gwei(s.base_fee), "gwei base fee", known(s.base_fee_low) && `from ${gwei(s.base_fee_low)} to ${gwei(s.base_fee_high)} gwei per gas`,
+      known(s.tip) && `median tip ${gwei(s.tip)} gwei` + (known(s.fee) ? `, ${trim(s.fee / 1e18)} ether a transaction` : ""));
+    card("Block fill", percent(s.use_blocks), "of the gas limit", known(s.full_blocks) && `${percent(s.full_blocks)} of blocks were full`);
+    card("Work thrown away", percent(s.abort_share), "of executions",
+      known(s.abort_share) && `${plural(s.aborts, "abort")} in ${plural(s.executions, "execution")}`,
+      known(s.speed_up) && `${trim(s.speed_up)} times as fast as one core`);
+    card("Chain", short(s.blocks), s.blocks === 1 ? "block" : "blocks", known(s.block_interval) && `one every ${duration(s.block_interval)}`,
+      `whole run: ${plural(s.all_blocks, "block")}, ${plural(s.stale_blocks, "stale block")}, ${plural(s.view_changes, "view change")}`);
+  }
 
   /* ---- limits ---- */
   const uses = [["Block space", s.use_blocks], ["Time to execute blocks", s.use_execution], ["Cores, mean of all nodes", s.use_cores],
@@ -94,7 +118,7 @@
     row.append(make("div", "", name), track, make("div", "number", percent(share)));
     $("limits").append(row);
   }
-  if (!uses.length) $("limits-panel").hidden = true;
+  if (!uses.length || replay) $("limits-panel").hidden = true;
 
   /* ---- layer selector ---- */
   const groups = data.series.groups || [];
@@ -152,6 +176,7 @@
       const bs = blocks();
       if (bs.length > 1) return bs.map((b) => perBlock("makespan", "", 0)(b, true));
       return bs.flatMap((b) => [perBlock("makespan", "these cores", 0)(b, false), { name: "one core", x: b.t, m: b.serial, colour: 1, dash: [6, 4] },
+        { name: "oracle", x: b.t, m: b.oracle, colour: 3, dash: [10, 3] },
         { name: "longest chain", x: b.t, m: b.critical, colour: 2, dash: [2, 3] }]);
     },
   });
@@ -211,36 +236,99 @@
     $("latency").replaceWith(make("p", "none", about.record_transactions === "none" ? "Transactions were not recorded in this run." : "Nothing that was submitted while measuring became final."));
   }
 
-  /* ---- cores ---- */
+  /* ---- one block: cores at work, number of cores, conflicts ---- */
+  const core = (v) => (replay ? "" : `node ${v.node}, `) + plural(v.cores, "core");
   if (data.gantt.length) {
     let block = data.gantt.reduce((a, b) => ((b.aborts || 0) > (a.aborts || 0) ? b : a));
     data.gantt.forEach((b, i) => $("gantt-block").append(new Option(
-      `${data.layers.length > 1 ? name(b.layer) + ", " : ""}height ${b.height}${known(b.aborts) ? `, ${plural(b.aborts, "abort")}` : ""}`, i, false, b === block)));
+      `${data.layers.length > 1 ? name(b.layer) + ", " : ""}${replay ? "" : "height "}${b.height}${known(b.aborts) ? `, ${plural(b.aborts, "abort")}` : ""}`, i, false, b === block)));
     const facts = () => {
-      const parts = [`node ${block.node}, ${plural(block.cores, "core")}`];
+      const parts = [core(block)];
       if (known(block.txs)) parts.push(plural(block.txs, "transaction"), `${duration(block.makespan / 1e9)} instead of ${duration(block.serial / 1e9)} on one core`,
-        `longest chain ${duration(block.critical / 1e9)}`, `${plural(block.aborts, "abort")} in ${plural(block.executions, "execution")}`);
+        `oracle ${duration(block.oracle / 1e9)}`, `longest chain ${duration(block.critical / 1e9)}`, `${plural(block.aborts, "abort")} in ${plural(block.executions, "execution")}`,
+        `cores ${percent(block.busy / (block.makespan * block.cores))} busy`, `${percent(block.wasted / (block.gas + block.wasted))} of gas wasted`);
       $("gantt-facts").textContent = parts.join(" · ");
       $("gantt").setAttribute("aria-label", `Cores at work: ${parts.join(", ")}`);
     };
     $("gantt").setAttribute("role", "img");
     const view = charts.gantt("gantt", () => block);
+
+    /* Number of cores, logarithmic. */
+    const column = (k) => block.points.filter((_, i) => i % 3 === k);
+    const speed = (v) => (known(v) && v > 0 && known(block.serial) ? block.serial / v : null);
+    const drawScale = charts.lines("scale", {
+      xText: (v, axis) => (axis ? short(Math.round(2 ** v)) : plural(Math.round(2 ** v), "core")), yText: (v, axis) => (axis ? trim(v) : `${trim(v)} times`),
+      xRange: () => [-0.08, Math.max(1, ...column(0).map((n) => Math.log2(n))) + 0.08], yRange: () => [0, 1.08 * Math.max(1, ...column(2).map(speed), ...column(1).map(speed))],
+      ticker: () => column(0).map((n) => ({ v: Math.log2(n), label: short(n) })), label: "Speed-up by number of cores, and the oracle's.",
+      lines: () => {
+        const x = column(0).map((n) => Math.log2(n));
+        return [{ name: "oracle", x, m: column(2).map(speed), colour: 3, dash: [10, 3], points: true },
+          { name: one.executor || "executor", x, m: column(1).map(speed), colour: 0, points: true, width: 2.4 }];
+      },
+    });
+
+    /* Conflicts: by place in the block, in at most so many stretches. */
+    const bins = () => Math.max(1, Math.min(block.txs || 1, $("meet-what").value === "pairs" ? 48 : 120));
+    const stretch = (k) => {
+      const a = Math.ceil((k * block.txs) / bins()), z = Math.ceil(((k + 1) * block.txs) / bins()) - 1;
+      return z > a ? `transactions ${a} to ${z}` : `transaction ${a}`;
+    };
+    const meetings = () => {
+      const pairs = $("meet-what").value === "pairs", n = bins(), at = (tx) => Math.floor((tx * n) / block.txs);
+      const rows = pairs ? [...Array(n).keys()].map((i) => ({ id: Math.ceil((i * block.txs) / n), name: stretch(i).replace("transactions ", "").replace("transaction ", "").replace(" to ", "–"), values: new Array(n).fill(0) }))
+        : block.keys.map((key, i) => ({ id: i, name: key.name, values: new Array(n).fill(0) }));
+      for (let i = 0; i < block.edges.length; i += 3) {
+        const [reader, writer, key] = [block.edges[i], block.edges[i + 1], block.edges[i + 2]];
+        const r = rows[pairs ? at(reader) : key];
+        if (r) r.values[at(pairs ? writer : reader)]++;
+      }
+      if (pairs) rows.forEach((r, i) => r.values.fill(null, i + 1));
+      const most = Math.max(1, ...rows.map((r) => Math.max(...r.values.map((v) => v || 0))));
+      return { rows, columns: n, most, quiet: !pairs, ticks: [["0", 0], [`place in the block${pairs ? " of the one that wrote" : ""}`, 0.5], [short((block.txs || 1) - 1), 1]],
+        text: (r, k, v) => (pairs ? `${plural(v, "conflict")}\nread by ${r.name}, written by ${stretch(k)}` : `${r.name}\n${plural(v, "conflict")} of ${stretch(k)}`) };
+    };
+    let met = meetings();
+    const heat = charts.heat("meet", () => met);
+    const keyTable = () => {
+      $("block-keys").replaceChildren(block.keys.length ? keysTable(block.keys) : make("p", "none", "No transaction read what another one wrote."));
+      const many = block.edge_count > block.edges.length / 3;
+      $("meet-key").textContent = `${plural(block.edge_count, "conflict")} between ${plural(block.txs || 0, "transaction")}` + (many ? `, ${short(block.edges.length / 3)} of them shown` : "");
+    };
+    const meet = () => {
+      met = meetings();
+      $("meet").hidden = !block.edges.length;
+      heat.draw();
+    };
+    $("meet-what").addEventListener("change", meet);
     facts();
-    $("gantt-block").addEventListener("change", () => { block = data.gantt[+$("gantt-block").value]; facts(); view.show(); });
+    keyTable();
+    meet();
+    $("gantt-block").addEventListener("change", () => { block = data.gantt[+$("gantt-block").value]; facts(); view.show(); drawScale(); keyTable(); meet(); });
     if (data.gantt_of > data.gantt.length) $("gantt-panel").append(make("p", "why", `${data.gantt.length} of the ${data.gantt_of} blocks whose schedule was recorded; the one with the most aborts is among them.`));
   } else {
     $("gantt").replaceWith(make("p", "none", "No block’s schedule was recorded in this run."));
     document.querySelector("#gantt-panel .bar").hidden = true;
+    for (const e of document.querySelectorAll(".block-panel")) e.hidden = true;
   }
+  function keysTable(keys, blocks) {
+    const heads = [["Key", "wide"], ["Conflicts", "num"], blocks ? ["Blocks", "num"] : ["Readers", "num"], ...(blocks ? [] : [["Writers", "num"]]), ["Gas that waits for it", "num"]];
+    return table(heads, keys.map((k) => [k.name, short(k.conflicts), ...(blocks ? [short(k.blocks)] : [short(k.readers), short(k.writers)]), short(k.gas)]));
+  }
+  $("run-keys").append(data.hottest.length ? keysTable(data.hottest, true) : make("p", "none", "No transaction read what another one of its block wrote."));
+  if (replay)
+    $("replayed").append(table([["Block", "num"], ["Transactions", "num"], ["Gas", "num"], ["One core", "num"], ["These cores", "num"], ["Speed-up", "num"], ["Oracle", "num"], ["Reached", "num"], ["Executed again", "num"], ["Gas wasted", "num"]],
+      blocksRun.map((b) => [b.height, short(b.txs), short(b.gas), duration(b.serial / 1e9), duration(b.makespan / 1e9), times(b.serial, b.makespan), times(b.serial, b.oracle), percent(b.oracle / b.makespan), short(b.executions - b.txs), percent(b.wasted / (b.gas + b.wasted))])));
 
   /* ---- heat map ---- */
   const h = data.series.heat;
   if (h && h.nodes.length) {
+    const last = t1[t1.length - 1] || end;
     const source = () => {
       const values = h[$("heat-what").value];
       const most = Math.max(0.1, ...values.map((r) => Math.max(...r.map((v) => v || 0))));
       return { rows: h.nodes.map((id, i) => ({ id, name: data.nodes[id] ? `${data.nodes[id].name || "node " + id}` : `node ${id}`, values: values[i] })),
-        columns: values[0].length, most, from: 0, to: t1[t1.length - 1] || end };
+        columns: values[0].length, most, ticks: [[duration(0), 0], [duration(last / 2), 0.5], [duration(last), 1]],
+        text: (r, k, v) => `${r.name}\n${trim(v)} % at ${duration(((k + 0.5) / values[0].length) * last)}` };
     };
     const view = charts.heat("heat", source);
     const key = () => {
@@ -304,8 +392,8 @@
   if (data.node_count > data.nodes.length) $("tables").append(make("p", "why", `The first ${data.nodes.length} of ${data.node_count} nodes.`));
 
   /* ---- about ---- */
-  const facts = [["Scenario", about.scenario_name], ["Seed", about.seed], ["Simulated time", duration(about.end_time)], ["Measured", duration(s.measured)],
-    ["Cost profile", about.cost_profile], ["Transactions recorded", about.record_transactions], ["Program", `weft ${about.program_version}`],
+  const facts = [["Scenario", about.scenario_name], ["Seed", about.seed], ["Simulated time", duration(about.end_time)], ["Measured", replay ? "" : duration(s.measured)],
+    ["Cost profile", about.cost_profile], ["Transactions recorded", replay ? "" : about.record_transactions], ["Program", `weft ${about.program_version}`],
     ["Host", about.host], ["Started", about.start], ["Ended", about.end], ["Digest of the results", about.digest]];
   for (const [k, v] of facts) if (known(v) && v !== "") $("about").append(make("dt", "", k), make("dd", "", v));
   $("scenario").textContent = about.scenario;

@@ -42,7 +42,8 @@ bool evm_insight_account_name(const struct evm_addr *addr, char out[EVM_INSIGHT_
  * mapping is looked for among the addresses that the first transactions which touch the location
  * name (sender, recipient, accounts touched, words of the input): keccak256(owner, slot) for the
  * first slots is compared, as Solidity lays mappings out ("Layout of State Variables in Storage").
- * A contract whose layout is not known has map N, N being the slot. */
+ * It is called balances where the contract's layout is known (insight_names.def), or one of those
+ * transactions asked the contract for a token transfer; else map N, N being the slot. */
 void evm_insight_key_name(const struct evm_oracle_input *in, const struct evm_hot_key *key,
                           char out[EVM_INSIGHT_NAME]);
 

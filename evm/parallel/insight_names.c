@@ -83,6 +83,7 @@ enum {
 struct owners {
     struct evm_addr list[CANDIDATES];
     uint32_t count;
+    bool transfer; /* a witness called the contract to move tokens */
 };
 
 static void add_owner(struct owners *o, const struct evm_addr *addr)
@@ -114,11 +115,23 @@ static bool touches(const struct evm_access_sets *s, uint32_t tx, const struct e
     return false;
 }
 
-static void witness(struct owners *o, const struct evm_oracle_input *in, uint32_t tx)
+/* transfer(address,uint256) or transferFrom(address,address,uint256), EIP-20: what that writes in a
+ * mapping by a single owner is a balance. */
+static bool is_transfer(const struct evm_tx *t, const struct evm_addr *contract)
+{
+    static const uint8_t transfer[4] = {0xa9, 0x05, 0x9c, 0xbb};
+    static const uint8_t transfer_from[4] = {0x23, 0xb8, 0x72, 0xdd};
+    return !t->is_create && evm_addr_eq(&t->to, contract) && t->input.size >= 4 &&
+           (!memcmp(t->input.data, transfer, 4) || !memcmp(t->input.data, transfer_from, 4));
+}
+
+static void witness(struct owners *o, const struct evm_oracle_input *in, uint32_t tx,
+                    const struct evm_addr *contract)
 {
     const struct evm_access_sets *s = in->sets;
     if (in->txs) {
         const struct evm_tx *t = in->txs[tx];
+        o->transfer = o->transfer || is_transfer(t, contract);
         add_owner(o, &t->sender);
         if (!t->is_create)
             add_owner(o, &t->to);
@@ -141,21 +154,26 @@ static bool is_entry(const struct evm_addr *owner, unsigned slot, const struct e
     return evm_u256_cmp(&got, key) == 0;
 }
 
+struct entry {
+    struct evm_addr owner;
+    unsigned slot;
+    bool transfer;
+};
+
 static bool find_entry(const struct evm_oracle_input *in, const struct evm_hot_key *key,
-                       struct evm_addr *owner, unsigned *slot)
+                       struct entry *out)
 {
     struct owners o = {.count = 0};
     uint32_t seen = 0;
     for (uint32_t i = key->first_tx; i < in->sets->tx_count && seen < WITNESSES; i++)
         if (touches(in->sets, i, key)) {
-            witness(&o, in, i);
+            witness(&o, in, i, &key->addr);
             seen++;
         }
     for (uint32_t i = 0; i < o.count; i++)
         for (unsigned n = 0; n < SLOTS; n++)
             if (is_entry(&o.list[i], n, &key->key)) {
-                *owner = o.list[i];
-                *slot = n;
+                *out = (struct entry){o.list[i], n, o.transfer};
                 return true;
             }
     return false;
@@ -169,16 +187,15 @@ static void slot_name(const struct evm_oracle_input *in, const struct evm_hot_ke
     const struct evm_u256 *k = &key->key;
     const struct known *contract = find(&key->addr);
     char who[EVM_INSIGHT_NAME];
-    struct evm_addr owner;
-    unsigned slot;
+    struct entry at;
     if (!(k->w[1] | k->w[2] | k->w[3]) && k->w[0] < 10000) {
         snprintf(out, size, "slot %u", (unsigned)k->w[0]);
-    } else if (find_entry(in, key, &owner, &slot)) {
-        evm_insight_account_name(&owner, who);
-        if (contract && contract->balances == (int)slot)
+    } else if (find_entry(in, key, &at)) {
+        evm_insight_account_name(&at.owner, who);
+        if (contract && contract->balances >= 0 ? contract->balances == (int)at.slot : at.transfer)
             snprintf(out, size, "balances[%.40s]", who);
         else
-            snprintf(out, size, "map %u[%.40s]", slot, who);
+            snprintf(out, size, "map %u[%.40s]", at.slot, who);
     } else {
         snprintf(out, size, "slot 0x%08x..%04x", (unsigned)(k->w[3] >> 32),
                  (unsigned)(k->w[0] & 0xffff));

@@ -578,10 +578,12 @@ static void settle_block(struct world *w, struct layer *l, struct block *b)
     l->executions += t->timing.executions;
     l->aborts += t->timing.aborts;
     tally_block(w, l, b);
-    if (t->keep_schedule && l->schedules_kept < w->cfg->record.schedules) {
+    bool keep = t->keep_schedule && l->schedules_kept < w->cfg->record.schedules;
+    if (keep) {
         rows_schedule(w, b, r);
         l->schedules_kept++;
     }
+    rows_insight(w, b, r, keep);
     execution_trim(b->execution);
     t->settled = true;
 }

@@ -202,7 +202,7 @@ static void run_class(struct job *job)
         .params = class->params,
         .caches = s->config.caches,
         .keep_schedule = e->keep_schedule && c->class == 0,
-        .keep_sets = s->learns && c->class == 0,
+        .keep_sets = true,
         .pool = s->pool,
     };
     struct evm_block_hashes hashes = {e->hash_numbers, e->hashes, e->hash_count};
@@ -224,6 +224,7 @@ static void run_class(struct job *job)
             .busy_ns = result.busy_ns,
             .serial_ns = result.serial_ns,
             .critical_path_ns = result.critical_path_ns,
+            .oracle_ns = result.oracle_ns,
             .root_ns = root_time(&s->config, class, &result.changes),
             .executions = result.executions,
             .aborts = result.aborts,
@@ -235,6 +236,9 @@ static void run_class(struct job *job)
             c->status = keep_result(e, &result);
         if (c->class == 0 && c->status == EVM_OK && e->result.valid)
             c->status = learn(e, &result.sets);
+        if (c->class == 0 && c->status == EVM_OK && e->result.valid)
+            c->status = insight_make(&e->result.insight, &result, e->txs, &e->env.coinbase,
+                                     class->cores, e->keep_schedule);
     }
     evm_block_result_fini(&result);
 }
@@ -390,6 +394,7 @@ void execution_trim(struct execution *e)
     r->stats = NULL;
     r->slices = NULL;
     r->slice_count = 0;
+    insight_fini(&r->insight);
 }
 
 /* Jobs of children read the state, so they end first. */

@@ -11,6 +11,7 @@
 #define MODELS_WORLD_EXECUTION_H
 
 #include "evm/parallel/executor.h"
+#include "models/world/insight.h"
 #include "models/world/types.h"
 #include "models/world/workers.h"
 #include "sim/base/err.h"
@@ -26,7 +27,7 @@ struct hardware_class {
 /* What one class needs for it. */
 struct execution_timing {
     int64_t duration_ns; /* makespan, state root included */
-    int64_t makespan_ns, busy_ns, serial_ns, critical_path_ns, root_ns;
+    int64_t makespan_ns, busy_ns, serial_ns, critical_path_ns, oracle_ns, root_ns;
     uint64_t executions, aborts, validations, wasted_gas;
 };
 
@@ -46,6 +47,7 @@ struct execution_result {
     struct evm_state *state;  /* sealed version after the block; a reference */
     struct evm_slice *slices; /* class 0, if asked for */
     size_t slice_count;
+    struct insight insight; /* class 0; edges and points with the slices */
 };
 
 struct execution_service;
@@ -83,7 +85,8 @@ struct execution *execution_ref(struct execution *e);
 /* Accepts NULL. Waits for host threads that still work on it. */
 void execution_unref(struct execution *e);
 
-/* Waits if need be. Borrowed until the last reference goes (slices: until execution_trim). */
+/* Waits if need be. Borrowed until the last reference goes (slices and insight: until
+ * execution_trim). */
 const struct execution_result *execution_wait(struct execution *e);
 const struct execution_timing *execution_wait_timing(struct execution *e, uint32_t class);
 

@@ -366,6 +366,8 @@ void rows_on_sample(struct sim *sim, void *self, const struct sim_event *ev);
 void rows_transaction(struct world *w, struct tx *tx, unsigned status, const struct block *b);
 void rows_blocks(struct world *w, struct layer *l, bool last);
 void rows_schedule(struct world *w, const struct block *b, const struct execution_result *r);
+void rows_insight(struct world *w, const struct block *b, const struct execution_result *r,
+                  bool deep);
 void rows_event(struct world *w, unsigned level, const char *kind, int64_t node, int64_t layer,
                 const char *format, ...) __attribute__((format(printf, 6, 7)));
 void rows_fault(struct world *w, const char *kind, int64_t node, const char *detail);

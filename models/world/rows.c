@@ -75,6 +75,11 @@ void rows_transaction(struct world *w, struct tx *tx, unsigned status, const str
     record_append(w->record, RECORD_T_transactions, &row, NULL);
 }
 
+static double utilisation(const struct execution_timing *t, uint32_t cores)
+{
+    return t->makespan_ns > 0 ? (double)t->busy_ns / ((double)t->makespan_ns * cores) : 0;
+}
+
 static void block_row(struct world *w, const struct layer *l, const struct block *b)
 {
     const struct block_track *t = b->track;
@@ -109,7 +114,10 @@ static void block_row(struct world *w, const struct layer *l, const struct block
         .busy = t->timing.busy_ns,
         .serial = t->timing.serial_ns,
         .critical_path = t->timing.critical_path_ns,
+        .oracle = t->timing.oracle_ns,
+        .utilisation = utilisation(&t->timing, l->classes[n->class].cores),
         .executions = t->timing.executions,
+        .reexecutions = t->timing.executions > b->tx_count ? t->timing.executions - b->tx_count : 0,
         .aborts = t->timing.aborts,
         .wasted_gas = t->timing.wasted_gas,
     };
@@ -186,6 +194,40 @@ void rows_schedule(struct world *w, const struct block *b, const struct executio
         row.start = s->start;
         row.end = s->end;
         record_append(w->record, RECORD_T_schedule, &row, NULL);
+    }
+}
+
+/* The hottest keys of any block; graph and oracle of those whose schedule is kept. */
+void rows_insight(struct world *w, const struct block *b, const struct execution_result *r,
+                  bool deep)
+{
+    const struct insight *in = &r->insight;
+    struct record_conflicts_row row = {.layer = b->layer, .height = b->height};
+    struct record_dependencies_row edge = {.layer = b->layer, .height = b->height};
+    struct record_speedups_row point = {.layer = b->layer, .height = b->height};
+    memcpy(row.block, b->hash.b, sizeof row.block);
+    memcpy(edge.block, b->hash.b, sizeof edge.block);
+    memcpy(point.block, b->hash.b, sizeof point.block);
+    for (uint32_t i = 0; i < in->key_count; i++) {
+        row.rank = i;
+        TEXT(row.name, in->keys[i].name);
+        row.conflicts = in->keys[i].conflicts;
+        row.readers = in->keys[i].readers;
+        row.writers = in->keys[i].writers;
+        row.gas = in->keys[i].gas;
+        record_append(w->record, RECORD_T_conflicts, &row, NULL);
+    }
+    for (uint32_t i = 0; deep && i < in->edge_count; i++) {
+        edge.reader = in->edges[i].reader;
+        edge.writer = in->edges[i].writer;
+        edge.key = in->edges[i].key;
+        record_append(w->record, RECORD_T_dependencies, &edge, NULL);
+    }
+    for (uint32_t i = 0; deep && i < in->point_count; i++) {
+        point.cores = in->cores[i];
+        point.makespan = in->makespan[i];
+        point.oracle = in->oracle[i];
+        record_append(w->record, RECORD_T_speedups, &point, NULL);
     }
 }
 

@@ -1,22 +1,22 @@
 /* weft replay: executes recorded blocks again and compares what comes out with their headers. */
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "evm/io/recorded.h"
 #include "evm/parallel/history.h"
-#include "evm/parallel/transition.h"
 #include "sim/cli/cli.h"
 #include "sim/cli/executors.h"
 #include "sim/cli/files.h"
 #include "sim/cli/machine.h"
-#include "sim/cli/text.h"
+#include "sim/cli/replay.h"
 
 struct settings {
-    const char *executor, *driver;
+    const char *executor, *driver, *cores, *graph, *page;
     struct cli_machine machine;
     struct cli_list params;
-    uint64_t cores, seed;
-    bool json;
+    uint64_t seed, top, least_txs;
+    bool json, oracle;
 };
 
 static const char *const drivers[] = {"threads", "virtual", NULL};
@@ -39,284 +39,348 @@ static const struct cli_option options[] = {
      .doc = "threads, or virtual: simulated cores (default: threads)",
      .choices = drivers},
     {.name = "cores",
-     .type = CLI_U64,
+     .type = CLI_STRING,
      .offset = offsetof(struct settings, cores),
-     .value = "N",
-     .doc = "threads or simulated cores (default: the number of processors)",
-     .min = 1,
-     .max = 1024},
+     .value = "LIST",
+     .doc = "threads or simulated cores; 2,4,8 gives a table (default: processors)"},
     {.name = "seed",
      .type = CLI_U64,
      .offset = offsetof(struct settings, seed),
      .value = "S",
      .doc = "virtual driver: breaks ties between cores (default: 1)"},
     CLI_MACHINE_OPTIONS(struct settings, machine),
+    {.name = "top",
+     .type = CLI_U64,
+     .offset = offsetof(struct settings, top),
+     .value = "K",
+     .doc = "hottest keys a block, 0 to 100 (default: 3 with virtual, else 0)",
+     .max = REPLAY_TOP},
+    {.name = "oracle",
+     .type = CLI_FLAG,
+     .offset = offsetof(struct settings, oracle),
+     .doc = "what the blocks' conflicts allow, by model of conflict"},
+    {.name = "min-txs",
+     .type = CLI_U64,
+     .offset = offsetof(struct settings, least_txs),
+     .value = "N",
+     .doc = "leave out blocks of fewer transactions"},
+    {.name = "graph",
+     .type = CLI_STRING,
+     .offset = offsetof(struct settings, graph),
+     .value = "FILE",
+     .doc = "write the graph of conflicts: GraphML, or DOT to a name ending in .dot or .gv"},
+    {.name = "report",
+     .type = CLI_STRING,
+     .offset = offsetof(struct settings, page),
+     .value = "PAGE.html",
+     .doc = "draw the blocks on simulated cores: one page that needs no network"},
     {.name = "json",
      .type = CLI_FLAG,
      .offset = offsetof(struct settings, json),
-     .doc = "one JSON object a block, one for the totals"},
+     .doc = "one JSON object a block and number of cores, then the totals"},
 };
 
-/* ---- comparing --------------------------------------------------------------------------------
- */
+/* ---- running ---- */
 
-/* What a block gave, beside what its header says. */
-struct comparison {
-    const struct evm_recorded *recorded;
-    const struct evm_block_result *result;
-    struct evm_hash receipts_root, requests_hash;
-    struct evm_bloom bloom;
-    bool judges_receipts; /* before Byzantium receipts hold state roots, which need the whole world
-                           */
-    bool gas, receipts, logs_bloom, blob_gas, requests, valid;
-};
+enum { TOP_DEFAULT = UINT32_MAX };
 
-static bool matches(const struct comparison *c)
-{
-    return c->valid && c->gas && c->logs_bloom && c->blob_gas && c->requests &&
-           (c->receipts || !c->judges_receipts);
-}
-
-static enum evm_status compare(struct comparison *c, const struct evm_recorded *recorded,
-                               const struct evm_block_result *result)
-{
-    const struct evm_header *h = &recorded->block.header;
-    enum evm_fork fork = evm_chain_fork(&recorded->chain, h->number, h->timestamp);
-    *c = (struct comparison){.recorded = recorded, .result = result};
-    c->judges_receipts = evm_rules_of(fork)->receipt_status;
-    c->valid = result->invalid == EVM_TX_VALID && result->fault == EVM_BLOCK_FINE;
-    enum evm_status status =
-        evm_receipts_root(result->receipts, result->receipt_count, &c->receipts_root);
-    if (status == EVM_OK)
-        status = evm_requests_hash(&result->requests, &c->requests_hash);
-    evm_receipts_bloom(result->receipts, result->receipt_count, &c->bloom);
-    c->gas = result->gas_used == h->gas_used;
-    c->blob_gas = result->blob_gas_used == h->blob_gas_used;
-    c->requests = !h->has_requests_hash || evm_hash_eq(&c->requests_hash, &h->requests_hash);
-    c->receipts = evm_hash_eq(&c->receipts_root, &h->receipts_root);
-    c->logs_bloom = !memcmp(&c->bloom, &h->bloom, sizeof c->bloom);
-    return status;
-}
-
-/* ---- printing ---------------------------------------------------------------------------------
- */
-
-static void add_hash(struct cli_text *t, const struct evm_hash *h)
-{
-    cli_text_add(t, "0x");
-    for (size_t i = 0; i < sizeof h->b; i++)
-        cli_text_add(t, "%02x", h->b[i]);
-}
-
-static const char *fork_name(const struct evm_recorded *r)
-{
-    const struct evm_header *h = &r->block.header;
-    return evm_rules_of(evm_chain_fork(&r->chain, h->number, h->timestamp))->name;
-}
-
-static void add_differences(struct cli_text *t, const struct comparison *c)
-{
-    const struct evm_header *h = &c->recorded->block.header;
-    if (c->result->fault != EVM_BLOCK_FINE) {
-        cli_text_add(t, "; %s", evm_block_fault_name(c->result->fault));
-        return;
-    }
-    if (!c->valid) {
-        cli_text_add(t, "; transaction %u: %s", c->result->invalid_tx,
-                     evm_tx_invalid_name(c->result->invalid));
-        return;
-    }
-    if (!c->gas)
-        cli_text_add(t, "; gas used %llu, header %llu", (unsigned long long)c->result->gas_used,
-                     (unsigned long long)h->gas_used);
-    if (!c->blob_gas)
-        cli_text_add(t, "; blob gas used %llu, header %llu",
-                     (unsigned long long)c->result->blob_gas_used,
-                     (unsigned long long)h->blob_gas_used);
-    if (c->judges_receipts && !c->receipts) {
-        cli_text_add(t, "; receipts root ");
-        add_hash(t, &c->receipts_root);
-        cli_text_add(t, ", header ");
-        add_hash(t, &h->receipts_root);
-    }
-    if (!c->logs_bloom)
-        cli_text_add(t, "; the logs bloom differs");
-    if (!c->requests)
-        cli_text_add(t, "; the requests differ");
-}
-
-static void add_line(struct cli_text *t, const struct comparison *c, bool simulated)
-{
-    const struct evm_block *b = &c->recorded->block;
-    const struct evm_block_result *r = c->result;
-    cli_text_add(t, "block %llu %s, %u transactions, %llu gas: %s",
-                 (unsigned long long)b->header.number, fork_name(c->recorded), b->tx_count,
-                 (unsigned long long)r->gas_used, matches(c) ? "ok" : "MISMATCH");
-    if (!matches(c))
-        add_differences(t, c);
-    else if (!c->judges_receipts)
-        cli_text_add(t, " (gas and bloom; receipts hold state roots before Byzantium)");
-    cli_text_add(t, "; %.3f ms %s, %llu executions, %llu aborts\n", (double)r->makespan_ns / 1e6,
-                 simulated ? "simulated" : "on this machine", (unsigned long long)r->executions,
-                 (unsigned long long)r->aborts);
-}
-
-static void add_json(struct cli_text *t, const char *path, const struct comparison *c)
-{
-    const struct evm_block *b = &c->recorded->block;
-    const struct evm_block_result *r = c->result;
-    cli_text_add(t, "{\"file\": ");
-    cli_text_json(t, path);
-    cli_text_add(t, ", \"number\": %llu, \"fork\": ", (unsigned long long)b->header.number);
-    cli_text_json(t, fork_name(c->recorded));
-    cli_text_add(t, ", \"transactions\": %u, \"gas_used\": %llu, \"match\": %s", b->tx_count,
-                 (unsigned long long)r->gas_used, matches(c) ? "true" : "false");
-    cli_text_add(t, ", \"gas_match\": %s, \"bloom_match\": %s, \"receipts_match\": %s",
-                 c->gas ? "true" : "false", c->logs_bloom ? "true" : "false",
-                 c->judges_receipts ? c->receipts ? "true" : "false" : "null");
-    cli_text_add(t, ", \"invalid\": ");
-    cli_text_json(t, c->valid                     ? ""
-                     : r->fault != EVM_BLOCK_FINE ? evm_block_fault_name(r->fault)
-                                                  : evm_tx_invalid_name(r->invalid));
-    cli_text_add(t,
-                 ", \"makespan_ns\": %lld, \"busy_ns\": %lld, \"serial_ns\": %lld"
-                 ", \"critical_path_ns\": %lld",
-                 (long long)r->makespan_ns, (long long)r->busy_ns, (long long)r->serial_ns,
-                 (long long)r->critical_path_ns);
-    cli_text_add(t,
-                 ", \"executions\": %llu, \"aborts\": %llu, \"validations\": %llu"
-                 ", \"wasted_gas\": %llu, \"device_reads\": %llu, \"device_ns\": %lld}\n",
-                 (unsigned long long)r->executions, (unsigned long long)r->aborts,
-                 (unsigned long long)r->validations, (unsigned long long)r->wasted_gas,
-                 (unsigned long long)r->device_reads, (long long)r->device_ns);
-}
-
-/* ---- running ----------------------------------------------------------------------------------
- */
-
-struct totals {
-    size_t blocks, mismatches, broken;
+/* Everything that lives as long as the call. */
+struct session {
+    const struct cli_command *self;
+    struct settings *set;
+    struct evm_exec_config config;
+    struct evm_exec_params params;
+    uint32_t cores[REPLAY_CORES], cores_count;
+    struct evm_codes *codes;
+    struct replay_sums sums[REPLAY_CORES];
     struct evm_history *history; /* of the blocks so far; NULL: the executor does not learn */
+    struct replay_oracle *oracle;
+    FILE *graph;
+    struct replay_page *page;
+    size_t blocks, mismatches, broken;
 };
 
-static enum evm_status replay(const struct evm_exec_config *config, const struct settings *set,
-                              struct evm_codes *codes, const char *path, struct totals *totals,
-                              struct evm_err *err)
+static bool learns(const struct session *s)
+{
+    return (s->config.executor->traits & EVM_TRAIT_LEARNS) != 0;
+}
+
+static bool is_virtual(const struct session *s)
+{
+    return s->config.driver == EVM_DRIVER_VIRTUAL;
+}
+
+static uint32_t top_of(const struct session *s)
+{
+    if (s->set->top != TOP_DEFAULT)
+        return (uint32_t)s->set->top;
+    return s->page ? 12 : is_virtual(s) ? 3 : 0;
+}
+
+/* What a block gave at the last number of cores, with its sets. */
+static enum evm_status look_closer(struct session *s, const struct replay_case *c,
+                                   const int64_t *makespans, struct evm_err *err)
+{
+    enum evm_status st = EVM_OK;
+    struct err trouble = {0};
+    if (s->oracle)
+        st = replay_oracle_add(s->oracle, c);
+    if (st == EVM_OK && s->graph)
+        st = replay_graph_add(s->graph, replay_graph_is_dot(s->set->graph), c);
+    if (st == EVM_OK && s->page &&
+        replay_page_add(s->page, c, top_of(s), s->cores, makespans, s->cores_count, &trouble) !=
+            ERR_OK)
+        return evm_fail(err, EVM_ERR_INPUT, "%s", trouble.text);
+    return st;
+}
+
+static enum evm_status execute(struct session *s, const struct evm_recorded *recorded,
+                               struct evm_block_result *result, struct evm_err *err)
+{
+    const struct evm_transition_input in = {.chain = &recorded->chain,
+                                            .block = &recorded->block,
+                                            .parent = recorded->pre,
+                                            .hashes = &recorded->hashes,
+                                            .history = s->history};
+    struct evm_state *post = NULL;
+    enum evm_status st = evm_block_transition(&s->config, &in, result, &post, err);
+    evm_state_unref(post);
+    return st;
+}
+
+static void add_text(const struct session *s, struct cli_text *t, const struct replay_case *c,
+                     uint32_t k)
+{
+    bool one = s->cores_count == 1, last = k + 1 == s->cores_count;
+    if (s->set->json) {
+        replay_add_json(t, c, top_of(s));
+        return;
+    }
+    if (k == 0)
+        replay_add_block(t, c, one);
+    if (is_virtual(s))
+        replay_add_figures(t, c);
+    else if (!one)
+        cli_text_add(t, "  %4u threads %9.3f ms on this machine\n", c->config->cores,
+                     (double)c->result->makespan_ns / 1e6);
+    if (last)
+        replay_add_hottest(t, c, top_of(s));
+}
+
+/* One block at every number of cores. */
+static enum evm_status replay_at(struct session *s, const struct evm_recorded *recorded,
+                                 const char *path, struct cli_text *t, struct evm_err *err)
+{
+    int64_t makespans[REPLAY_CORES];
+    enum evm_status st = EVM_OK;
+    bool good = true;
+    for (uint32_t k = 0; st == EVM_OK && k < s->cores_count; k++) {
+        struct evm_block_result result = {0};
+        struct replay_case c = {path, recorded, &s->config, &result, {.valid = false}};
+        s->config.cores = s->cores[k];
+        st = execute(s, recorded, &result, err);
+        if (st == EVM_OK)
+            st = replay_compare(&c.compared, recorded, &result);
+        /* Whatever the number of cores, a block sees the ones before it. */
+        if (st == EVM_OK && s->history && k + 1 == s->cores_count)
+            st = evm_history_learn(s->history, &result.sets);
+        if (st == EVM_OK) {
+            bool same = replay_matches(&c.compared);
+            makespans[k] = result.makespan_ns;
+            add_text(s, t, &c, k);
+            if (!same && k > 0 && good && !s->set->json)
+                replay_add_block(t, &c, false);
+            good = good && same;
+            if (same)
+                replay_sum(&s->sums[k], &c);
+            if (same && k + 1 == s->cores_count && result.sets.tx_count)
+                st = look_closer(s, &c, makespans, err);
+        }
+        evm_block_result_fini(&result);
+    }
+    s->blocks += st == EVM_OK;
+    s->mismatches += st == EVM_OK && !good;
+    return st;
+}
+
+static enum evm_status replay(struct session *s, const char *path, struct evm_err *err)
 {
     struct evm_recorded recorded = {0};
-    struct evm_block_result result = {0};
-    struct evm_state *post = NULL;
-    struct comparison c;
     struct cli_text line = {0};
-    enum evm_status status = evm_recorded_load(path, codes, &recorded, err);
-    if (status != EVM_OK)
-        goto out;
-    const struct evm_transition_input in = {.chain = &recorded.chain,
-                                            .block = &recorded.block,
-                                            .parent = recorded.pre,
-                                            .hashes = &recorded.hashes,
-                                            .history = totals->history};
-    status = evm_block_transition(config, &in, &result, &post, err);
-    if (status != EVM_OK) {
-        const struct evm_err inner = *err;
-        evm_fail(err, status, "%s: %s", path, inner.text);
-        goto out;
+    enum evm_status st = evm_recorded_load(path, s->codes, &recorded, err);
+    if (st == EVM_OK && recorded.block.tx_count >= s->set->least_txs) {
+        st = replay_at(s, &recorded, path, &line, err);
+        if (st != EVM_OK) {
+            const struct evm_err inner = *err;
+            evm_fail(err, st, "%s: %s", path, *inner.text ? inner.text : "out of memory");
+        }
     }
-    status = compare(&c, &recorded, &result);
-    if (status == EVM_OK && totals->history)
-        status = evm_history_learn(totals->history, &result.sets);
-    if (status != EVM_OK)
-        goto out;
-    totals->blocks++;
-    totals->mismatches += !matches(&c);
-    if (set->json)
-        add_json(&line, path, &c);
-    else
-        add_line(&line, &c, config->driver == EVM_DRIVER_VIRTUAL);
-    if (line.text)
+    if (line.text && st == EVM_OK)
         fputs(line.text, stdout);
-out:
     cli_text_fini(&line);
-    evm_block_result_fini(&result);
-    evm_state_unref(post);
     evm_recorded_fini(&recorded);
+    return st;
+}
+
+/* ---- settings ---- */
+
+/* Numbers with commas between them. */
+static int read_cores(struct session *s)
+{
+    const char *at = s->set->cores;
+    if (!at) {
+        s->cores[s->cores_count++] = cli_processors();
+        return -1;
+    }
+    for (;; at++) {
+        char *end;
+        errno = 0;
+        unsigned long n = strtoul(at, &end, 10);
+        if (*at < '0' || *at > '9' || (*end && *end != ','))
+            return cli_complain(s->self, "--cores: '%s' is not whole numbers, as in 8 or 2,4,8",
+                                s->set->cores);
+        if (n < 1 || n > 1024 || errno)
+            return cli_complain(s->self, "--cores: %.*s is out of range; valid is 1 to 1024",
+                                (int)(end - at), at);
+        if (s->cores_count == REPLAY_CORES)
+            return cli_complain(s->self, "--cores: more than %d numbers", REPLAY_CORES);
+        s->cores[s->cores_count++] = (uint32_t)n;
+        at = end;
+        if (!*at)
+            return -1;
+    }
+}
+
+static int configure(struct session *s)
+{
+    struct settings *set = s->set;
+    s->config = (struct evm_exec_config){
+        .driver = strcmp(set->driver, "virtual") ? EVM_DRIVER_THREADS : EVM_DRIVER_VIRTUAL,
+        .seed = set->seed,
+        .params = &s->params};
+    int status =
+        cli_executor(s->self, set->executor, &set->params, &s->config.executor, &s->params);
+    if (status < 0)
+        status = read_cores(s);
+    if (status < 0)
+        status = cli_machine_configure(s->self, &set->machine, &s->config);
+    if (status >= 0)
+        return status;
+    if (set->page && !is_virtual(s))
+        return cli_complain(s->self, "--report draws simulated cores: give --driver virtual");
+    s->config.cores = s->cores[s->cores_count - 1];
+    s->config.keep_schedule = set->page != NULL;
+    s->config.keep_sets = is_virtual(s) || learns(s) || set->oracle || set->graph ||
+                          (set->top != TOP_DEFAULT && set->top > 0);
+    return -1;
+}
+
+/* One code store for all files: what the pool keeps between blocks points into it. */
+static int open_all(struct session *s)
+{
+    struct err err = {0};
+    s->codes = evm_codes_create();
+    s->config.pool = evm_exec_pool_create();
+    if (s->set->oracle)
+        s->oracle = replay_oracle_create();
+    if (learns(s))
+        s->history = evm_history_create();
+    if (!s->codes || !s->config.pool || (s->set->oracle && !s->oracle) ||
+        (learns(s) && !s->history))
+        return cli_complain(s->self, "out of memory");
+    if (s->set->graph && !(s->graph = fopen(s->set->graph, "w")))
+        return cli_complain(s->self, "cannot write '%s': %s", s->set->graph, strerror(errno));
+    if (s->graph)
+        replay_graph_begin(s->graph, replay_graph_is_dot(s->set->graph));
+    if (s->set->page && replay_page_open(&s->page, s->set->page, &s->config, &err) != ERR_OK)
+        return cli_complain(s->self, "%s", err.text);
+    return -1;
+}
+
+static int close_all(struct session *s, bool done)
+{
+    struct err err = {0};
+    int status = -1;
+    if (s->graph) {
+        replay_graph_end(s->graph, replay_graph_is_dot(s->set->graph));
+        bool lost = ferror(s->graph) != 0;
+        if (fclose(s->graph) != 0 || lost)
+            status = cli_complain(s->self, "cannot write '%s': %s", s->set->graph, strerror(errno));
+    }
+    if (replay_page_close(s->page, done && s->blocks > 0, &err) != ERR_OK)
+        status = cli_complain(s->self, "%s", err.text);
+    replay_oracle_destroy(s->oracle);
+    evm_history_destroy(s->history);
+    evm_exec_pool_destroy(s->config.pool);
+    evm_codes_destroy(s->codes);
     return status;
 }
 
-static int configure(const struct cli_command *self, struct settings *set,
-                     struct evm_exec_config *config, struct evm_exec_params *params)
+/* ---- all files ---- */
+
+static void show_totals(const struct session *s)
 {
-    *config = (struct evm_exec_config){
-        .driver = strcmp(set->driver, "virtual") ? EVM_DRIVER_THREADS : EVM_DRIVER_VIRTUAL,
-        .cores = set->cores ? (uint32_t)set->cores : cli_processors(),
-        .seed = set->seed,
-        .params = params};
-    int status = cli_executor(self, set->executor, &set->params, &config->executor, params);
-    if (status >= 0)
-        return status;
-    config->keep_sets = (config->executor->traits & EVM_TRAIT_LEARNS) != 0;
-    return cli_machine_configure(self, &set->machine, config);
+    struct cli_text t = {0};
+    size_t matched = s->blocks - s->mismatches;
+    if (is_virtual(s) && (s->blocks > 1 || s->set->json) && s->sums[0].blocks > 0)
+        replay_add_totals(&t, s->sums, s->cores_count, s->set->json);
+    if (s->oracle)
+        replay_oracle_show(s->oracle, &t, s->set->json);
+    cli_text_add(&t,
+                 s->set->json ? "{\"matched\": %zu, \"mismatched\": %zu, \"unreadable\": %zu}\n"
+                              : "%zu blocks match, %zu do not, %zu files unreadable\n",
+                 matched, s->mismatches, s->broken);
+    if (t.text)
+        fputs(t.text, stdout);
+    cli_text_fini(&t);
 }
 
-static int run_files(const struct cli_command *self, const struct settings *set,
-                     const struct evm_exec_config *config, struct evm_codes *codes,
-                     const struct cli_files *files)
+static int run_files(struct session *s, const struct cli_files *files)
 {
-    struct totals totals = {0};
-    bool learns = (config->executor->traits & EVM_TRAIT_LEARNS) != 0;
-    if (learns && !(totals.history = evm_history_create())) {
-        cli_complain(self, "out of memory");
-        return CLI_BAD_INPUT;
-    }
     for (size_t i = 0; i < files->count; i++) {
         struct evm_err err = {0};
-        if (replay(config, set, codes, files->paths[i], &totals, &err) != EVM_OK) {
+        if (replay(s, files->paths[i], &err) != EVM_OK) {
             fflush(stdout);
-            cli_complain(self, "%s", err.text);
-            totals.broken++;
+            cli_complain(s->self, "%s", err.text);
+            s->broken++;
         }
     }
-    evm_history_destroy(totals.history);
-    size_t matched = totals.blocks - totals.mismatches;
-    printf(set->json ? "{\"matched\": %zu, \"mismatched\": %zu, \"unreadable\": %zu}\n"
-                     : "%zu blocks match, %zu do not, %zu files unreadable\n",
-           matched, totals.mismatches, totals.broken);
-    if (totals.broken)
-        return cli_finish(self, CLI_BAD_INPUT);
-    return cli_finish(self, totals.mismatches ? CLI_FAILED : CLI_DONE);
+    show_totals(s);
+    return s->broken ? CLI_BAD_INPUT : s->mismatches ? CLI_FAILED : CLI_DONE;
 }
 
 static int run(const struct cli_command *self, int argc, char **argv)
 {
-    struct settings set = {
-        .executor = "serial", .driver = "threads", .machine = CLI_MACHINE_DEFAULTS, .seed = 1};
-    struct evm_exec_config config;
-    struct evm_exec_params params;
+    struct settings set = {.executor = "serial",
+                           .driver = "threads",
+                           .machine = CLI_MACHINE_DEFAULTS,
+                           .seed = 1,
+                           .top = TOP_DEFAULT};
+    struct session s = {.self = self, .set = &set};
     struct cli_operands paths;
     struct cli_files files = {0};
     int status = cli_parse(self, argc, argv, &set, &paths);
     if (status < 0)
-        status = configure(self, &set, &config, &params);
+        status = configure(&s);
     if (status >= 0) {
         cli_list_fini(&set.params);
         return status;
     }
-    /* One code store for all files: what the pool keeps between blocks points into it. */
-    struct evm_codes *codes = evm_codes_create();
-    config.pool = evm_exec_pool_create();
-    if (!codes || !config.pool)
-        status = cli_complain(self, "out of memory");
     for (int i = 0; i < paths.count && status < 0; i++)
         status = cli_files_add(self, &files, paths.items[i]);
     if (status < 0 && files.count == 0)
         status = cli_complain(self, "no recorded block found there");
     if (status < 0)
-        status = run_files(self, &set, &config, codes, &files);
+        status = open_all(&s);
+    bool opened = status < 0;
+    if (opened)
+        status = run_files(&s, &files);
+    int closed = close_all(&s, opened);
+    if (closed >= 0)
+        status = closed;
     cli_files_fini(&files);
-    evm_exec_pool_destroy(config.pool);
-    evm_codes_destroy(codes);
     cli_list_fini(&set.params);
-    return status;
+    return opened ? cli_finish(self, status) : status;
 }
 
 const struct cli_command cli_replay = {
@@ -332,6 +396,11 @@ const struct cli_command cli_replay = {
                "or of simulated cores (virtual). Before Byzantium receipts hold state roots, which "
                "cannot be\n"
                "computed from a part of the world; there gas and bloom are compared.\n"
+               "With virtual a further line says how fast that is against one core, what an oracle "
+               "that knows\n"
+               "all conflicts would reach, and what went to waste; several blocks get totals. The "
+               "figures are\n"
+               "explained in docs/parallel.md.\n"
                "Status 1 if a block differs from its header.",
     .options = options,
     .option_count = sizeof options / sizeof options[0],

@@ -42,8 +42,10 @@ expect "unknown command" 2 "did you mean 'statetest'" statetset
 expect "unknown option of the program" 2 "did you mean '--version'" --vershun
 expect "unknown option" 2 "did you mean --fork" statetest --frok Cancun x
 expect "option without its value" 2 "needs a value" statetest x --fork
-expect "number out of range" 2 "out of range" replay x --cores 0
-expect "not a number" 2 "not a whole number" replay x --cores two
+expect "number out of range" 2 "out of range" replay x --top 101
+expect "list of numbers" 2 "not whole numbers" replay x --cores 2,,4
+expect "number in a list out of range" 2 "cores: 0 is out of range" replay x --cores 2,0
+expect "not a number" 2 "not a whole number" replay x --seed two
 expect "invalid choice" 2 "valid are: threads, virtual" replay x --driver thread
 expect "unknown executor" 2 "valid are: .*serial" replay x --executor seriall
 expect "unknown profile" 2 "profile" replay x --profile nonesuch

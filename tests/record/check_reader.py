@@ -52,7 +52,7 @@ def test_attributes(run, _):
 
 
 def test_tables(run, _):
-    assert set(run.tables()) >= {"blocks", "transactions", "nodes", "layers", "faults", "events", "schedule"}
+    assert set(run.tables()) >= {"blocks", "transactions", "nodes", "layers", "faults", "events", "schedule", "conflicts", "dependencies", "speedups"}
     blocks = run.table("blocks")
     final = run.column("blocks", "status") == "canonical"
     layers = run.table("layers")

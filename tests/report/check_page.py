@@ -12,6 +12,7 @@ with open(sys.argv[1]) as page, h5py.File(sys.argv[2]) as f:
     phase, offered, time = f["series/phase"][()], f["series/offered"][()], f["series/time"][()] / 1e9
     achieved = f["series/achieved"][()]
     utilisation, schedule = f["series/utilisation"][()], f["schedule"][()]
+    conflicts, edges, speedups = f["conflicts"][()], f["dependencies"][()], f["speedups"][()]
     verdict = f.attrs["verdict"]
 
 s, failed = data["summary"], 0
@@ -66,4 +67,21 @@ near("gantt_busy_time", slices[:, 6].sum(), (rows["end"] - rows["start"]).sum(),
 near("gantt_thrown_away", slices[slices[:, 4] == 1, 6].sum(), (rows["end"] - rows["start"])[rows["aborted"]].sum(), 0.02)
 near("gantt_block_with_most_aborts", block["aborts"], max(
     b["aborts"] for b in blocks if b["status"] == 0 and ((schedule["height"] == b["height"]) & (schedule["layer"] == b["layer"])).any()))
+
+
+def of_block(table):
+    return table[(table["height"] == block["height"]) & (table["layer"] == block["layer"])]
+
+
+keys, pairs, points = of_block(conflicts), of_block(edges), of_block(speedups)
+near("hottest_keys_of_the_block", sum(k["conflicts"] for k in block["keys"]), keys["conflicts"].sum())
+near("edges_are_counted", block["edge_count"], len(pairs))
+shown = np.array(block["edges"]).reshape(-1, 3)
+near("edges_are_evenly_chosen", shown[:, 0].mean(), pairs["reader"].mean(), 0.05)
+points.sort(order="cores")
+same = block["points"][0::3] == points["cores"].tolist() and np.allclose(block["points"][2::3], points["oracle"], rtol=1e-5)
+failed |= not same
+print("ok oracle_by_cores" if same else f"not ok oracle_by_cores: {block['points']}, file {points}")
+near("makespan_on_the_run's_cores", sum(v or 0 for v in block["points"][1::3]), points["makespan"][points["makespan"] >= 0].sum())
+near("hottest_keys_of_the_run", sum(k["conflicts"] for k in data["hottest"]), conflicts["conflicts"].sum())
 sys.exit(failed)

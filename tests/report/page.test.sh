@@ -28,6 +28,15 @@ for run in run long none cut; do
     "$WEFT" report "$dir/$run.h5" >"$dir/out" 2>"$dir/err"
     check "page_of_$run" [ $? -eq 0 -a "$(cat "$dir/out")" = "$dir/$run.html" -a -s "$dir/$run.html" ]
 done
+# Recorded blocks, replayed on simulated cores, in the same page.
+recorded="$root/scenarios/recorded"
+"$WEFT" replay "$recorded" --executor ladder --driver virtual --cores 2,8 --report "$dir/replay.html" >"$dir/out" 2>"$dir/err"
+check page_of_replay [ $? -eq 0 -a -s "$dir/replay.html" ]
+check replay_leaves_the_page_alone [ -z "$(find "$dir" -name 'replay.html.*')" ]
+check replay_says_what_it_is grep -q '"kind":"replay"' "$dir/replay.html"
+check replay_has_its_blocks [ "$(grep -o '"replayed":.*' "$dir/replay.html" | grep -o '"critical"' | wc -l)" -ge 15 ]
+"$WEFT" replay "$recorded" --report "$dir/x.html" >/dev/null 2>"$dir/err"
+check replay_on_threads_has_no_page complains $? 'give --driver virtual'
 check cut_run_has_no_verdict grep -q '"verdict":"This run did not end' "$dir/cut.html"
 check no_temporary_left [ -z "$(find "$dir" -name '*.tmp-*')" ]
 check small_enough [ "$(stat -c %s "$dir/long.html")" -lt 3000000 ]
@@ -68,7 +77,7 @@ browse() { # PAGE: what the browser's console says
 # A page that must complain, so that silence means something.
 echo '<script>console.error("heard")</script>' >"$dir/loud.html"
 if browse "$dir/loud.html" | grep -q heard; then
-    for run in run long none cut; do
+    for run in run long none cut replay; do
         said=$(browse "$dir/$run.html")
         check "browser_$run" [ -z "$said" -a "$(grep -c '<canvas' "$dir/dom")" -gt 0 ]
         [ -z "$said" ] || echo "$said" | head -3

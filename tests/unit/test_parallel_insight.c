@@ -309,6 +309,10 @@ static void keys_have_names(void **state)
     name_is(&b, &key, "WETH.balances[0x5e5e5e..5e5e]");
     a->addr = key.addr = address(0xa1);
     name_is(&b, &key, "0xa1a1a1..a1a1.map 3[0x5e5e5e..5e5e]");
+    b.txs[4].to = key.addr; /* it was a transfer of this token: then it is a balance */
+    name_is(&b, &key, "0xa1a1a1..a1a1.balances[0x5e5e5e..5e5e]");
+    input[0] = 0x09; /* and now it is not */
+    name_is(&b, &key, "0xa1a1a1..a1a1.map 3[0x5e5e5e..5e5e]");
     b.txs[4].input.size = 3;
     char want[64];
     snprintf(want, sizeof want, "0xa1a1a1..a1a1.slot 0x%02x%02x%02x%02x..%02x%02x", h.b[0], h.b[1],
