@@ -78,7 +78,7 @@ struct evm_run {
 struct evm_tx_record {
     struct evm_mv_log log;
     struct evm_changes changes;
-    struct evm_touched touched; /* b->bal: what it accessed */
+    struct evm_touched touched;    /* b->bal: what it accessed */
     struct evm_tx_outcome outcome; /* pointers into the run cleared */
     struct evm_receipt receipt;
     bool has_receipt, published, took_turn;
@@ -132,7 +132,7 @@ struct evm_blockrun {
     bool threaded, timed, keep_sets;
     struct evm_exec_caches caches;
     const struct evm_access_sets *prefetch; /* NULL: nothing */
-    struct evm_bal_builder *bal; /* NULL: no access list is wanted */
+    struct evm_bal_builder *bal;            /* NULL: no access list is wanted */
 
     struct evm_tx_record *records;
     uint32_t record_capacity;

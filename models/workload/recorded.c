@@ -226,10 +226,8 @@ static enum err_code add_block(struct recorded *r, struct genesis *g, size_t i,
     if (ok) {
         evm_state_seal(before);
         struct evm_exec_config config = {.executor = evm_executor_find("serial"), .cores = 1};
-        struct evm_transition_input in = {.chain = &b->chain,
-                                          .block = &b->block,
-                                          .parent = before,
-                                          .hashes = &b->hashes};
+        struct evm_transition_input in = {
+            .chain = &b->chain, .block = &b->block, .parent = before, .hashes = &b->hashes};
         enum evm_status status = evm_block_transition(&config, &in, &result, &after, &why);
         if (status != EVM_OK || !after)
             c.code =

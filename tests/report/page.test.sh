@@ -37,6 +37,16 @@ check replay_says_what_it_is grep -q '"kind":"replay"' "$dir/replay.html"
 check replay_has_its_blocks [ "$(grep -o '"replayed":.*' "$dir/replay.html" | grep -o '"critical"' | wc -l)" -ge 15 ]
 "$WEFT" replay "$recorded" --report "$dir/x.html" >/dev/null 2>"$dir/err"
 check replay_on_threads_has_no_page complains $? 'give --driver virtual'
+# The graph of conflicts, in both formats, has the same edges.
+for file in graph.graphml graph.dot; do
+    "$WEFT" replay "$recorded" --graph "$dir/$file" >/dev/null 2>"$dir/err"
+    check "$file" [ $? -eq 0 -a -s "$dir/$file" ]
+done
+edges=$(grep -c '<edge ' "$dir/graph.graphml")
+check graphs_agree [ "$edges" -gt 0 -a "$edges" -eq "$(grep -c -- '->' "$dir/graph.dot")" ]
+check graphml_is_closed [ "$(tail -1 "$dir/graph.graphml")" = '</graphml>' -a "$(grep -c '<graph ' "$dir/graph.graphml")" -eq "$(grep -c '</graph>' "$dir/graph.graphml")" ]
+"$WEFT" replay "$recorded" --executor ladder --driver virtual --cores 1,4 --oracle --json >"$dir/out" 2>"$dir/err"
+check replay_totals_by_cores [ "$(grep -c '"oracle_speedup"' "$dir/out")" -eq 2 -a "$(grep -c '"model"' "$dir/out")" -eq 4 ]
 check cut_run_has_no_verdict grep -q '"verdict":"This run did not end' "$dir/cut.html"
 check no_temporary_left [ -z "$(find "$dir" -name '*.tmp-*')" ]
 check small_enough [ "$(stat -c %s "$dir/long.html")" -lt 3000000 ]
