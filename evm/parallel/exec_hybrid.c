@@ -4,8 +4,9 @@
  *
  * Each hot recipient has a lane of its own, since those who meet at one have no reason to wait for
  * those who meet at another. Predicted are the transactions to a recipient
- *   - that recent blocks knew (env->history): if at least half of those who used its storage met
- *     another transaction there, and there are, with those remembered, `hot` of them;
+ *   - that recent blocks knew (env->history): if three quarters of those who used its storage met
+ *     another transaction there, and there are, with those remembered, `hot` of them. Fewer meet in
+ *     many places rather than in one: a token whose holders pay each other is no chain;
  *   - that is not known: if this block has `hot` transactions to it, and it is a contract (between
  *     plain accounts only amounts move, which commute).
  * Splitting a block into a speculative part and a sequential one is Saraph and Herlihy's ("An
@@ -124,7 +125,9 @@ static enum evm_status predict(struct hybrid *s, const struct evm_addr *to, uint
     if (count < 2)
         return EVM_OK;
     if (heat) {
-        *out = 2 * (uint64_t)heat->met >= heat->seen &&
+        /* The first to come has nobody to meet, so it does not count against the others. */
+        *out = heat->met > 0 &&
+               4 * ((uint64_t)heat->met + EVM_HISTORY_ONE) >= 3 * (uint64_t)heat->seen &&
                (uint64_t)count * EVM_HISTORY_ONE + heat->met >= hot * EVM_HISTORY_ONE;
         return EVM_OK;
     }
