@@ -181,8 +181,9 @@ static unsigned how(const struct machine *m)
 static double cost_of_reads(const struct machine *m, const struct evm_mv_cost *c)
 {
     const struct evm_profile *p = m->profile;
-    return c->accounts * p->read_account + c->slots * p->read_slot +
-           c->contended * p->contended_line;
+    double first = m->single ? ((double)c->accounts + c->slots) * p->first_single
+                             : c->accounts * p->read_account + c->slots * p->read_slot;
+    return first + c->contended * p->contended_line;
 }
 
 /* What depends on the transaction alone. */
@@ -572,7 +573,7 @@ static int64_t serial_time(const struct machine *m)
     for (uint32_t i = 0; i < m->b->rules.tx_count; i++)
         sum += m->txs[i].single;
     accounts -= accounts > 0; /* the beneficiary, which the ladder looks up */
-    sum += (double)accounts * m->profile->read_account + (double)slots * m->profile->read_slot;
+    sum += ((double)accounts + (double)slots) * m->profile->first_single;
     return whole(sum) + (m->on_device ? evm_storage_serial(&m->storage) : 0);
 }
 

@@ -24,7 +24,7 @@ struct evm_profile {
     double plain, keccak_hit, keccak_ahead, keccak_kept, filter_hash;
     double tx_base; /* signature apart */
     double read_account, read_slot;
-    double lookup_single, write_single;
+    double first_single, lookup_single, write_single;
     double read_versions, write, validate_entry;
     double sched_step, commit_tx, contended_line;
     double signature, hash_dirty;
