@@ -45,7 +45,7 @@ enum evm_keccak_known evm_keccak_memo_meet(struct evm_keccak_memo *m, const stru
                                            struct evm_bytes input, struct evm_bytes in,
                                            const struct evm_hash *hash)
 {
-    if (in.size != 20 && in.size != 32 && in.size != 64)
+    if (m->core->capacity == 0 || (in.size != 20 && in.size != 32 && in.size != 64))
         return EVM_KECCAK_NEW;
     uint64_t tag;
     memcpy(&tag, hash->b, sizeof tag);

@@ -1,4 +1,5 @@
-/* evm/core/keccak_memo.h - which hashes a simulated core would remember.
+/* evm/core/keccak_memo.h - which hashes a simulated core would remember, and what code it ran
+ * lately.
  *
  * Stands for keccak_cache.h where many cores are simulated on one thread of the host, whose own
  * cache knows what it knows by the history of the process. A metered run tells the memo of every
@@ -8,6 +9,8 @@
 #define EVM_CORE_KECCAK_MEMO_H
 
 #include "evm/core/types.h"
+
+#include <string.h>
 
 /* One core's: direct-mapped by the hash. */
 struct evm_keccak_kept {
@@ -34,9 +37,21 @@ struct evm_keccak_met {
     uint32_t before; /* the one that the same run made before, or EVM_KECCAK_MET_NONE */
 };
 
+/* A basic block of code, by its code's hash and place. */
+static inline uint64_t evm_code_block_tag(const struct evm_hash *code, uint32_t pc)
+{
+    uint64_t x;
+    memcpy(&x, code->b, sizeof x);
+    x = (x ^ (pc + 1) * 0x9e3779b97f4a7c15u) * 0xd6e8feb86659fd93u;
+    return (x ^ x >> 32) | 2;
+}
+
 /* Of all cores of one block. Zeroed is empty; fini gives the memory back. */
 struct evm_keccak_memo {
     struct evm_keccak_kept *core; /* where the run is now */
+    struct evm_keccak_kept *code; /* basic blocks that this core ran lately, ... */
+    struct evm_keccak_kept all;   /* ... and that any did; those that ... */
+    uint64_t first_blocks;        /* ... nobody had run before */
     uint32_t *last;               /* the run's newest in `met` */
     struct evm_keccak_met *met;
     uint32_t count, capacity;

@@ -113,6 +113,7 @@ struct evm_meter {
     uint64_t count[EVM_COST_CLASS_COUNT];
     uint64_t keccak_kept;         /* of KECCAK: hashes that `memo` remembered, ... */
     uint64_t keccak_follows;      /* ... and others that could have been made beforehand */
+    uint64_t cold_blocks; /* basic blocks of code that the memo's core had not run lately */
     struct evm_keccak_memo *memo; /* NULL: nobody remembers */
 };
 

@@ -3,6 +3,7 @@
  * Nothing is checked between one entry and the next but what depends on operands: memory and the
  * opcodes' variable gas. A run that cannot pay for a block or whose stack does not fit it goes back
  * to the plain loop at the block's start, which then finds the very opcode it fails at. */
+#include "evm/core/keccak_memo.h"
 #include "evm/core/program_internal.h"
 #include "evm/core/vm_bodies.h"
 
@@ -71,6 +72,12 @@ static void count_block(struct evm_vm *vm, const struct program_entry *e)
 {
     for (int c = 0; c < PROGRAM_CLASSES; c++)
         vm->meter->count[c] += e->count[c];
+    struct evm_keccak_memo *memo = vm->meter->memo;
+    if (memo && memo->code) {
+        uint64_t tag = evm_code_block_tag(&vm->top->code->hash, e->pc);
+        vm->meter->cold_blocks += !evm_keccak_kept_meet(memo->code, tag);
+        memo->first_blocks += !evm_keccak_kept_meet(&memo->all, tag);
+    }
     vm->budget -= e->ops < vm->budget ? e->ops : vm->budget;
 }
 

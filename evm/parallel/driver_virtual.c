@@ -33,7 +33,7 @@ struct core {
     int64_t waited;        /* ... the device alone */
     double settled, moved; /* of this part: cost and bytes up to the last event, ... */
     double rate;           /* ... and bytes a nanosecond from there on */
-    struct evm_keccak_kept kept;
+    struct evm_keccak_kept kept, code;
 };
 
 /* What is known of a transaction beside its record. */
@@ -76,10 +76,10 @@ struct machine {
     struct evm_storage storage;
     struct virtual_tx *txs;
     struct evm_keccak_memo memo;
-    uint64_t *tags;     /* all cores' */
-    uint32_t kept;      /* a core's */
-    bool over;          /* the executor said so */
-    uint64_t fruitless; /* tasks since the last commit */
+    uint64_t *tags;           /* all cores', and those of code */
+    uint32_t kept, code_kept; /* a core's */
+    bool over;                /* the executor said so */
+    uint64_t fruitless;       /* tasks since the last commit */
     struct disturbance chaos;
 };
 
@@ -217,7 +217,7 @@ static double cost_in_serial(const struct machine *m, const struct evm_run *run,
 {
     const struct evm_profile *p = m->profile;
     struct evm_meter meter = run->meter;
-    meter.keccak_kept = meter.keccak_follows = 0;
+    meter.keccak_kept = meter.keccak_follows = meter.cold_blocks = 0;
     return p->tx_base + evm_profile_cost(p, &meter, how(m)) + run->cost.lookups * p->lookup_single +
            writes * p->write_single;
 }
@@ -296,6 +296,7 @@ static void advance(struct machine *m, uint32_t core)
     struct evm_run *run = c->run;
     for (;;) {
         m->memo.core = &c->kept;
+        m->memo.code = &c->code;
         m->memo.last = &m->txs[run->tx].hashed;
         enum evm_run_stop stop = evm_run_step(run);
         uint32_t writes = stop == EVM_RUN_DONE ? writes_of(m, run) : 0;
@@ -349,7 +350,7 @@ static void begin_run(struct machine *m, uint32_t core, int64_t time)
     }
     if (c->run->parts == 1)
         m->txs[c->task.tx] = (struct virtual_tx){.hashed = EVM_KECCAK_MET_NONE};
-    c->run->meter.memo = m->kept ? &m->memo : NULL;
+    c->run->meter.memo = &m->memo;
     c->before = (c->run->parts > 1 ? cost_of_run(m, c->run) : 0) - spent;
     c->moved = c->run->parts > 1 ? bytes_of(m, c->run, 0) : 0;
     c->stall = c->settled = 0;
@@ -531,13 +532,16 @@ static void start(struct machine *m)
     double ns = cost.lookups * p->read_versions + cost.accounts * p->read_account +
                 cost.slots * p->read_slot;
     for (uint32_t i = 0; i < m->b->workers; i++) {
-        m->cores[i].kept = (struct evm_keccak_kept){m->tags + (size_t)i * m->kept, m->kept};
+        uint64_t *tags = m->tags + i * ((size_t)m->kept + m->code_kept);
+        m->cores[i].kept = (struct evm_keccak_kept){tags, m->kept};
+        m->cores[i].code = (struct evm_keccak_kept){tags + m->kept, m->code_kept};
         m->b->counts[i].busy_ns += whole(ns / m->b->workers);
         push(m, i, PHASE_ASK, whole(ns / m->b->workers));
     }
 }
 
-/* What one core that executes the block in order remembers, in nanoseconds that it saves. */
+/* What one core that executes the block in order remembers, in nanoseconds that it saves. Uses the
+ * first core's tags up. */
 static double saved_by_hashes(const struct machine *m)
 {
     const struct evm_profile *p = m->profile;
@@ -568,7 +572,7 @@ static double saved_by_hashes(const struct machine *m)
 static int64_t serial_time(const struct machine *m)
 {
     uint64_t accounts, slots;
-    double sum = -saved_by_hashes(m);
+    double sum = (double)m->memo.first_blocks * m->profile->code_cold - saved_by_hashes(m);
     evm_mv_touched(m->b->mv, &accounts, &slots);
     for (uint32_t i = 0; i < m->b->rules.tx_count; i++)
         sum += m->txs[i].single;
@@ -588,18 +592,31 @@ static int64_t filter_time(const struct machine *m)
     return whole((double)hashes * m->profile->filter_hash / m->b->workers);
 }
 
+enum { ALL_CODE = 32768 }; /* stretches of code told apart over the whole block */
+
+/* The largest that is not above x; 0 below 1. */
+static uint32_t power_of_two(double x)
+{
+    uint32_t n = x >= 1;
+    while (n && 2.0 * n <= x)
+        n *= 2;
+    return n;
+}
+
 static enum evm_status prepare(struct machine *m, uint32_t cores)
 {
     const struct evm_profile *p = m->profile;
-    if (!m->b->caches.no_keccak)
-        for (m->kept = p->keccak_kept >= 1; m->kept * 2 <= p->keccak_kept;)
-            m->kept *= 2;
+    m->kept = m->b->caches.no_keccak ? 0 : power_of_two(p->keccak_kept);
+    m->code_kept = power_of_two(p->code_kept);
     uint32_t n = m->b->rules.tx_count;
     m->cores = evm_calloc(cores, sizeof *m->cores);
     m->heap = evm_calloc(cores, sizeof *m->heap);
     m->idle = evm_calloc(cores, sizeof *m->idle);
     m->txs = evm_calloc((size_t)n + 1, sizeof *m->txs);
-    m->tags = evm_calloc((size_t)cores * m->kept + 1, sizeof *m->tags);
+    m->tags = evm_calloc(cores * ((size_t)m->kept + m->code_kept) + ALL_CODE, sizeof *m->tags);
+    if (m->tags)
+        m->memo.all =
+            (struct evm_keccak_kept){m->tags + cores * ((size_t)m->kept + m->code_kept), ALL_CODE};
     if (!m->cores || !m->heap || !m->idle || !m->txs || !m->tags)
         return EVM_ERR_MEMORY;
     for (uint32_t i = 0; i < n; i++)

@@ -54,14 +54,12 @@ static void set(struct calibration *c, const char *key, double value)
 
 /* ---- blocks ---------------------------------------------------------------------------------- */
 
-/* Eight slots: the same in every call; the call's own, read; and written. */
-#define SAME "600054506001545060025450600354506004545060055450600654506007545000"
-#define READS                                                                                      \
-    "806000015450806001015450806002015450806003015450806004015450806005015450806006015450"         \
-    "80600701545000"
-#define WRITES                                                                                     \
-    "60018160000155600181600101556001816002015560018160030155600181600401556001816005"             \
-    "0155600181600601556001816007015500"
+/* Eight slots, the same in every call; two of the call's own, read; and written. */
+#define SAME                                                                                       \
+    "6000545060015450600254506003545060045450"                                                     \
+    "60055450600654506007545000"
+#define READS  "80600001545080600101545000"
+#define WRITES "600181600001556001816001015500"
 
 /* The code's stack is [a, b], and stays so high. In the order in which they are solved: each may
  * use what stands above it. The times of `less` are taken off: half as many copies, or other code.
@@ -73,65 +71,68 @@ static const struct row {
     const char *less; /* NULL: the same code, half as many copies */
     unsigned less_copies;
     bool less_distinct;
+    unsigned variants;
 } rows[] = {
     /* s = a + b, s ^= constant, s += a < s: eleven opcodes, of which seven move words, about as in
      * compiled code. */
-    {"op_cheap", "serial", "8181019050639e3779b91881811001", 1500, 2, false, NULL, 0, false},
-    {"op_mul", "serial", "8102", 4000, 2, false, NULL, 0, false},
-    {"op_div", "serial", "818119069050", 2000, 2, false, NULL, 0, false},
-    {"op_exp", "serial", "639e3779b9820a9050", 800, 2, false, NULL, 0, false},
-    {"op_jump", "serial", "81811061PC575b", 2000, 2, false, NULL, 0, false},
-    {"op_memory", "serial", "8060005260205118", 1500, 2, false, NULL, 0, false},
+    {"op_cheap", "serial", "8181019050639e3779b91881811001", 1500, 2, false, NULL, 0, false, 0},
+    {"op_mul", "serial", "8102", 4000, 2, false, NULL, 0, false, 0},
+    {"op_div", "serial", "818119069050", 2000, 2, false, NULL, 0, false, 0},
+    {"op_exp", "serial", "639e3779b9820a9050", 800, 2, false, NULL, 0, false, 0},
+    {"op_jump", "serial", "81811061PC575b", 2000, 2, false, NULL, 0, false, 0},
+    {"op_memory", "serial", "8060005260205118", 1500, 2, false, NULL, 0, false, 0},
     {"op_copy", "serial",
      "61080060006000"
      "37",
-     1500, 2, false, NULL, 0, false},
+     1500, 2, false, NULL, 0, false, 0},
     {"op_keccak", "serial",
      "60606000"
      "2018",
-     1000, 2, false, NULL, 0, false},
+     1000, 2, false, NULL, 0, false, 0},
     {"keccak_hit", "serial",
      "60406000"
      "2018",
-     2000, 2, false, NULL, 0, false},
-    {"op_sload", "serial", "60015418", 2000, 2, false, NULL, 0, false},
+     2000, 2, false, NULL, 0, false, 0},
+    {"op_sload", "serial", "60015418", 2000, 2, false, NULL, 0, false, 0},
     {"op_sstore", "serial",
      "8118"
      "80600155",
-     1500, 2, false, NULL, 0, false},
-    {"op_transient", "serial", "81188060015d60015c18", 1000, 2, false, NULL, 0, false},
+     1500, 2, false, NULL, 0, false, 0},
+    {"op_transient", "serial", "81188060015d60015c18", 1000, 2, false, NULL, 0, false, 0},
     {"op_account", "serial",
      "30311830"
      "3b18",
-     1500, 2, false, NULL, 0, false},
+     1500, 2, false, NULL, 0, false, 0},
     {"op_call", "serial", "600060006000600073ff020000000000000000000000000000000000005afa18", 500,
-     2, false, NULL, 0, false},
-    {"op_log", "serial", "8060206000a1", 800, 2, false, NULL, 0, false},
-    {"op_precompile", "serial", "602060006060600060025afa18", 800, 2, false, NULL, 0, false},
+     2, false, NULL, 0, false, 0},
+    {"op_log", "serial", "8060206000a1", 800, 2, false, NULL, 0, false, 0},
+    {"op_precompile", "serial", "602060006060600060025afa18", 800, 2, false, NULL, 0, false, 0},
     /* One version of everything: the same eight slots again and again, other slots each time, other
      * senders, writes; what is left is the transaction's. */
-    {"lookup_single", "serial", SAME, 1, 2048, false, "", 0, false},
-    {"first_single", "serial", READS, 1, 2048, false, "", 0, false},
-    {"write_single", "serial", WRITES, 1, 2048, false, READS, 1, false},
-    {"tx_base", "serial", "", 0, 2048, true, NULL, 0, false},
-    {"op_create", "serial", "600060006000f018", 60, 8, false, NULL, 0, false},
+    {"lookup_single", "serial", SAME, 1, 2048, false, "", 0, false, 0},
+    {"first_single", "serial", READS, 1, 2048, false, "", 0, false, 0},
+    {"write_single", "serial", WRITES, 1, 2048, false, READS, 1, false, 0},
+    /* A thousand codes, none of which the core has run lately; against one. */
+    {"code_cold", "serial", "-", 101, 1024, false, "-", 101, false, 1024},
+    {"tx_base", "serial", "", 0, 2048, true, NULL, 0, false, 0},
+    {"op_create", "serial", "600060006000f018", 60, 8, false, NULL, 0, false, 0},
     /* The same over many versions. */
-    {"read_versions", "ladder", SAME, 1, 2048, false, "", 0, false},
-    {"read_slot", "ladder", READS, 1, 2048, false, "", 0, false},
-    {"write", "ladder", WRITES, 1, 2048, false, READS, 1, false},
-    {"read_account", "ladder", "", 0, 2048, true, "", 0, false},
-    {"commit_tx", "ladder", "", 0, 2048, false, NULL, 0, false},
+    {"read_versions", "ladder", SAME, 1, 2048, false, "", 0, false, 0},
+    {"read_slot", "ladder", READS, 1, 2048, false, "", 0, false, 0},
+    {"write", "ladder", WRITES, 1, 2048, false, READS, 1, false, 0},
+    {"read_account", "ladder", "", 0, 2048, true, "", 0, false, 0},
+    {"commit_tx", "ladder", "", 0, 2048, false, NULL, 0, false, 0},
 };
 
 static void solve(struct calibration *c, const struct row *r)
 {
     const struct evm_executor_ops *ops = evm_executor_find(r->executor);
-    const struct probe more = {r->code, r->copies, r->txs, r->distinct, ops};
-    struct probe less = {r->code, r->copies / 2, r->txs, r->distinct, ops};
+    const struct probe more = {r->code, r->copies, r->txs, r->distinct, ops, r->variants};
+    struct probe less = {r->code, r->copies / 2, r->txs, r->distinct, ops, 0};
     bool alone = !r->less && r->copies == 0;
     double value;
     if (r->less)
-        less = (struct probe){r->less, r->less_copies, r->txs, r->less_distinct, ops};
+        less = (struct probe){r->less, r->less_copies, r->txs, r->less_distinct, ops, 0};
     if (!probe_solve(c->bench, &c->profile, r->key, &more, alone ? NULL : &less, &value))
         c->failed = true;
     else
@@ -143,7 +144,11 @@ static void solve_plain(struct calibration *c)
     const struct evm_executor_ops *ops = evm_executor_find("serial");
     const struct probe more = {"8181019050639e3779b9188181100180600052602051188181106"
                                "1PC575b",
-                               600, 2, false, ops};
+                               600,
+                               2,
+                               false,
+                               ops,
+                               0};
     struct probe less = more;
     less.copies = 300;
     double plain = probe_time(c->bench, &more, false) - probe_time(c->bench, &less, false);
@@ -453,6 +458,7 @@ static void calibrate(struct calibration *c, const char *name)
 {
     struct evm_profile *p = &c->profile;
     *p = (struct evm_profile){.keccak_kept = EVM_KECCAK_CACHE_ENTRIES,
+                              .code_kept = 4096,
                               .plain = 1,
                               .device_depth = 64,
                               .cached = 0.9,

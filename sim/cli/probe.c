@@ -7,7 +7,14 @@
 #include "evm/core/u256.h"
 #include "sim/cli/timing.h"
 
-enum { CODE_MAX = 40000, RUNS_MIN = 9, RUNS_MAX = 400, PEOPLE = PROBE_TXS_MAX, SLOTS = 8 };
+enum {
+    VARIANTS_MAX = 1024,
+    CODE_MAX = 40000,
+    RUNS_MIN = 9,
+    RUNS_MAX = 400,
+    PEOPLE = PROBE_TXS_MAX,
+    SLOTS = 8
+};
 
 /* One block and the world it runs in. */
 struct block {
@@ -20,6 +27,13 @@ struct block {
 };
 
 static const struct evm_addr contract = {{0xff, 0x01}}, stopped = {{0xff, 0x02}};
+
+/* Variants behind the first. */
+static struct evm_addr variant_at(uint32_t v)
+{
+    struct evm_addr a = {{0xff, 0x03, (uint8_t)(v >> 8), (uint8_t)v}};
+    return v ? a : contract;
+}
 
 static struct evm_addr person(uint32_t i)
 {
@@ -37,13 +51,44 @@ static unsigned nibble(char c)
     return c <= '9' ? (unsigned)(c - '0') : (unsigned)(c - 'a') + 10;
 }
 
-/* The two words of call data, then the copies. "PC" in the code stands for the offset of the byte
- * behind the next two (a jump to the JUMPDEST there). */
-static size_t assemble(uint8_t *out, const char *code, unsigned copies)
+/* PUSH2 to, JUMP. */
+static void put_jump(uint8_t *out, size_t to)
 {
-    static const uint8_t head[] = {0x60, 0x00, 0x35, 0x60, 0x20, 0x35};
+    out[0] = 0x61;
+    out[1] = (uint8_t)(to >> 8);
+    out[2] = (uint8_t)to;
+    out[3] = 0x56;
+}
+
+/* `count` (a prime) pieces of 40 bytes, each a JUMPDEST and a jump to the next one, which is 37
+ * pieces further round. */
+static size_t scatter(uint8_t *out, size_t n, unsigned count)
+{
+    enum { SIZE = 40, STRIDE = 37 };
+    const size_t first = n + 4, end = first + (size_t)count * SIZE;
+    put_jump(out + n, first);
+    memset(out + first, 0xfe, end - first);
+    for (unsigned k = 0; k < count; k++) {
+        size_t at = first + (size_t)(k * STRIDE % count) * SIZE;
+        out[at] = 0x5b;
+        put_jump(out + at + 1,
+                 k + 1 < count ? first + (size_t)((k + 1) * STRIDE % count) * SIZE : end);
+    }
+    out[end] = 0x5b;
+    return end + 1;
+}
+
+/* The variant's number, the two words of call data, then the copies. "PC" in the code stands for
+ * the offset of the byte behind the next two (a jump to the JUMPDEST there). */
+static size_t assemble(uint8_t *out, const char *code, unsigned copies, uint32_t variant)
+{
+    bool scattered = code[0] == '-';
+    const uint8_t head[] = {
+        0x61, (uint8_t)(variant >> 8), (uint8_t)variant, 0x50, 0x60, 0x00, 0x35, 0x60, 0x20, 0x35};
     size_t n = sizeof head;
     memcpy(out, head, n);
+    if (scattered)
+        return scatter(out, n, copies);
     for (unsigned k = 0; k < copies; k++)
         for (const char *c = code; *c && n + 2 < CODE_MAX;) {
             if (memcmp(c, "PC", 2) == 0) {
@@ -79,7 +124,8 @@ static struct evm_u256 slot_key(uint32_t tx, uint32_t i)
 static enum evm_status fill(struct probe_bench *b, const struct probe *p, struct evm_changes *c)
 {
     uint8_t *code = malloc(CODE_MAX);
-    enum evm_status st = code ? evm_changes_reserve(c, PEOPLE + 2, PEOPLE * SLOTS) : EVM_ERR_MEMORY;
+    enum evm_status st =
+        code ? evm_changes_reserve(c, PEOPLE + 1 + VARIANTS_MAX, PEOPLE * SLOTS) : EVM_ERR_MEMORY;
     for (uint32_t i = 0; st == EVM_OK && i < PEOPLE; i++)
         c->accounts[i] = (struct evm_account_change){.addr = person(i),
                                                      .wrote = EVM_WROTE_BALANCE | EVM_WROTE_CREATED,
@@ -87,7 +133,7 @@ static enum evm_status fill(struct probe_bench *b, const struct probe *p, struct
     for (uint32_t i = 0; st == EVM_OK && i < PEOPLE * SLOTS; i++)
         c->slots[i] = (struct evm_slot_change){slot_key(i / SLOTS, i % SLOTS), evm_u256_of(77)};
     if (st == EVM_OK) {
-        size_t size = assemble(code, p->code, p->copies);
+        size_t size = assemble(code, p->code, p->copies, 0);
         qsort(c->accounts, PEOPLE, sizeof *c->accounts, by_addr);
         qsort(c->slots, PEOPLE * SLOTS, sizeof *c->slots, by_key);
         c->account_count = PEOPLE + 2;
@@ -103,8 +149,18 @@ static enum evm_status fill(struct probe_bench *b, const struct probe *p, struct
             .addr = stopped,
             .wrote = made,
             .nonce = 1,
+            .first_slot = PEOPLE * SLOTS,
             .code = evm_codes_add(b->codes, (struct evm_bytes){(const uint8_t *)"\0", 1})};
         st = c->accounts[PEOPLE].code && c->accounts[PEOPLE + 1].code ? EVM_OK : EVM_ERR_MEMORY;
+        for (uint32_t v = 1; st == EVM_OK && v < p->variants && v < VARIANTS_MAX; v++) {
+            struct evm_account_change *a = &c->accounts[c->account_count++];
+            *a = c->accounts[PEOPLE + 1];
+            a->addr = variant_at(v);
+            a->first_slot = c->slot_count;
+            a->code = evm_codes_add(
+                b->codes, (struct evm_bytes){code, assemble(code, p->code, p->copies, v)});
+            st = a->code ? EVM_OK : EVM_ERR_MEMORY;
+        }
     }
     free(code);
     return st;
@@ -127,7 +183,7 @@ static void make_txs(struct block *x, const struct probe *p)
                                     .gas_limit = UINT64_C(1) << 32,
                                     .max_fee = evm_u256_of(20),
                                     .max_priority_fee = evm_u256_of(1),
-                                    .to = contract,
+                                    .to = variant_at(p->variants ? i % p->variants : 0),
                                     .input = {x->inputs[i], 64}};
         x->list[i] = &x->txs[i];
     }
@@ -248,7 +304,8 @@ static bool count(struct probe_bench *b, const struct block *x, const struct pro
 {
     const struct evm_profile_field *f;
     for (size_t i = 0; i < PROBE_FIELDS_MAX && (f = evm_profile_field_at(i)); i++) {
-        struct evm_profile one = {.keccak_kept = 512, .device_depth = 1, .plain = 1};
+        struct evm_profile one = {
+            .keccak_kept = 512, .code_kept = 4096, .device_depth = 1, .plain = 1};
         units[i] = 0;
         if (!f->is_time || strcmp(f->key, "device_latency") == 0)
             continue;

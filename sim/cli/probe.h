@@ -15,11 +15,13 @@ enum { PROBE_TXS_MAX = 4096, PROBE_FIELDS_MAX = 96 };
 
 /* A block. */
 struct probe {
-    const char *code; /* hexadecimal, repeated `copies` times over the stack [word 0, word 1] */
+    const char *code; /* hexadecimal, repeated `copies` times over the stack [word 0, word 1]; or
+                         "-": `copies` pieces far from one another */
     unsigned copies;
     unsigned txs;                            /* the same call */
     bool distinct;                           /* each from a sender of its own, else all from one */
     const struct evm_executor_ops *executor; /* on one thread */
+    unsigned variants; /* contracts whose codes differ and do the same, called in turn; 0: one */
 };
 
 struct probe_bench {
