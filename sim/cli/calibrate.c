@@ -328,7 +328,7 @@ static void measure_versions(struct calibration *c)
         for (uint32_t i = 0; i < VERSIONS / 2; i++)
             changes.slots[i] = (struct evm_slot_change){evm_u256_of(i), evm_u256_of(i + 9)};
         changes.slot_count = VERSIONS / 2;
-        k.failed = evm_mv_begin(k.mv, evm_state_view(&view), 2, NULL, true) != EVM_OK ||
+        k.failed = evm_mv_begin(k.mv, evm_state_view(&view), 2, NULL, true, false) != EVM_OK ||
                    evm_mv_publish(k.mv, 0, 0, &changes, 0, &published) != EVM_OK;
     }
     for (uint32_t i = 0; !k.failed && i < VERSIONS; i++) {
@@ -343,7 +343,7 @@ static void measure_versions(struct calibration *c)
     s.env = (struct evm_sched_env){
         .tx_count = STEPS, .workers = 2, .threaded = true, .mv = k.mv, .params = &params};
     s.failed = k.failed || !s.sched ||
-               evm_mv_begin(k.mv, evm_state_view(&view), STEPS, NULL, true) != EVM_OK;
+               evm_mv_begin(k.mv, evm_state_view(&view), STEPS, NULL, true, false) != EVM_OK;
     if (!s.failed) {
         step_through(&s);
         set(c, "sched_step", best_of(c, 40, (double)s.tasks, step_through, &s));
