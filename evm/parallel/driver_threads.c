@@ -123,8 +123,8 @@ static void work(struct team *t, uint32_t worker)
         woken = false;
         struct evm_wake wake = {0};
         carry_out(t, worker, task, &wake);
-        if (wake.count > 1)
-            nudge(t, false);
+        if (wake.count > 1 || wake.all)
+            nudge(t, wake.all);
     }
     nudge(t, true);
     evm_keccak_cache_use(true);

@@ -264,6 +264,8 @@ static void report(struct machine *m, uint32_t core, const struct evm_task_resul
         evm_blockrun_fail(m->b, EVM_ERR_MEMORY);
     m->b->ops->done(m->b->sched, core, c->task, result, &wake);
     push(m, core, PHASE_ASK, time);
+    for (uint32_t i = wake.all ? m->idle_count : 0; i-- > 0;)
+        wake_one(m, time);
     if (wake.count > 1)
         wake_one(m, time);
 }

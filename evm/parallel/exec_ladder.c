@@ -59,13 +59,20 @@ struct stm {
     struct sender *senders; /* hash table of begin() */
     uint32_t sender_capacity;
     bool authorizes; /* there are set-code transactions */
+    /* EVM_PICK_BIG: the big transactions, biggest first; `big` holds numbers of this list. */
+    struct evm_txset big;
+    uint32_t *big_list, *big_rank; /* by number; by transaction: its number + 1, or 0 */
+    uint32_t big_count, big_capacity;
 };
 
 struct sender {
     uint32_t last; /* its last transaction + 1; 0: free */
 };
 
-enum { EPOCH = 32 };
+enum {
+    EPOCH = 32,
+    BIG = 4 /* times the mean gas limit: worth starting early */
+};
 
 /* ---- words ----------------------------------------------------------------------------------- */
 
@@ -109,6 +116,9 @@ static void destroy(void *state)
         return;
     evm_txset_fini(&s->ready);
     evm_txset_fini(&s->check);
+    evm_txset_fini(&s->big);
+    free(s->big_list);
+    free(s->big_rank);
     free(s->txs);
     free(s->senders);
     free(s);
@@ -181,6 +191,87 @@ static enum evm_status expect_chains(struct stm *s)
     return EVM_OK;
 }
 
+/* ---- which transaction, which core ----------------------------------------------------------- */
+
+/* Numbers of big_list in descending order of gas limits; ties by the order in the block. */
+static bool bigger(const struct stm *s, uint32_t a, uint32_t b)
+{
+    uint64_t x = s->env.txs[a]->gas_limit, y = s->env.txs[b]->gas_limit;
+    return x != y ? x > y : a < b;
+}
+
+/* Few are big, so they are inserted one by one. */
+static enum evm_status list_big(struct stm *s)
+{
+    uint32_t n = s->env.tx_count;
+    uint64_t mean = 0;
+    s->big_count = 0;
+    if (s->env.params->pick != EVM_PICK_BIG || !s->env.txs)
+        return EVM_OK;
+    if (n > s->big_capacity) {
+        free(s->big_list);
+        free(s->big_rank);
+        s->big_list = evm_malloc(n * sizeof *s->big_list);
+        s->big_rank = evm_malloc(n * sizeof *s->big_rank);
+        s->big_capacity = s->big_list && s->big_rank ? n : 0;
+        if (!s->big_capacity)
+            return EVM_ERR_MEMORY;
+    }
+    for (uint32_t i = 0; i < n; i++)
+        mean += s->env.txs[i]->gas_limit / n;
+    for (uint32_t i = 0; i < n; i++) {
+        s->big_rank[i] = 0;
+        if (s->env.txs[i]->gas_limit / BIG < mean)
+            continue;
+        uint32_t at = s->big_count++;
+        for (; at > 0 && bigger(s, i, s->big_list[at - 1]); at--)
+            s->big_list[at] = s->big_list[at - 1];
+        s->big_list[at] = i;
+    }
+    for (uint32_t k = 0; k < s->big_count; k++)
+        s->big_rank[s->big_list[k]] = k + 1;
+    return evm_txset_begin(&s->big, s->big_count) ? EVM_OK : EVM_ERR_MEMORY;
+}
+
+/* From three cores on one may be kept for commits and validations. */
+static bool is_reserved(const struct stm *s, uint32_t worker)
+{
+    return worker == 0 && s->env.params->reserve_core && s->env.workers > 2;
+}
+
+/* Where its core's run of the block begins. */
+static uint32_t share_start(const struct stm *s, uint32_t worker)
+{
+    uint32_t reserved = is_reserved(s, 0);
+    return (uint32_t)((uint64_t)s->env.tx_count * (worker - reserved) /
+                      (s->env.workers - reserved));
+}
+
+static void put_ready(struct stm *s, uint32_t i)
+{
+    if (s->big_count && s->big_rank[i])
+        evm_txset_put(&s->big, s->big_rank[i] - 1);
+    else
+        evm_txset_put(&s->ready, i);
+}
+
+/* Takes a transaction that is ready, or EVM_NO_TX. Big ones are few and long: they start however
+ * far ahead they are. */
+static uint32_t take_ready(struct stm *s, uint32_t worker, uint32_t limit)
+{
+    const enum evm_split split = s->env.params->split;
+    uint32_t i = s->big_count ? evm_txset_take(&s->big, s->big_count) : EVM_NO_TX;
+    if (i != EVM_NO_TX)
+        return s->big_list[i];
+    if (split != EVM_SPLIT_SHARED) {
+        uint32_t from = share_start(s, worker), to = share_start(s, worker + 1);
+        i = evm_txset_take_from(&s->ready, from, to < limit ? to : limit);
+        if (i != EVM_NO_TX || split == EVM_SPLIT_STATIC)
+            return i;
+    }
+    return evm_txset_take(&s->ready, limit);
+}
+
 static enum evm_status begin(void *state, const struct evm_sched_env *env)
 {
     struct stm *s = state;
@@ -203,13 +294,21 @@ static enum evm_status begin(void *state, const struct evm_sched_env *env)
         atomic_init(&t->lock, 0);
         t->waiters = t->next = EVM_NO_TX;
     }
-    evm_txset_put_range(&s->ready, 0, n, UINT64_MAX);
+    enum evm_status st = list_big(s);
+    if (st != EVM_OK)
+        return st;
+    if (s->big_count)
+        for (uint32_t i = 0; i < n; i++)
+            put_ready(s, i);
+    else
+        evm_txset_put_range(&s->ready, 0, n, UINT64_MAX);
     atomic_store(&s->head, 0);
     atomic_store(&s->prefix, 0);
     atomic_store(&s->front, 0);
     atomic_store(&s->ended, false);
     atomic_store(&s->aborts, 0);
-    atomic_store(&s->window, 8 * env->workers < 64 ? 64 : 8 * env->workers);
+    uint32_t window = env->params->window ? env->params->window : 8 * env->workers;
+    atomic_store(&s->window, !env->params->window && window < 64 ? 64 : window);
     return env->txs && env->workers > 1 ? expect_chains(s) : EVM_OK;
 }
 
@@ -238,7 +337,6 @@ static struct evm_task next(void *state, uint32_t worker)
     struct stm *s = state;
     uint32_t n = s->env.tx_count, head = atomic_load(&s->head), i;
     uint64_t w;
-    (void)worker;
     if (atomic_load(&s->ended) || head == n)
         return (struct evm_task){.kind = EVM_TASK_DONE};
     if (claim(s, head, EXECUTED, COMMITTING, &w))
@@ -248,7 +346,9 @@ static struct evm_task next(void *state, uint32_t worker)
             return (struct evm_task){EVM_TASK_VALIDATE, i, incarnation_of(w)};
     uint32_t window = atomic_load(&s->window);
     uint32_t limit = n - head < window ? n : head + window;
-    while ((i = evm_txset_take(&s->ready, limit)) != EVM_NO_TX) {
+    if (is_reserved(s, worker))
+        return (struct evm_task){.kind = EVM_TASK_IDLE};
+    while ((i = take_ready(s, worker, limit)) != EVM_NO_TX) {
         if (!claim(s, i, READY, RUNNING, &w))
             continue;
         raise(&s->front, i + 1);
@@ -271,7 +371,7 @@ static void make_ready(struct stm *s, uint32_t i, bool kept, uint32_t incarnatio
                        struct evm_wake *out)
 {
     set(s, i, READY, kept, incarnation, 0);
-    evm_txset_put(&s->ready, i);
+    put_ready(s, i);
     out->count++;
 }
 
@@ -283,7 +383,7 @@ static void wake(struct stm *s, uint32_t i, uint32_t on, struct evm_wake *out)
         return;
     if (atomic_compare_exchange_strong(&s->txs[i].word, &w,
                                        word(READY, kept_of(w), incarnation_of(w), 0))) {
-        evm_txset_put(&s->ready, i);
+        put_ready(s, i);
         out->count++;
     }
 }
@@ -380,6 +480,8 @@ static void on_invalid(struct stm *s, struct evm_task task, struct evm_wake *out
 /* Additive-increase is too slow for blocks of some thousand transactions, so it grows by half. */
 static void adapt_window(struct stm *s)
 {
+    if (s->env.params->window)
+        return;
     uint32_t aborts = atomic_exchange(&s->aborts, 0);
     uint32_t window = atomic_load(&s->window);
     if (aborts * 4 > EPOCH + aborts)
@@ -410,7 +512,7 @@ static void done(void *state, uint32_t worker, struct evm_task task,
 {
     struct stm *s = state;
     (void)worker;
-    out->count = 0;
+    *out = (struct evm_wake){0};
     switch (result->what) {
     case EVM_RAN_FINISHED: on_finished(s, task, result, out); break;
     case EVM_RAN_BLOCKED: on_blocked(s, task, result, out); break;
@@ -427,6 +529,8 @@ static void done(void *state, uint32_t worker, struct evm_task task,
         break;
     default: EVM_CHECK(0, "unknown result %u", result->what);
     }
+    /* What became available need not be for the worker that made it so. */
+    out->all = out->count > 0 && (s->env.params->split == EVM_SPLIT_STATIC || is_reserved(s, 0));
 }
 
 const struct evm_executor_ops evm_executor_ladder = {

@@ -78,6 +78,7 @@ struct evm_task_result {
 struct evm_wake {
     uint32_t count; /* how many tasks may have become available, the one that the reporting worker
                        takes next included; too many costs time, too few may stall the block */
+    bool all;       /* not every worker can take every task: all idle ones ask */
 };
 
 struct evm_mv;

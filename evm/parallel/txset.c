@@ -73,10 +73,12 @@ static void unmark(struct evm_txset *s, uint32_t w)
         atomic_fetch_or(&s->high[w / 64], mark);
 }
 
-/* The lowest bit of word w below `limit`, taken; UINT32_MAX if there is none. */
-static uint32_t take_from(struct evm_txset *s, uint32_t w, uint32_t limit)
+/* The lowest bit of word w in [from, limit), taken; UINT32_MAX if there is none. */
+static uint32_t take_word(struct evm_txset *s, uint32_t w, uint32_t from, uint32_t limit)
 {
     uint64_t mask = bits_below(limit - w * 64);
+    if (from > w * 64)
+        mask &= ~bits_below(from - w * 64);
     uint64_t have = atomic_load(&s->low[w]);
     while (have & mask) {
         uint64_t bit = have & mask & -(have & mask);
@@ -91,21 +93,28 @@ static uint32_t take_from(struct evm_txset *s, uint32_t w, uint32_t limit)
     return UINT32_MAX;
 }
 
-uint32_t evm_txset_take(struct evm_txset *s, uint32_t limit)
+uint32_t evm_txset_take_from(struct evm_txset *s, uint32_t from, uint32_t limit)
 {
-    if (limit == 0)
+    if (from >= limit)
         return UINT32_MAX;
-    uint32_t last = (limit - 1) / 64;
-    for (uint32_t h = 0; h <= last / 64; h++) {
+    uint32_t first = from / 64, last = (limit - 1) / 64;
+    for (uint32_t h = first / 64; h <= last / 64; h++) {
         uint64_t marks = atomic_load(&s->high[h]);
+        if (h == first / 64)
+            marks &= ~bits_below(first % 64);
         for (; marks; marks &= marks - 1) {
             uint32_t w = h * 64 + (uint32_t)__builtin_ctzll(marks);
             if (w > last)
                 return UINT32_MAX;
-            uint32_t i = take_from(s, w, limit);
+            uint32_t i = take_word(s, w, from, limit);
             if (i != UINT32_MAX)
                 return i;
         }
     }
     return UINT32_MAX;
+}
+
+uint32_t evm_txset_take(struct evm_txset *s, uint32_t limit)
+{
+    return evm_txset_take_from(s, 0, limit);
 }

@@ -23,5 +23,7 @@ void evm_txset_put(struct evm_txset *s, uint32_t i);
 void evm_txset_put_range(struct evm_txset *s, uint32_t from, uint32_t to, uint64_t which);
 /* Takes out and returns the lowest number below `limit`, or UINT32_MAX. */
 uint32_t evm_txset_take(struct evm_txset *s, uint32_t limit);
+/* The same of [from, limit). */
+uint32_t evm_txset_take_from(struct evm_txset *s, uint32_t from, uint32_t limit);
 
 #endif
