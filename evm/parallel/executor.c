@@ -329,6 +329,7 @@ static enum evm_status execute_beforehand(const struct evm_exec_config *config,
     struct evm_block_input quiet = *in;
     struct evm_block_result result;
     quiet.committed = NULL;
+    quiet.bal = NULL;
     enum evm_status st = evm_execute(&serial, &quiet, &result, NULL);
     *out = result.sets;
     result.sets = (struct evm_access_sets){0};

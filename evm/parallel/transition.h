@@ -12,7 +12,8 @@ struct evm_transition_input {
     struct evm_state *parent;      /* sealed; a reference is taken by the result's version */
     const struct evm_block_hashes *hashes;
     enum evm_invalid_policy invalid_policy;
-    const struct evm_history *history; /* of the blocks before, borrowed; or NULL */
+    const struct evm_history *history;  /* of the blocks before, borrowed; or NULL */
+    const struct evm_access_sets *sets; /* of its transactions, if known; borrowed; or NULL */
 };
 
 /* Executes the block. *post becomes a new sealed version over the parent, the caller's to unref;

@@ -10,11 +10,13 @@
 #include "sim/cli/files.h"
 #include "sim/cli/machine.h"
 #include "sim/cli/replay.h"
+#include "sim/cli/replay_bal.h"
 
 struct settings {
     const char *executor, *driver, *cores, *graph, *page;
     struct cli_machine machine;
     struct cli_list params;
+    struct replay_bal bal;
     uint64_t seed, top, least_txs;
     bool json, oracle;
 };
@@ -74,6 +76,16 @@ static const struct cli_option options[] = {
      .offset = offsetof(struct settings, page),
      .value = "PAGE.html",
      .doc = "draw the blocks on simulated cores: one page that needs no network"},
+    {.name = "bal",
+     .type = CLI_STRING,
+     .offset = offsetof(struct settings, bal.write),
+     .value = "FILE",
+     .doc = "of one block: write its access list (EIP-7928, RLP)"},
+    {.name = "verify-bal",
+     .type = CLI_STRING,
+     .offset = offsetof(struct settings, bal.verify),
+     .value = "FILE",
+     .doc = "of one block: compare its access list with this one, and let --param sets=bal use it"},
     {.name = "json",
      .type = CLI_FLAG,
      .offset = offsetof(struct settings, json),
@@ -137,13 +149,20 @@ static enum evm_status look_closer(struct session *s, const struct replay_case *
 static enum evm_status execute(struct session *s, const struct evm_recorded *recorded,
                                struct evm_block_result *result, struct evm_err *err)
 {
-    const struct evm_transition_input in = {.chain = &recorded->chain,
-                                            .block = &recorded->block,
-                                            .parent = recorded->pre,
-                                            .hashes = &recorded->hashes,
-                                            .history = s->history};
+    struct evm_access_sets known = {0};
+    struct evm_transition_input in = {.chain = &recorded->chain,
+                                      .block = &recorded->block,
+                                      .parent = recorded->pre,
+                                      .hashes = &recorded->hashes,
+                                      .history = s->history};
     struct evm_state *post = NULL;
-    enum evm_status st = evm_block_transition(&s->config, &in, result, &post, err);
+    enum evm_status st = EVM_OK;
+    if (s->params.sets == EVM_SETS_BAL)
+        st = replay_bal_sets(&s->set->bal, &recorded->block, s->codes, &known);
+    in.sets = known.first ? &known : NULL;
+    if (st == EVM_OK)
+        st = evm_block_transition(&s->config, &in, result, &post, err);
+    evm_access_sets_fini(&known);
     evm_state_unref(post);
     return st;
 }
@@ -190,10 +209,13 @@ static enum evm_status replay_at(struct session *s, const struct evm_recorded *r
             add_text(s, t, &c, k);
             if (!same && k > 0 && good && !s->set->json)
                 replay_add_block(t, &c, false);
-            good = good && same;
+            bool differs = false;
+            if (c.compared.valid && replay_bal_asked(&s->set->bal))
+                st = replay_bal_judge(&s->set->bal, &result.bal, s->set->json, t, &differs, err);
+            good = good && same && !differs;
             if (same)
                 replay_sum(&s->sums[k], &c);
-            if (same && k + 1 == s->cores_count && result.sets.tx_count)
+            if (st == EVM_OK && same && k + 1 == s->cores_count && result.sets.tx_count)
                 st = look_closer(s, &c, makespans, err);
         }
         evm_block_result_fini(&result);
@@ -269,6 +291,7 @@ static int configure(struct session *s)
     if (set->page && !is_virtual(s))
         return cli_complain(s->self, "--report draws simulated cores: give --driver virtual");
     s->config.cores = s->cores[s->cores_count - 1];
+    s->config.keep_bal = replay_bal_asked(&set->bal);
     s->config.keep_schedule = set->page != NULL;
     s->config.keep_sets = is_virtual(s) || learns(s) || set->oracle || set->graph ||
                           (set->top != TOP_DEFAULT && set->top > 0);
@@ -371,6 +394,8 @@ static int run(const struct cli_command *self, int argc, char **argv)
     if (status < 0 && files.count == 0)
         status = cli_complain(self, "no recorded block found there");
     if (status < 0)
+        status = replay_bal_open(self, &set.bal, files.count);
+    if (status < 0)
         status = open_all(&s);
     bool opened = status < 0;
     if (opened)
@@ -379,6 +404,7 @@ static int run(const struct cli_command *self, int argc, char **argv)
     if (closed >= 0)
         status = closed;
     cli_files_fini(&files);
+    replay_bal_fini(&set.bal);
     cli_list_fini(&set.params);
     return opened ? cli_finish(self, status) : status;
 }
@@ -387,21 +413,22 @@ const struct cli_command cli_replay = {
     .name = "replay",
     .operands = "FILE…",
     .summary = "execute recorded blocks again and compare them with their headers",
-    .details = "FILE is a recorded block (JSON, gzip or plain), or a directory of them. Gas used, "
-               "blob gas,\n"
-               "receipts root, logs bloom and requests are compared with the header, whatever the "
-               "executor,\n"
-               "driver and number of cores: a line a block, with the time it took: of this machine "
-               "(threads)\n"
-               "or of simulated cores (virtual). Before Byzantium receipts hold state roots, which "
-               "cannot be\n"
-               "computed from a part of the world; there gas and bloom are compared.\n"
-               "With virtual a further line says how fast that is against one core, what an oracle "
-               "that knows\n"
-               "all conflicts would reach, and what went to waste; several blocks get totals. The "
-               "figures are\n"
-               "explained in docs/parallel.md.\n"
-               "Status 1 if a block differs from its header.",
+    .details =
+        "FILE is a recorded block (JSON, gzip or plain), or a directory of them. Gas used, "
+        "blob gas,\n"
+        "receipts root, logs bloom and requests are compared with the header, whatever the "
+        "executor,\n"
+        "driver and number of cores: a line a block, with the time it took: of this machine "
+        "(threads)\n"
+        "or of simulated cores (virtual). Before Byzantium receipts hold state roots, which "
+        "cannot be\n"
+        "computed from a part of the world; there gas and bloom are compared.\n"
+        "With virtual a further line says how fast that is against one core, what an oracle "
+        "that knows\n"
+        "all conflicts would reach, and what went to waste; several blocks get totals. The "
+        "figures are\n"
+        "explained in docs/parallel.md.\n"
+        "Status 1 if a block differs from its header, or its access list from the one given.",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .min_operands = 1,

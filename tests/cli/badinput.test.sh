@@ -136,6 +136,12 @@ refused "replay setting of another executor" "param window=3: window: is no sett
     replay cut/1.json.gz --executor serial --param window=3
 refused "replay setting without a value" "param 'window' is not NAME=VALUE" \
     replay cut/1.json.gz --executor ladder --param window
+refused "replay list of two blocks" "are for one block, here are 2" replay cut/1.json.gz cut/1.json.gz --bal cut/list
+printf '\300\300' >cut/list
+refused "replay bad access list" "verify-bal: cut/list: a block access list is one RLP list" \
+    replay cut/1.json.gz --verify-bal cut/list
+rm cut/list
+refused "replay no access list" "verify-bal: .*nothing.*No such file" replay cut/1.json.gz --verify-bal cut/nothing
 refused "replay setting out of range" "\`2M\` is out of range; valid: 0 to 1M" \
     replay cut/1.json.gz --executor ladder --param window=2M
 refused "statetest unknown fork" "fork" statetest empty --fork Atlantis

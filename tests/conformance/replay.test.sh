@@ -40,3 +40,19 @@ for executor in $executors; do
         replay "$executor" virtual $cores
     done
 done
+
+# A block's access list: written by serial, the same by others, and enough to schedule by.
+lists=$(mktemp -d)
+trap 'rm -rf "$log" "$lists"' EXIT
+one=$(find "$dir" -name '19*.json.gz' 2>/dev/null | sort | tail -1)
+listed() { # NAME ARGUMENTS...
+    local name=$1
+    shift
+    if "$WEFT" replay "$one" --verify-bal "$lists/bal" "$@" >"$log" 2>&1; then echo "ok list_$name"; else echo "not ok list_$name"; head -3 "$log"; fi
+}
+if [ -n "$one" ] && "$WEFT" replay "$one" --bal "$lists/bal" >/dev/null; then
+    listed serial --executor serial
+    listed ladder --executor ladder --driver virtual --cores 16
+    listed block_stm --executor block-stm --driver threads --cores 2
+    listed access_list --executor access-list --param sets=bal --driver virtual --cores 16
+fi
