@@ -507,6 +507,14 @@ static enum evm_step prologue(struct evm_txrun *run)
     return EVM_STEP_SLICE;
 }
 
+/* A call's stipend is gas that nobody paid for, so for a moment there may seem to be less. */
+static void count_spent(const struct evm_txrun *run, struct evm_meter *meter)
+{
+    int64_t spent = (int64_t)run->tx->gas_limit - evm_vm_gas_left(run->vm);
+    if (spent > (int64_t)meter->gas)
+        meter->gas = (uint64_t)spent;
+}
+
 enum evm_step evm_txrun_step(struct evm_txrun *run, struct evm_meter *meter, uint64_t budget)
 {
     if (run->stage < STAGE_EXECUTE) {
@@ -516,6 +524,8 @@ enum evm_step evm_txrun_step(struct evm_txrun *run, struct evm_meter *meter, uin
     }
     if (run->stage == STAGE_EXECUTE) {
         enum evm_step s = evm_vm_step(run->vm, meter, budget);
+        if (meter)
+            count_spent(run, meter);
         if (s != EVM_STEP_DONE)
             return s;
         if (!end_call(run))

@@ -328,6 +328,18 @@ enum evm_step evm_vm_step(struct evm_vm *vm, struct evm_meter *meter, uint64_t b
     return s;
 }
 
+int64_t evm_vm_gas_left(const struct evm_vm *vm)
+{
+    int64_t sum = 0;
+    if (vm->phase == VM_START)
+        return vm->msg.gas;
+    if (vm->phase == VM_DONE)
+        return vm->result.gas_left;
+    for (const struct frame *f = vm->frames; f <= vm->top; f++)
+        sum += f->gas;
+    return sum;
+}
+
 enum evm_status evm_vm_result(const struct evm_vm *vm, struct evm_vm_result *out)
 {
     EVM_CHECK(vm->phase == VM_DONE, "evm_vm_result before the end (phase %d)", (int)vm->phase);

@@ -111,8 +111,9 @@ enum evm_cost_class {
 struct evm_keccak_memo;
 struct evm_meter {
     uint64_t count[EVM_COST_CLASS_COUNT];
-    uint64_t keccak_kept;         /* of KECCAK: hashes that `memo` remembered, ... */
-    uint64_t keccak_follows;      /* ... and others that could have been made beforehand */
+    uint64_t keccak_kept;    /* of KECCAK: hashes that `memo` remembered, ... */
+    uint64_t keccak_follows; /* ... and others that could have been made beforehand */
+    uint64_t gas;         /* what the transaction has used up so far (evm/block/txrun.h sets it) */
     uint64_t cold_blocks; /* basic blocks of code that the memo's core had not run lately */
     struct evm_keccak_memo *memo; /* NULL: nobody remembers */
 };
@@ -166,6 +167,9 @@ void evm_vm_begin(struct evm_vm *vm, const struct evm_rules *rules,
  * block that fails half-way counts whole; which code that is depends on the run alone, so counts
  * and slices are the same for any thread and whatever ran before. */
 enum evm_step evm_vm_step(struct evm_vm *vm, struct evm_meter *meter, uint64_t budget);
+
+/* Of the message's gas, what is left in all frames together: between two steps, or at the end. */
+int64_t evm_vm_gas_left(const struct evm_vm *vm);
 
 /* Valid after EVM_STEP_DONE. EVM_ERR_MEMORY if an allocation failed on the way (the outcome is then
  * meaningless). */

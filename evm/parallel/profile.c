@@ -63,6 +63,6 @@ double evm_profile_cost(const struct evm_profile *p, const struct evm_meter *m, 
     rest -= (double)m->keccak_kept * (hash - p->keccak_hit);
     if (how & EVM_PROFILE_AHEAD)
         rest -= (double)m->keccak_follows * (hash - p->keccak_ahead);
-    rest += (double)m->cold_blocks * p->code_cold;
+    rest += (double)m->cold_blocks * p->code_cold + (double)m->gas * p->gas;
     return loop * (how & EVM_PROFILE_PLAIN ? p->plain : 1) + rest;
 }

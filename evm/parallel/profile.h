@@ -21,6 +21,7 @@
 struct evm_profile {
     char name[32], doc[128];
     double op[EVM_COST_CLASS_COUNT]; /* per unit of evm_meter.count */
+    double gas;                      /* per unit of gas */
     double plain, code_cold, code_kept, keccak_hit, keccak_ahead, keccak_kept, filter_hash;
     double tx_base; /* signature apart */
     double read_account, read_slot;
