@@ -6,6 +6,7 @@
 #include "evm/core/u256.h"
 #include "evm/parallel/access_internal.h"
 #include "evm/parallel/spin.h"
+#include "evm/parallel/stretch.h"
 
 /* ---- the view of a transaction in flight ------------------------------------------------------
  */
@@ -168,6 +169,18 @@ void evm_run_drop(struct evm_run *run)
     run_give(run->block, run);
 }
 
+void evm_run_forget(struct evm_blockrun *b, uint32_t tx)
+{
+    struct evm_run *run = b->records[tx].run;
+    if (!run)
+        return;
+    b->records[tx].run = NULL;
+    evm_spin_lock(b->threaded, &b->runs_lock);
+    b->parked--;
+    evm_spin_unlock(b->threaded, &b->runs_lock);
+    run_give(b, run);
+}
+
 void evm_blockrun_forget_bodies(struct evm_blockrun *b)
 {
     for (uint32_t i = 0; i < b->run_count; i++) {
@@ -189,6 +202,7 @@ void evm_blockrun_fini(struct evm_blockrun *b)
         evm_touched_fini(&b->records[i].touched);
     }
     evm_changes_fini(&b->ladder.scratch);
+    evm_stretch_fini(&b->stretch);
     free(b->records);
     free(b->counts);
     free(b->runs);
@@ -322,7 +336,13 @@ enum evm_status evm_blockrun_begin(struct evm_blockrun *b, const struct evm_bloc
         st = prepare_ladder(b);
     if (st != EVM_OK)
         return st;
+    b->stretch.direct = setup->direct;
+    b->stretch.in = setup->in;
+    b->stretch.codes = setup->codes;
+    b->stretch.hashes_ahead = !setup->caches.no_keccak;
+    b->stretch.open = false;
     struct evm_sched_env env = {.tx_count = n,
+                                .stretches = setup->direct != NULL,
                                 .workers = b->workers,
                                 .threaded = b->threaded,
                                 .seed = setup->seed,
@@ -473,7 +493,7 @@ enum evm_status evm_blockrun_end(struct evm_blockrun *b)
         if (error != EVM_OK)
             return error;
     }
-    return evm_mv_collect(b->mv, &b->ladder.beneficiary, &r->changes);
+    return evm_stretch_collect(b, &r->changes);
 }
 
 /* ---- tasks ----------------------------------------------------------------------------------- */
@@ -541,6 +561,7 @@ struct evm_run *evm_run_start(struct evm_blockrun *b, struct evm_task task, uint
     run->core = core;
     run->incarnation = task.incarnation;
     run->timed = timed;
+    run->alone = task.kind == EVM_TASK_ALONE;
     run->granted = true; /* its first read happens when the task starts */
     r->incarnation = task.incarnation;
     return run;
@@ -659,6 +680,25 @@ static void wait_for_turn(struct evm_run *run, struct evm_task_result *result)
     run_give(b, run);
 }
 
+struct meeting {
+    uint32_t tx;
+    bool met;
+};
+
+static void meet(void *self, uint32_t writer)
+{
+    struct meeting *m = self;
+    m->met |= writer != EVM_NO_TX && m->tx - writer <= EVM_DIRECT_NEAR;
+}
+
+/* Did it read what a transaction shortly before wrote? */
+static bool meets(uint32_t tx, const struct evm_mv_log *log)
+{
+    struct meeting m = {tx, false};
+    evm_mv_log_writers(log, meet, &m);
+    return m.met;
+}
+
 void evm_run_finish(struct evm_run *run, struct evm_task_result *result)
 {
     struct evm_blockrun *b = run->block;
@@ -687,6 +727,8 @@ void evm_run_finish(struct evm_run *run, struct evm_task_result *result)
     result->writes = p.writes;
     result->reads = r->log.count;
     result->gas_used = r->outcome.gas_used;
+    if (run->alone)
+        result->met = meets(run->tx, &r->log);
     b->counts[run->core].executions++;
     run_give(b, run);
 }

@@ -67,6 +67,7 @@ struct evm_run {
     uint8_t stop;   /* why the view said PENDING: enum evm_run_stop */
     bool timed, granted;
     bool took_turn;         /* it read what depends on everything before it */
+    bool alone;             /* nobody else is at work */
     bool guessed;           /* it took the beneficiary's balance for what it was before the block */
     struct evm_location at; /* timed: what the read that waits wants */
     struct evm_meter meter;
@@ -119,7 +120,19 @@ enum evm_stall {
     EVM_STALL_NO_COMMIT, /* tasks without end, and none of them a commit */
 };
 
+/* A stretch (stretch.h). `in` NULL: there are none (bodies that are not transactions; somebody
+ * wants to know of single ones). */
+struct evm_stretch {
+    struct evm_direct *direct;
+    const struct evm_block_input *in;
+    struct evm_codes *codes;
+    bool hashes_ahead, open;
+    uint32_t next; /* open: the transaction after the last one executed */
+    struct evm_changes changes, scratch;
+};
+
 struct evm_blockrun {
+    struct evm_stretch stretch;
     struct evm_block_rules rules;
     const struct evm_body_ops *body_ops;
     void *body_self;
@@ -172,6 +185,9 @@ struct evm_blockrun_setup {
                                     its index + 1 */
     uint64_t seed;
     const struct evm_exec_params *params;
+    struct evm_direct *direct;          /* for stretches; NULL: none */
+    const struct evm_block_input *in;   /* with direct */
+    struct evm_codes *codes;            /* with direct */
     const struct evm_tx *const *txs;    /* NULL: bodies that are not transactions */
     const struct evm_access_sets *sets; /* NULL: not known */
     const struct evm_history *history;  /* NULL: none */
@@ -207,6 +223,9 @@ void evm_run_finish(struct evm_run *run, struct evm_task_result *result);
 void evm_run_park(struct evm_run *run, struct evm_task_result *result);
 /* Gives it back, after FAILED. */
 void evm_run_drop(struct evm_run *run);
+
+/* Gives back what is parked of a transaction. */
+void evm_run_forget(struct evm_blockrun *b, uint32_t tx);
 
 void evm_run_validate(struct evm_blockrun *b, struct evm_task task, uint32_t core,
                       struct evm_task_result *result, struct evm_mv_cost *cost);

@@ -12,7 +12,8 @@
 /* An account as it is now and as it was before the block. */
 struct direct_account {
     struct evm_addr addr;
-    uint32_t epoch; /* grows when its storage goes: slots of an older one read 0 */
+    uint32_t epoch;  /* grows when its storage goes: slots of an older one read 0 */
+    uint32_t writer; /* if written: the last transaction that did */
     bool written;
     bool wiped;
     struct evm_account now;      /* has_storage apart: see has_storage() */
@@ -23,7 +24,7 @@ struct direct_account {
 };
 
 struct direct_slot {
-    uint32_t account, epoch;
+    uint32_t account, epoch, writer;
     bool written;
     struct evm_u256 key, now, before;
 };
@@ -161,6 +162,12 @@ static bool has_storage(const struct direct_account *a)
 
 /* ---- the view of the transaction that runs --------------------------------------------------- */
 
+static bool meets(const struct evm_direct *d, uint32_t writer)
+{
+    return d->tx - writer <= EVM_DIRECT_NEAR &&
+           !evm_addr_eq(&d->in->txs[d->tx]->sender, &d->in->txs[writer]->sender);
+}
+
 static enum evm_read view_account(void *self, const struct evm_addr *addr, unsigned need,
                                   struct evm_account *out)
 {
@@ -170,6 +177,9 @@ static enum evm_read view_account(void *self, const struct evm_addr *addr, unsig
     if (!a)
         return EVM_READ_PENDING;
     *out = a->now;
+    /* Money that somebody else sent: what only counts is whether the sender could do without. */
+    if (a->written && (need & EVM_NEED_NONCE) && meets(d, a->writer))
+        d->met = true;
     if (need & EVM_NEED_STORAGE)
         out->has_storage = has_storage(a);
     return EVM_READ_OK;
@@ -185,6 +195,8 @@ static enum evm_read view_slot(void *self, const struct evm_addr *addr, const st
     if (!s)
         return EVM_READ_PENDING;
     *out = slot_counts(a, s) ? s->now : (struct evm_u256){{0}};
+    if (s->written && meets(d, s->writer))
+        d->met = true;
     return EVM_READ_OK;
 }
 
@@ -209,6 +221,7 @@ static void remove_account(struct direct_account *a)
 {
     wipe(a);
     a->now = (struct evm_account){.code_hash = evm_code_empty()->hash};
+    a->writer = 0; /* far away, or as good as that */
     a->code = evm_code_empty();
     a->written = true;
 }
@@ -223,6 +236,7 @@ static bool write_slot(struct evm_direct *d, struct direct_account *a,
     a->set_slots += !evm_u256_is_zero(&c->value) - was;
     s->epoch = a->epoch;
     s->now = c->value;
+    s->writer = d->tx;
     s->written = true;
     return true;
 }
@@ -238,6 +252,7 @@ static bool write_account(struct evm_direct *d, const struct evm_account_change 
         return true;
     }
     a->written = true;
+    a->writer = d->tx;
     a->now.exists = true;
     if (c->wrote & EVM_WROTE_WIPE)
         wipe(a);
@@ -267,13 +282,13 @@ static enum evm_status pay(struct evm_direct *d, const struct evm_block_rules *r
     if (!a)
         return EVM_ERR_MEMORY;
     d->payee = (uint32_t)(a - d->accounts) + 1;
-    d->ladder.overflow |= evm_u256_add(&a->now.balance, &a->now.balance, &o->fee);
+    d->ladder->overflow |= evm_u256_add(&a->now.balance, &a->now.balance, &o->fee);
     a->written = true;
     if (!evm_u256_is_zero(&a->now.balance) || !rules->clears_empty)
         a->now.exists = true;
     else if (a->now.nonce == 0 && evm_hash_eq(&a->now.code_hash, &evm_empty_code_hash))
         remove_account(a);
-    return d->ladder.overflow ? EVM_ERR_INPUT : EVM_OK;
+    return d->ladder->overflow ? EVM_ERR_INPUT : EVM_OK;
 }
 
 static enum evm_status take(struct evm_direct *d, const struct evm_block_rules *rules, uint32_t tx,
@@ -287,11 +302,12 @@ static enum evm_status take(struct evm_direct *d, const struct evm_block_rules *
     enum evm_status st = pay(d, rules, o);
     if (st != EVM_OK)
         return st;
-    st = evm_receipt_make(&r->receipts[r->receipt_count], tx, from, o, d->ladder.gas_used);
+    struct evm_receipt *to = &r->receipts[d->ladder->receipt_count];
+    st = evm_receipt_make(to, tx, from, o, d->ladder->gas_used);
     if (st != EVM_OK)
         return st;
-    r->receipt_count++;
-    return evm_ladder_add(&d->ladder, o);
+    d->ladder->receipt_count++;
+    return evm_ladder_add(d->ladder, o);
 }
 
 /* ---- the end of the block -------------------------------------------------------------------- */
@@ -384,7 +400,7 @@ static bool gather(struct evm_direct *d, uint32_t *accounts, uint32_t *slots)
     return true;
 }
 
-static enum evm_status collect(struct evm_direct *d, struct evm_changes *out)
+enum evm_status evm_direct_collect(struct evm_direct *d, struct evm_changes *out)
 {
     uint32_t accounts, slots;
     if (!gather(d, &accounts, &slots))
@@ -429,17 +445,16 @@ static void clear_index(struct direct_index *x)
         memset(x->cells, 0, x->capacity * sizeof *x->cells);
 }
 
-static enum evm_status begin(struct evm_direct *d, struct evm_view base, struct evm_codes *codes,
-                             uint32_t n, struct evm_block_result *r)
+enum evm_status evm_direct_open(struct evm_direct *d, const struct evm_block_input *in,
+                                struct evm_view base, struct evm_codes *codes,
+                                struct evm_ladder *ladder)
 {
     if (d->codes != codes)
         evm_direct_forget(d);
     d->codes = codes;
     if (!d->run)
         d->run = evm_txrun_create(codes);
-    r->receipts = n ? evm_malloc(n * sizeof *r->receipts) : NULL;
-    r->stats = n ? evm_calloc(n, sizeof *r->stats) : NULL;
-    if (!d->run || (n && (!r->receipts || !r->stats)))
+    if (!d->run)
         return EVM_ERR_MEMORY;
     d->base = base;
     d->failed = false;
@@ -448,8 +463,23 @@ static enum evm_status begin(struct evm_direct *d, struct evm_view base, struct 
     if (d->slot_count)
         clear_index(&d->slot_index);
     d->account_count = d->slot_count = d->last = d->payee = 0;
-    d->ladder = (struct evm_ladder){0};
+    d->in = in;
+    d->ladder = ladder;
     return EVM_OK;
+}
+
+bool evm_direct_payee(const struct evm_direct *d, const struct evm_addr *payee, bool *exists,
+                      struct evm_u256 *balance)
+{
+    for (uint32_t i = 0; i < d->account_count; i++) {
+        const struct direct_account *a = &d->accounts[d->payee ? d->payee - 1 : i];
+        if (!evm_addr_eq(&a->addr, payee))
+            continue;
+        *exists = a->now.exists;
+        *balance = a->now.balance;
+        return true;
+    }
+    return false;
 }
 
 /* False for a creation and for what names no function. */
@@ -474,28 +504,37 @@ static void hash_ahead(const struct evm_block_input *in, uint32_t i)
     evm_keccak_hints_hash();
 }
 
-static enum evm_status run_all(struct evm_direct *d, const struct evm_block_rules *rules,
-                               const struct evm_block_input *in, bool hashes_ahead,
+static enum evm_status run_one(struct evm_direct *d, uint32_t i)
+{
+    const struct evm_block_input *in = d->in;
+    struct evm_keccak_call call;
+    d->tx = i;
+    d->met = false;
+    evm_keccak_hints_run(call_of(in->txs[i], &call) ? &call : NULL);
+    evm_txrun_begin(d->run, in->rules, in->env, in->txs[i], (struct evm_view){&view_ops, d}, 0);
+    while (evm_txrun_step(d->run, NULL, 0) != EVM_STEP_DONE)
+        if (d->failed)
+            return EVM_ERR_MEMORY;
+    return evm_txrun_outcome(d->run)->error;
+}
+
+enum evm_status evm_direct_run(struct evm_direct *d, const struct evm_block_rules *rules,
+                               uint32_t from, uint32_t to, bool hashes_ahead, uint32_t *met,
                                struct evm_block_result *r)
 {
-    const struct evm_view view = {&view_ops, d};
-    for (uint32_t i = 0; i < in->tx_count; i++) {
-        if (hashes_ahead && i % EVM_KECCAK_HINT_AHEAD == 0)
-            hash_ahead(in, i);
-        struct evm_keccak_call call;
-        evm_keccak_hints_run(call_of(in->txs[i], &call) ? &call : NULL);
-        evm_txrun_begin(d->run, in->rules, in->env, in->txs[i], view, 0);
-        while (evm_txrun_step(d->run, NULL, 0) != EVM_STEP_DONE)
-            if (d->failed)
-                return EVM_ERR_MEMORY;
+    for (uint32_t i = from; i < to; i++) {
+        if (hashes_ahead && (i - from) % EVM_KECCAK_HINT_AHEAD == 0)
+            hash_ahead(d->in, i);
+        enum evm_status st = run_one(d, i);
+        if (st != EVM_OK)
+            return st;
         const struct evm_tx_outcome *o = evm_txrun_outcome(d->run);
-        if (o->error != EVM_OK)
-            return o->error;
-        r->executions++;
-        r->stats[i].incarnations = 1;
-        r->stats[i].invalid = evm_ladder_judge(&d->ladder, rules, i, o);
+        if (met)
+            *met += d->met;
+        r->stats[i].incarnations++;
+        r->stats[i].invalid = evm_ladder_judge(d->ladder, rules, i, o);
         if (r->stats[i].invalid == EVM_TX_VALID) {
-            enum evm_status st = take(d, rules, i, in->txs[i], o, r);
+            st = take(d, rules, i, d->in->txs[i], o, r);
             if (st != EVM_OK)
                 return st;
         } else if (rules->policy == EVM_INVALID_REJECTS_BLOCK) {
@@ -519,22 +558,31 @@ enum evm_status evm_direct_execute(struct evm_direct *d, const struct evm_block_
                                    struct evm_codes *codes, const struct evm_exec_caches *caches,
                                    struct evm_block_result *r)
 {
-    enum evm_status st = begin(d, base, codes, in->tx_count, r);
+    uint32_t n = in->tx_count;
+    d->own = (struct evm_ladder){0};
+    r->receipts = n ? evm_malloc(n * sizeof *r->receipts) : NULL;
+    r->stats = n ? evm_calloc(n, sizeof *r->stats) : NULL;
+    enum evm_status st = n && (!r->receipts || !r->stats) ? EVM_ERR_MEMORY : EVM_OK;
+    if (st == EVM_OK)
+        st = evm_direct_open(d, in, base, codes, &d->own);
     int64_t start = now();
     evm_keccak_cache_use(!caches->no_keccak);
     if (st == EVM_OK) {
         evm_txrun_set_tier(d->run, caches->no_code ? EVM_TIER_PLAIN : EVM_TIER_AUTO);
-        st = run_all(d, rules, in, !caches->no_keccak, r);
+        st = evm_direct_run(d, rules, 0, n, !caches->no_keccak, NULL, r);
     }
     evm_keccak_hints_run(NULL);
     evm_keccak_cache_use(true);
     r->makespan_ns = r->busy_ns = now() - start;
+    r->receipt_count = d->own.receipt_count;
+    for (uint32_t i = 0; r->stats && i < n; i++)
+        r->executions += r->stats[i].incarnations;
     if (st == EVM_OK && r->invalid == EVM_TX_VALID) {
-        r->gas_used = d->ladder.gas_used;
-        r->blob_gas_used = d->ladder.blob_gas_used;
-        r->fees = d->ladder.fees;
-        r->burnt = d->ladder.burnt;
-        return collect(d, &r->changes);
+        r->gas_used = d->own.gas_used;
+        r->blob_gas_used = d->own.blob_gas_used;
+        r->fees = d->own.fees;
+        r->burnt = d->own.burnt;
+        return evm_direct_collect(d, &r->changes);
     }
     for (uint32_t i = 0; i < r->receipt_count; i++)
         evm_receipt_fini(&r->receipts[i]);

@@ -27,17 +27,44 @@ struct evm_direct {
         } * cells;
         uint32_t capacity; /* 0 or a power of two */
     } account_index, slot_index;
+    uint32_t tx;    /* that runs */
+    bool met;       /* it read what another sender's transaction wrote a moment ago */
     uint32_t last;  /* the account that was asked for last: 1 + its number, or 0 */
     uint32_t payee; /* the beneficiary likewise, once it was paid */
 
-    struct evm_ladder ladder;
-    struct evm_order *order; /* the end: sorting */
+    const struct evm_block_input *in;
+    struct evm_ladder own;     /* of a whole block */
+    struct evm_ladder *ladder; /* &own, or that of the block whose stretch this is */
+    struct evm_order *order;   /* the end: sorting */
     size_t order_capacity;
 };
 
 void evm_direct_fini(struct evm_direct *d);
 /* Forgets the transaction run, which belongs to a code store. */
 void evm_direct_forget(struct evm_direct *d);
+
+/* ---- a stretch of a block (stretch.c) ---------------------------------------------------------
+ */
+
+/* Begins over the state that `base` shows: what transactions before left. *ladder counts. */
+enum evm_status evm_direct_open(struct evm_direct *d, const struct evm_block_input *in,
+                                struct evm_view base, struct evm_codes *codes,
+                                struct evm_ladder *ladder);
+/* Executes transactions [from, to) one after another; receipts and stats go to *r. *met, if not
+ * NULL, counts those that read what another sender's transaction wrote at most EVM_DIRECT_NEAR
+ * before. r->invalid is set where the block is rejected, and the rest is left. */
+enum { EVM_DIRECT_NEAR = 8 };
+enum evm_status evm_direct_run(struct evm_direct *d, const struct evm_block_rules *rules,
+                               uint32_t from, uint32_t to, bool hashes_ahead, uint32_t *met,
+                               struct evm_block_result *r);
+/* What was written, against what was there at the beginning: added to *out, which is empty. */
+enum evm_status evm_direct_collect(struct evm_direct *d, struct evm_changes *out);
+/* The beneficiary as it is now; false if nobody has looked at it. */
+bool evm_direct_payee(const struct evm_direct *d, const struct evm_addr *payee, bool *exists,
+                      struct evm_u256 *balance);
+
+/* ---- a block ----------------------------------------------------------------------------------
+ */
 
 /* Executes in->txs under *rules (no `committed`: nobody is told of single transactions) into
  * *result, whose arrays are allocated here. EVM_ERR_INPUT where a sum of wei passes 2^256

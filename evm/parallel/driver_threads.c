@@ -7,6 +7,7 @@
 #include "evm/core/alloc.h"
 #include "evm/core/keccak_cache.h"
 #include "evm/parallel/blockrun.h"
+#include "evm/parallel/stretch.h"
 
 #ifndef __SANITIZE_THREAD__
 #include <omp.h>
@@ -86,7 +87,10 @@ static void carry_out(struct team *t, uint32_t worker, struct evm_task task, str
     int64_t start = t->schedules ? now() - t->start : 0;
     switch (task.kind) {
     case EVM_TASK_EXECUTE:
+    case EVM_TASK_ALONE:
     case EVM_TASK_RESUME: execute(b, worker, task, &result, &cost); break;
+    case EVM_TASK_STRETCH:
+    case EVM_TASK_STRETCH_END: evm_stretch_run(b, task, worker, &result); break;
     case EVM_TASK_VALIDATE: evm_run_validate(b, task, worker, &result, &cost); break;
     default: evm_ladder_commit(b, task, worker, &result, &cost); break;
     }

@@ -40,6 +40,7 @@ struct core {
 struct virtual_tx {
     double single;   /* its cost in serial, without what caches of hashes save */
     uint32_t hashed; /* the last one in machine.memo */
+    bool alone;      /* it ran with nobody beside it (EVM_TASK_ALONE) */
     int64_t waited;  /* for the device, over all parts of its last run */
 };
 
@@ -170,19 +171,25 @@ static int64_t whole(double ns)
     return (int64_t)llround(ns);
 }
 
-static unsigned how(const struct machine *m)
+/* One version of everything is enough: there is one core, or one at work. */
+static bool is_single(const struct machine *m, const struct evm_run *run)
+{
+    return m->single || run->alone;
+}
+
+static unsigned how(const struct machine *m, bool single)
 {
     const struct evm_exec_caches *caches = &m->b->caches;
     return (caches->no_code ? EVM_PROFILE_PLAIN : 0) |
-           (m->single && !caches->no_keccak ? EVM_PROFILE_AHEAD : 0);
+           (single && !caches->no_keccak ? EVM_PROFILE_AHEAD : 0);
 }
 
 /* First reads of the state before the block, and lines fetched from other cores. */
-static double cost_of_reads(const struct machine *m, const struct evm_mv_cost *c)
+static double cost_of_reads(const struct machine *m, const struct evm_mv_cost *c, bool single)
 {
     const struct evm_profile *p = m->profile;
-    double first = m->single ? ((double)c->accounts + c->slots) * p->first_single
-                             : c->accounts * p->read_account + c->slots * p->read_slot;
+    double first = single ? ((double)c->accounts + c->slots) * p->first_single
+                          : c->accounts * p->read_account + c->slots * p->read_slot;
     return first + c->contended * p->contended_line;
 }
 
@@ -190,13 +197,14 @@ static double cost_of_reads(const struct machine *m, const struct evm_mv_cost *c
 static double cost_of_work(const struct machine *m, const struct evm_run *run)
 {
     const struct evm_profile *p = m->profile;
-    return p->tx_base + evm_profile_cost(p, &run->meter, how(m)) +
-           run->cost.lookups * (m->single ? p->lookup_single : p->read_versions);
+    bool single = is_single(m, run);
+    return p->tx_base + evm_profile_cost(p, &run->meter, how(m, single)) +
+           run->cost.lookups * (single ? p->lookup_single : p->read_versions);
 }
 
 static double cost_of_run(const struct machine *m, const struct evm_run *run)
 {
-    return cost_of_work(m, run) + cost_of_reads(m, &run->cost);
+    return cost_of_work(m, run) + cost_of_reads(m, &run->cost, is_single(m, run));
 }
 
 static uint32_t writes_of(const struct machine *m, const struct evm_run *run)
@@ -207,9 +215,9 @@ static uint32_t writes_of(const struct machine *m, const struct evm_run *run)
     return o->changes->account_count + o->changes->slot_count;
 }
 
-static double cost_of_writes(const struct machine *m, uint32_t writes)
+static double cost_of_writes(const struct machine *m, const struct evm_run *run, uint32_t writes)
 {
-    return writes * (m->single ? m->profile->write_single : m->profile->write);
+    return writes * (is_single(m, run) ? m->profile->write_single : m->profile->write);
 }
 
 /* The same in serial, where nothing is remembered: what is, serial_time() takes off. */
@@ -218,8 +226,8 @@ static double cost_in_serial(const struct machine *m, const struct evm_run *run,
     const struct evm_profile *p = m->profile;
     struct evm_meter meter = run->meter;
     meter.keccak_kept = meter.keccak_follows = meter.cold_blocks = 0;
-    return p->tx_base + evm_profile_cost(p, &meter, how(m)) + run->cost.lookups * p->lookup_single +
-           writes * p->write_single;
+    return p->tx_base + evm_profile_cost(p, &meter, how(m, true)) +
+           run->cost.lookups * p->lookup_single + writes * p->write_single;
 }
 
 static double bytes_of(const struct machine *m, const struct evm_run *run, uint32_t writes)
@@ -302,7 +310,7 @@ static void advance(struct machine *m, uint32_t core)
         m->memo.last = &m->txs[run->tx].hashed;
         enum evm_run_stop stop = evm_run_step(run);
         uint32_t writes = stop == EVM_RUN_DONE ? writes_of(m, run) : 0;
-        double cost = cost_of_run(m, run) + cost_of_writes(m, writes) - c->before;
+        double cost = cost_of_run(m, run) + cost_of_writes(m, run, writes) - c->before;
         struct evm_task_result result;
         share_bandwidth(m, c, cost, writes);
         int64_t time = c->start + whole(cost + c->stall), ready;
@@ -344,7 +352,8 @@ static void begin_run(struct machine *m, uint32_t core, int64_t time)
     struct evm_mv_cost checked = {0};
     bool alone = m->heap_count == 0 && !m->on_device;
     c->run = evm_run_start(m->b, c->task, core, !alone, &result, &checked);
-    double spent = m->step + checked.lookups * m->profile->validate_entry +
+    double spent = (c->task.kind == EVM_TASK_ALONE ? 0 : m->step) +
+                   checked.lookups * m->profile->validate_entry +
                    checked.contended * m->profile->contended_line;
     if (!c->run) {
         report(m, core, &result, time + whole(spent));
@@ -369,7 +378,7 @@ static double cost_of_check(const struct machine *m, uint32_t tx)
 static double cost_of_commit(const struct machine *m, uint32_t tx)
 {
     const struct evm_blockrun *b = m->b;
-    if (m->single)
+    if (m->single || m->txs[tx].alone)
         return 0; /* in tx_base */
     bool again = b->records[tx].read_stamp < b->ladder.max_change;
     return m->profile->commit_tx + (again ? cost_of_check(m, tx) : 0);
@@ -398,7 +407,8 @@ static void ask(struct machine *m, uint32_t core, int64_t time)
         push(m, core, PHASE_CHECK, time + whole(m->step + cost_of_check(m, tx)));
         return;
     case EVM_TASK_COMMIT:
-        push(m, core, PHASE_COMMIT, time + whole(m->step + cost_of_commit(m, tx)));
+        push(m, core, PHASE_COMMIT,
+             time + whole((m->txs[tx].alone ? 0 : m->step) + cost_of_commit(m, tx)));
         return;
     default: begin_run(m, core, time);
     }
@@ -411,8 +421,9 @@ static void publish(struct machine *m, uint32_t core, int64_t time)
     struct virtual_tx *v = &m->txs[run->tx];
     uint32_t writes = writes_of(m, run);
     v->single = cost_in_serial(m, run, writes);
-    r->cost_ns = whole(cost_of_work(m, run) + cost_of_writes(m, writes));
-    r->total_ns = whole(cost_of_run(m, run) + cost_of_writes(m, writes)) + v->waited;
+    v->alone = run->alone;
+    r->cost_ns = whole(cost_of_work(m, run) + cost_of_writes(m, run, writes));
+    r->total_ns = whole(cost_of_run(m, run) + cost_of_writes(m, run, writes)) + v->waited;
     struct evm_task_result result;
     evm_run_finish(run, &result);
     report(m, core, &result, time);

@@ -37,6 +37,14 @@ enum status {
     COMMITTED,
 };
 
+/* While the window is 1, one worker takes the transactions at the head one after another, and the
+ * rest sleeps, until few of them read what those shortly before wrote. */
+enum mode {
+    SPECULATING,
+    ALONE,
+    LEAVING, /* the stretch that is open is to be closed first */
+};
+
 struct stm_tx {
     _Atomic uint64_t word; /* status:4 kept:4 incarnation:24 on:32 */
     atomic_uchar once;     /* has executed at least once */
@@ -55,7 +63,9 @@ struct stm {
     _Atomic uint32_t front;  /* all at or above have never been started */
     atomic_bool ended;
     /* Window control: an epoch is 32 commits. */
-    _Atomic uint32_t window, aborts;
+    _Atomic uint32_t window, pressure; /* pressure: aborts and waits since the last epoch */
+    _Atomic uint32_t mode;             /* enum mode */
+    uint32_t alone, met;    /* of the commits since the last epoch, while not SPECULATING */
     struct sender *senders; /* hash table of begin() */
     uint32_t sender_capacity;
     bool authorizes; /* there are set-code transactions */
@@ -71,7 +81,8 @@ struct sender {
 
 enum {
     EPOCH = 32,
-    BIG = 4 /* times the mean gas limit: worth starting early */
+    STRETCH = 64, /* transactions at most that are taken at once */
+    BIG = 4       /* times the mean gas limit: worth starting early */
 };
 
 /* ---- words ----------------------------------------------------------------------------------- */
@@ -306,7 +317,9 @@ static enum evm_status begin(void *state, const struct evm_sched_env *env)
     atomic_store(&s->prefix, 0);
     atomic_store(&s->front, 0);
     atomic_store(&s->ended, false);
-    atomic_store(&s->aborts, 0);
+    atomic_store(&s->pressure, 0);
+    atomic_store(&s->mode, SPECULATING);
+    s->alone = s->met = 0;
     uint32_t window = env->params->window ? env->params->window : 8 * env->workers;
     atomic_store(&s->window, !env->params->window && window < 64 ? 64 : window);
     return env->txs && env->workers > 1 ? expect_chains(s) : EVM_OK;
@@ -325,11 +338,50 @@ static bool claim(struct stm *s, uint32_t i, enum status from, enum status to, u
     return false;
 }
 
+/* Claims it for a stretch, whatever it waits for. */
+static bool claim_any(struct stm *s, uint32_t i)
+{
+    uint64_t w = atomic_load(&s->txs[i].word);
+    while (status_of(w) == READY || status_of(w) == PARKED || status_of(w) == EXECUTED)
+        if (atomic_compare_exchange_weak(&s->txs[i].word, &w,
+                                         word(COMMITTING, false, incarnation_of(w), 0)))
+            return true;
+    return false;
+}
+
 static void raise(_Atomic uint32_t *x, uint32_t to)
 {
     uint32_t now = atomic_load(x);
     while (now < to && !atomic_compare_exchange_weak(x, &now, to))
         ;
+}
+
+/* Takes i and those behind it that nobody has a task on. */
+static uint32_t claim_stretch(struct stm *s, uint32_t i)
+{
+    uint32_t n = s->env.tx_count - i, count = 0;
+    while (count < n && count < STRETCH && claim_any(s, i + count))
+        count++;
+    return count;
+}
+
+/* The head's next task while nobody else works. */
+static struct evm_task next_alone(struct stm *s, uint32_t head, enum mode mode)
+{
+    uint64_t w;
+    if (s->env.stretches) {
+        uint32_t count = claim_stretch(s, head);
+        if (count == 0)
+            return (struct evm_task){.kind = EVM_TASK_IDLE};
+        return (struct evm_task){mode == LEAVING ? EVM_TASK_STRETCH_END : EVM_TASK_STRETCH, head,
+                                 count};
+    }
+    if (claim(s, head, EXECUTED, COMMITTING, &w))
+        return (struct evm_task){EVM_TASK_COMMIT, head, incarnation_of(w)};
+    if (claim(s, head, READY, RUNNING, &w))
+        return (struct evm_task){kept_of(w) ? EVM_TASK_RESUME : EVM_TASK_ALONE, head,
+                                 incarnation_of(w)};
+    return (struct evm_task){.kind = EVM_TASK_IDLE};
 }
 
 static struct evm_task next(void *state, uint32_t worker)
@@ -339,6 +391,9 @@ static struct evm_task next(void *state, uint32_t worker)
     uint64_t w;
     if (atomic_load(&s->ended) || head == n)
         return (struct evm_task){.kind = EVM_TASK_DONE};
+    enum mode mode = atomic_load(&s->mode);
+    if (mode != SPECULATING)
+        return next_alone(s, head, mode);
     if (claim(s, head, EXECUTED, COMMITTING, &w))
         return (struct evm_task){EVM_TASK_COMMIT, head, incarnation_of(w)};
     while ((i = evm_txset_take(&s->check, atomic_load(&s->prefix))) != EVM_NO_TX)
@@ -410,6 +465,7 @@ static void on_blocked(struct stm *s, struct evm_task task, const struct evm_tas
     uint32_t i = task.tx;
     if (r->blocker != EVM_TURN) {
         EVM_CHECK(r->blocker < i, "transaction %u waits for %u", i, r->blocker);
+        atomic_fetch_add(&s->pressure, 1);
         if (!park(s, task, r->blocker, r->kept))
             make_ready(s, i, r->kept, task.incarnation, out);
         return;
@@ -464,6 +520,7 @@ static void on_finished(struct stm *s, struct evm_task task, const struct evm_ta
     out->count++; /* its commit or validation */
     executed_once(s, task.tx, out);
     wake_waiters(s, task.tx, out);
+    s->met += task.kind == EVM_TASK_ALONE ? r->met : 0;
     if (r->overtaken)
         evm_txset_put(&s->check, task.tx);
     if (r->changed)
@@ -473,22 +530,43 @@ static void on_finished(struct stm *s, struct evm_task task, const struct evm_ta
 static void on_invalid(struct stm *s, struct evm_task task, struct evm_wake *out)
 {
     evm_mv_estimate(s->env.mv, task.tx, task.incarnation);
-    atomic_fetch_add(&s->aborts, 1);
+    atomic_fetch_add(&s->pressure, 1);
     make_ready(s, task.tx, false, task.incarnation + 1, out);
 }
 
-/* Additive-increase is too slow for blocks of some thousand transactions, so it grows by half. */
+/* Speculation goes on where most transactions no longer read what those before them wrote. */
+static void look_around(struct stm *s, uint32_t committed, uint32_t met)
+{
+    s->alone += committed;
+    s->met += met;
+    if (s->alone < EPOCH)
+        return;
+    if (s->met * 2 < s->alone) {
+        atomic_store(&s->mode, s->env.stretches ? LEAVING : SPECULATING);
+        atomic_store(&s->window, 4 * s->env.workers);
+    }
+    s->alone = s->met = 0;
+}
+
+/* Additive increase is too slow for blocks of some thousand transactions, so it grows by half; a
+ * chain is to be recognized soon, so much pressure divides it by four. */
 static void adapt_window(struct stm *s)
 {
     if (s->env.params->window)
         return;
-    uint32_t aborts = atomic_exchange(&s->aborts, 0);
-    uint32_t window = atomic_load(&s->window);
-    if (aborts * 4 > EPOCH + aborts)
-        window = window / 2 ? window / 2 : 1;
-    else if (window < s->env.tx_count)
+    uint32_t pressure = atomic_exchange(&s->pressure, 0);
+    uint32_t window = atomic_load(&s->window), most = s->env.tx_count;
+    if (2 * pressure >= EPOCH)
+        window = window < 4 ? 1 : window / 4;
+    else if (4 * pressure >= EPOCH)
+        window = window < 2 ? 1 : window / 2;
+    else if (window < most)
         window += window / 2 + 1;
     atomic_store(&s->window, window);
+    if (window == 1 && s->env.workers > 1) {
+        s->alone = s->met = 0;
+        atomic_store(&s->mode, ALONE);
+    }
 }
 
 static void on_committed(struct stm *s, struct evm_task task, const struct evm_task_result *r,
@@ -497,14 +575,44 @@ static void on_committed(struct stm *s, struct evm_task task, const struct evm_t
     uint32_t head = task.tx + 1;
     set(s, task.tx, COMMITTED, false, task.incarnation, 0);
     bool all = head == s->env.tx_count, adapts = head % EPOCH == 0;
-    if (adapts)
+    enum mode mode = atomic_load(&s->mode);
+    if (mode != SPECULATING)
+        look_around(s, 1, 0);
+    else if (adapts)
         adapt_window(s);
+    adapts |= mode != atomic_load(&s->mode);
     atomic_store(&s->head, head);
     out->count += all || adapts ? s->env.workers : 2; /* next commit; the window moves */
     if (!all)
         wake(s, head, EVM_TURN, out);
     if (r->changed)
         check_above(s, task.tx, r->readers, out);
+}
+
+/* Transactions task.tx to task.tx + task.incarnation are committed. */
+static void on_stretch(struct stm *s, struct evm_task task, const struct evm_task_result *r,
+                       struct evm_wake *out)
+{
+    uint32_t head = task.tx + task.incarnation;
+    for (uint32_t i = task.tx; i < head; i++)
+        set(s, i, COMMITTED, false, incarnation_of(atomic_load(&s->txs[i].word)), 0);
+    raise(&s->front, head);
+    for (uint32_t i = task.tx; i < head; i++) {
+        executed_once(s, i, out);
+        wake_waiters(s, i, out);
+    }
+    bool closed = task.kind == EVM_TASK_STRETCH_END;
+    if (closed)
+        atomic_store(&s->mode, SPECULATING);
+    else
+        look_around(s, task.incarnation, r->met);
+    atomic_store(&s->head, head);
+    bool all = head == s->env.tx_count;
+    out->count = closed || all ? s->env.workers : 1;
+    if (!all)
+        wake(s, head, EVM_TURN, out);
+    if (closed && !all)
+        check_above(s, head - 1, UINT64_MAX, out);
 }
 
 static void done(void *state, uint32_t worker, struct evm_task task,
@@ -522,7 +630,12 @@ static void done(void *state, uint32_t worker, struct evm_task task,
         set(s, task.tx, EXECUTED, false, task.incarnation, 0);
         out->count = 1;
         break;
-    case EVM_RAN_COMMITTED: on_committed(s, task, result, out); break;
+    case EVM_RAN_COMMITTED:
+        if (task.kind == EVM_TASK_COMMIT)
+            on_committed(s, task, result, out);
+        else
+            on_stretch(s, task, result, out);
+        break;
     case EVM_RAN_ENDED:
         atomic_store(&s->ended, true);
         out->count = s->env.workers;

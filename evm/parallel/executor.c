@@ -266,6 +266,8 @@ static enum evm_status execute_versions(struct context *c, const struct evm_exec
     struct evm_txbody body = {in, c->codes, config->caches.no_code && !timed};
     uint32_t workers = workers_of(config, in->tx_count);
     const struct evm_exec_params defaults = evm_exec_params_default();
+    bool stretches =
+        !timed && !config->keep_schedule && !config->keep_sets && !in->bal && !in->committed;
     const struct evm_blockrun_setup setup = {
         .rules = rules,
         .body_ops = &evm_txbody_ops,
@@ -278,6 +280,9 @@ static enum evm_status execute_versions(struct context *c, const struct evm_exec
         .bal = in->bal,
         .seed = config->seed,
         .params = params_of(config, &defaults),
+        .direct = stretches ? &c->direct : NULL,
+        .in = in,
+        .codes = c->codes,
         .txs = in->txs,
         .sets = sets,
         .history = in->history,
@@ -401,11 +406,11 @@ static enum evm_status execute_pooled(const struct evm_exec_config *config,
     struct context *c = pool_take(config->pool);
     if (!c)
         return evm_fail(err, EVM_ERR_MEMORY, "out of memory");
-    c->run.ladder.overflow = c->direct.ladder.overflow = false;
+    c->run.ladder.overflow = c->direct.own.overflow = false;
     st = context_fit(c, config->executor, evm_state_codes(in->pre));
     if (st == EVM_OK)
         st = execute(c, config, in, out);
-    bool overflow = st == EVM_ERR_INPUT && (c->run.ladder.overflow || c->direct.ladder.overflow);
+    bool overflow = st == EVM_ERR_INPUT && (c->run.ladder.overflow || c->direct.own.overflow);
     enum evm_stall stalled = c->run.stalled;
     /* After an error its parts may be half grown; they still can be given back. */
     pool_give(st == EVM_OK ? config->pool : NULL, c);

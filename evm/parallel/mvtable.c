@@ -129,6 +129,16 @@ struct mv_account *mv_account_at(struct evm_mv *mv, const struct evm_addr *addr,
     return a;
 }
 
+bool mv_account_known(struct evm_mv *mv, const struct evm_addr *addr)
+{
+    uint64_t hash = evm_hash_addr(addr);
+    struct mv_shard *s = &mv->shards[hash >> 58];
+    evm_spin_lock(mv->threaded, &s->lock);
+    bool known = find_account(&s->accounts, hash, addr) != NULL;
+    evm_spin_unlock(mv->threaded, &s->lock);
+    return known;
+}
+
 /* ---- slots ----------------------------------------------------------------------------------- */
 
 static struct mv_slot *find_slot(const struct mv_table *t, uint64_t hash,

@@ -12,9 +12,10 @@
  *
  *   1. A task owns its transaction: until done() is called for it, no other task on the same
  *      transaction is handed out.
- *   2. Tasks of one transaction: EXECUTE, then (BLOCKED, RESUME)* until FINISHED; VALIDATE and
- * COMMIT only after FINISHED; after INVALID or STALE an EXECUTE with a higher incarnation. What was
- * not kept when it was BLOCKED may also be an EXECUTE again, of the same incarnation or a higher.
+ *   2. Tasks of one transaction: EXECUTE (or ALONE), then (BLOCKED, RESUME)* until FINISHED;
+ * VALIDATE and COMMIT only after FINISHED; after INVALID or STALE an EXECUTE with a higher
+ * incarnation. What was not kept when it was BLOCKED may also be an EXECUTE again, of the same
+ * incarnation or a higher.
  *   3. COMMIT is handed out for transaction 0, 1, 2, ... one at a time, each once COMMITTED.
  *   4. When the lowest transaction that is not committed can run, some call of next() hands it out.
  *      At that point it cannot block: it reads committed versions only.
@@ -42,6 +43,12 @@ enum evm_task_kind {
     EVM_TASK_RESUME,   /* go on where it was blocked (from its start, if its run was not kept) */
     EVM_TASK_VALIDATE, /* do its reads still give what they gave? */
     EVM_TASK_COMMIT,   /* the ladder's turn: final check, then it counts */
+    EVM_TASK_ALONE,    /* EXECUTE at the head, with nobody else at work: needs no versions */
+    /* Execute and commit, from tx on, `incarnation` transactions at the head one after another,
+     * with nobody else at work on them; only if env->stretches. The stretch stays open (what it
+     * wrote is nobody's to read, and no COMMIT may follow) until one is handed out with _END. */
+    EVM_TASK_STRETCH,
+    EVM_TASK_STRETCH_END,
 };
 
 struct evm_task {
@@ -66,6 +73,8 @@ struct evm_task_result {
     bool added;       /* FINISHED: its incarnation before did not write to all of these locations */
     uint64_t readers; /* changed: bit i % 64 is set if transaction i may have read such a value */
     bool overtaken;   /* FINISHED: somebody published while it ran, so its reads may be old */
+    uint32_t met;     /* ALONE, STRETCH: transactions that read what another sender's transaction
+                         wrote shortly before */
     bool kept;        /* BLOCKED: RESUME goes on at the read that waits */
     uint32_t blocker; /* BLOCKED: a lower transaction, or EVM_TURN. INVALID, STALE: whose write made
                          the difference, EVM_NO_TX if it is not known */
@@ -99,6 +108,7 @@ struct evm_sched_env {
     uint32_t tx_count;
     uint32_t workers; /* ids 0..workers-1 will call; fewer may really come */
     bool threaded;    /* calls come from several host threads */
+    bool stretches;   /* EVM_TASK_STRETCH can be carried out */
     uint64_t seed;
     const struct evm_tx *const *txs; /* for hints: senders, recipients, access lists; may be NULL */
     struct evm_mv *mv;               /* prefill expected writes, turn writes into estimates */
