@@ -556,7 +556,7 @@ static void adapt_window(struct stm *s)
         return;
     uint32_t pressure = atomic_exchange(&s->pressure, 0);
     uint32_t window = atomic_load(&s->window), most = s->env.tx_count;
-    if (2 * pressure >= EPOCH)
+    if (pressure >= EPOCH)
         window = window < 4 ? 1 : window / 4;
     else if (4 * pressure >= EPOCH)
         window = window < 2 ? 1 : window / 2;
