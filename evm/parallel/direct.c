@@ -8,6 +8,7 @@
 #include "evm/core/keccak_cache.h"
 #include "evm/core/keccak_hints.h"
 #include "evm/core/u256.h"
+#include "evm/parallel/txbody.h"
 
 /* An account as it is now and as it was before the block. */
 struct direct_account {
@@ -482,35 +483,19 @@ bool evm_direct_payee(const struct evm_direct *d, const struct evm_addr *payee, 
     return false;
 }
 
-/* False for a creation and for what names no function. */
-static bool call_of(const struct evm_tx *tx, struct evm_keccak_call *call)
-{
-    if (tx->is_create || tx->input.size < 4)
-        return false;
-    *call = (struct evm_keccak_call){&tx->to, &tx->sender, tx->input};
-    return true;
-}
-
 /* The keys of mappings that the next transactions, from the i-th on, are likely to hash. */
 static void hash_ahead(const struct evm_block_input *in, uint32_t i)
 {
     uint32_t left = in->tx_count - i;
-    uint32_t n = left < EVM_KECCAK_HINT_AHEAD ? left : EVM_KECCAK_HINT_AHEAD;
-    for (uint32_t k = i; k < i + n; k++) {
-        struct evm_keccak_call call;
-        if (call_of(in->txs[k], &call))
-            evm_keccak_hints_expect(&call);
-    }
-    evm_keccak_hints_hash();
+    evm_txbody_hash_ahead(in, i, left < EVM_KECCAK_HINT_AHEAD ? left : EVM_KECCAK_HINT_AHEAD);
 }
 
 static enum evm_status run_one(struct evm_direct *d, uint32_t i)
 {
     const struct evm_block_input *in = d->in;
-    struct evm_keccak_call call;
     d->tx = i;
     d->met = false;
-    evm_keccak_hints_run(call_of(in->txs[i], &call) ? &call : NULL);
+    evm_txbody_hash_for(in, i);
     evm_txrun_begin(d->run, in->rules, in->env, in->txs[i], (struct evm_view){&view_ops, d}, 0);
     while (evm_txrun_step(d->run, NULL, 0) != EVM_STEP_DONE)
         if (d->failed)

@@ -6,6 +6,7 @@
 
 #include "evm/core/alloc.h"
 #include "evm/core/keccak_cache.h"
+#include "evm/core/keccak_hints.h"
 #include "evm/parallel/blockrun.h"
 #include "evm/parallel/stretch.h"
 
@@ -131,6 +132,7 @@ static void work(struct team *t, uint32_t worker)
             nudge(t, wake.all);
     }
     nudge(t, true);
+    evm_keccak_hints_run(NULL);
     evm_keccak_cache_use(true);
     b->counts[worker].busy_ns = now() - began - idle;
 }

@@ -177,11 +177,10 @@ static bool is_single(const struct machine *m, const struct evm_run *run)
     return m->single || run->alone;
 }
 
-static unsigned how(const struct machine *m, bool single)
+static unsigned how(const struct machine *m)
 {
     const struct evm_exec_caches *caches = &m->b->caches;
-    return (caches->no_code ? EVM_PROFILE_PLAIN : 0) |
-           (single && !caches->no_keccak ? EVM_PROFILE_AHEAD : 0);
+    return (caches->no_code ? EVM_PROFILE_PLAIN : 0) | (caches->no_keccak ? 0 : EVM_PROFILE_AHEAD);
 }
 
 /* First reads of the state before the block, and lines fetched from other cores. */
@@ -198,7 +197,7 @@ static double cost_of_work(const struct machine *m, const struct evm_run *run)
 {
     const struct evm_profile *p = m->profile;
     bool single = is_single(m, run);
-    return p->tx_base + evm_profile_cost(p, &run->meter, how(m, single)) +
+    return p->tx_base + evm_profile_cost(p, &run->meter, how(m)) +
            run->cost.lookups * (single ? p->lookup_single : p->read_versions);
 }
 
@@ -226,8 +225,8 @@ static double cost_in_serial(const struct machine *m, const struct evm_run *run,
     const struct evm_profile *p = m->profile;
     struct evm_meter meter = run->meter;
     meter.keccak_kept = meter.keccak_follows = meter.cold_blocks = 0;
-    return p->tx_base + evm_profile_cost(p, &meter, how(m, true)) +
-           run->cost.lookups * p->lookup_single + writes * p->write_single;
+    return p->tx_base + evm_profile_cost(p, &meter, how(m)) + run->cost.lookups * p->lookup_single +
+           writes * p->write_single;
 }
 
 static double bytes_of(const struct machine *m, const struct evm_run *run, uint32_t writes)

@@ -263,8 +263,12 @@ static enum evm_status execute_versions(struct context *c, const struct evm_exec
     struct evm_schedule keep = {.on = config->keep_schedule};
     bool timed = config->driver == EVM_DRIVER_VIRTUAL;
     /* In virtual time plain code is a price, not something to run more slowly. */
-    struct evm_txbody body = {in, c->codes, config->caches.no_code && !timed};
     uint32_t workers = workers_of(config, in->tx_count);
+    struct evm_txbody body = {.in = in,
+                              .codes = c->codes,
+                              .plain = config->caches.no_code && !timed,
+                              .hashes_ahead = !config->caches.no_keccak && !timed,
+                              .workers = workers};
     const struct evm_exec_params defaults = evm_exec_params_default();
     bool stretches =
         !timed && !config->keep_schedule && !config->keep_sets && !in->bal && !in->committed;

@@ -24,8 +24,8 @@ static enum evm_read first_account(void *self, const struct evm_addr *addr, unsi
         return b->base.ops->account(b->base.self, addr, need, out);
     struct evm_mv_cost cost = {0};
     uint32_t blocker;
-    enum evm_mv_answer a = evm_mv_account(b->mv, b->stretch.next, addr, EVM_NEED_ALL, out, NULL,
-                                          &blocker, 0, &cost);
+    enum evm_mv_answer a =
+        evm_mv_account(b->mv, b->stretch.next, addr, EVM_NEED_ALL, out, NULL, &blocker, 0, &cost);
     EVM_CHECK(a == EVM_MV_OK, "an account that is final reads %d", a);
     if (evm_addr_eq(addr, &b->rules.beneficiary)) {
         out->balance = b->ladder.beneficiary.balance;
@@ -58,7 +58,8 @@ static void first_hash(void *self, uint64_t number, struct evm_hash *out)
 
 static const struct evm_view_ops first_ops = {first_account, first_slot, first_hash};
 
-/* ---- opening and closing ---------------------------------------------------------------------- */
+/* ---- opening and closing ----------------------------------------------------------------------
+ */
 
 static enum evm_status open_stretch(struct evm_blockrun *b, uint32_t tx)
 {
@@ -118,7 +119,8 @@ static uint32_t executions_of(const struct evm_tx_record *r)
     return r->published ? r->incarnation + 1 : 0;
 }
 
-/* ---- running ---------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------------
+ */
 
 static enum evm_status run(struct evm_blockrun *b, struct evm_task task, uint32_t core,
                            struct evm_task_result *result)
@@ -158,7 +160,8 @@ void evm_stretch_run(struct evm_blockrun *b, struct evm_task task, uint32_t core
     atomic_store(&b->boundary, task.tx + task.incarnation);
 }
 
-/* ---- the end of a block ------------------------------------------------------------------------ */
+/* ---- the end of a block ------------------------------------------------------------------------
+ */
 
 static enum evm_status put(struct evm_changes *to, const struct evm_account_change *a,
                            const struct evm_slot_change *slots)
@@ -204,9 +207,9 @@ static enum evm_status merge(struct evm_changes *out, const struct evm_changes *
     enum evm_status st = evm_changes_reserve(out, a->account_count + b->account_count,
                                              a->slot_count + b->slot_count);
     while (st == EVM_OK && (i < a->account_count || k < b->account_count)) {
-        bool first = k == b->account_count ||
-                     (i < a->account_count &&
-                      memcmp(a->accounts[i].addr.b, b->accounts[k].addr.b, 20) < 0);
+        bool first =
+            k == b->account_count ||
+            (i < a->account_count && memcmp(a->accounts[i].addr.b, b->accounts[k].addr.b, 20) < 0);
         st = first ? put(out, &a->accounts[i++], a->slots) : put(out, &b->accounts[k++], b->slots);
     }
     return st;
