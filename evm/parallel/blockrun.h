@@ -248,6 +248,10 @@ struct evm_prefetch_visit {
 void evm_prefetch(struct evm_blockrun *b, uint32_t k, uint32_t n, struct evm_mv_cost *cost,
                   const struct evm_prefetch_visit *visit);
 
+/* EVM_TASK_COMMIT and _COMMITS. */
+void evm_ladder_carry_out(struct evm_blockrun *b, struct evm_task task, uint32_t core,
+                          struct evm_task_result *result, struct evm_mv_cost *cost);
+
 /* The drivers: carry out tasks until the executor says DONE. */
 struct evm_schedule;
 enum evm_status evm_drive_threads(struct evm_blockrun *b, struct evm_schedule *keep);

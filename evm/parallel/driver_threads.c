@@ -93,7 +93,7 @@ static void carry_out(struct team *t, uint32_t worker, struct evm_task task, str
     case EVM_TASK_STRETCH:
     case EVM_TASK_STRETCH_END: evm_stretch_run(b, task, worker, &result); break;
     case EVM_TASK_VALIDATE: evm_run_validate(b, task, worker, &result, &cost); break;
-    default: evm_ladder_commit(b, task, worker, &result, &cost); break;
+    default: evm_ladder_carry_out(b, task, worker, &result, &cost); break;
     }
     if (t->schedules &&
         !evm_schedule_put(&t->schedules[worker], worker, task, start, now() - t->start))

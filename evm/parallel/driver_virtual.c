@@ -401,13 +401,17 @@ static void ask(struct machine *m, uint32_t core, int64_t time)
     if (woken)
         wake_one(m, time);
     uint32_t tx = c->task.tx;
+    double more = 0;
     switch (c->task.kind) {
     case EVM_TASK_VALIDATE:
         push(m, core, PHASE_CHECK, time + whole(m->step + cost_of_check(m, tx)));
         return;
+    case EVM_TASK_COMMITS:
+        for (uint32_t i = 1; i < c->task.incarnation; i++)
+            more += cost_of_commit(m, tx + i); /* fall through */
     case EVM_TASK_COMMIT:
         push(m, core, PHASE_COMMIT,
-             time + whole((m->txs[tx].alone ? 0 : m->step) + cost_of_commit(m, tx)));
+             time + whole((m->txs[tx].alone ? 0 : m->step) + cost_of_commit(m, tx) + more));
         return;
     default: begin_run(m, core, time);
     }
@@ -441,12 +445,14 @@ static void finish_commit(struct machine *m, uint32_t core, int64_t time)
     const struct core *c = &m->cores[core];
     struct evm_task_result result;
     struct evm_mv_cost cost = {0};
-    evm_ladder_commit(m->b, c->task, core, &result, &cost);
+    evm_ladder_carry_out(m->b, c->task, core, &result, &cost);
     time += whole(cost.contended * m->profile->contended_line);
     m->b->result->ladder_ns += time - c->start;
-    if (result.what == EVM_RAN_COMMITTED)
-        m->b->result->stats[c->task.tx].commit_ns = time;
-    m->fruitless *= result.what != EVM_RAN_COMMITTED;
+    uint32_t commits =
+        c->task.kind == EVM_TASK_COMMITS ? result.commits : result.what == EVM_RAN_COMMITTED;
+    for (uint32_t i = 0; i < commits; i++)
+        m->b->result->stats[c->task.tx + i].commit_ns = time;
+    m->fruitless *= commits == 0;
     m->end = time;
     report(m, core, &result, time);
 }

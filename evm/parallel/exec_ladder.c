@@ -81,6 +81,7 @@ struct sender {
 
 enum {
     EPOCH = 32,
+    COMMITS = 32, /* transactions at most that are committed at once */
     STRETCH = 64, /* transactions at most that are taken at once */
     BIG = 4       /* times the mean gas limit: worth starting early */
 };
@@ -365,6 +366,16 @@ static uint32_t claim_stretch(struct stm *s, uint32_t i)
     return count;
 }
 
+/* The head, if it is executed, and those behind it that are. */
+static uint32_t claim_commits(struct stm *s, uint32_t head)
+{
+    uint32_t n = s->env.tx_count - head, count = 0;
+    uint64_t w;
+    while (count < n && count < COMMITS && claim(s, head + count, EXECUTED, COMMITTING, &w))
+        count++;
+    return count;
+}
+
 /* The head's next task while nobody else works. */
 static struct evm_task next_alone(struct stm *s, uint32_t head, enum mode mode)
 {
@@ -394,8 +405,8 @@ static struct evm_task next(void *state, uint32_t worker)
     enum mode mode = atomic_load(&s->mode);
     if (mode != SPECULATING)
         return next_alone(s, head, mode);
-    if (claim(s, head, EXECUTED, COMMITTING, &w))
-        return (struct evm_task){EVM_TASK_COMMIT, head, incarnation_of(w)};
+    if ((i = claim_commits(s, head)) > 0)
+        return (struct evm_task){EVM_TASK_COMMITS, head, i};
     while ((i = evm_txset_take(&s->check, atomic_load(&s->prefix))) != EVM_NO_TX)
         if (i > head && claim(s, i, EXECUTED, VALIDATING, &w)) /* the head's is the ladder's */
             return (struct evm_task){EVM_TASK_VALIDATE, i, incarnation_of(w)};
@@ -516,11 +527,12 @@ static void check_above(struct stm *s, uint32_t i, uint64_t readers, struct evm_
 static void on_finished(struct stm *s, struct evm_task task, const struct evm_task_result *r,
                         struct evm_wake *out)
 {
+    if (task.kind == EVM_TASK_ALONE) /* while it runs, what counts it is its worker's */
+        s->met += r->met;
     set(s, task.tx, EXECUTED, false, task.incarnation, 0);
     out->count++; /* its commit or validation */
     executed_once(s, task.tx, out);
     wake_waiters(s, task.tx, out);
-    s->met += task.kind == EVM_TASK_ALONE ? r->met : 0;
     if (r->overtaken)
         evm_txset_put(&s->check, task.tx);
     if (r->changed)
@@ -569,15 +581,19 @@ static void adapt_window(struct stm *s)
     }
 }
 
+/* `count` transactions from task.tx on are committed; the head stands still until all are said to
+ * be. */
 static void on_committed(struct stm *s, struct evm_task task, const struct evm_task_result *r,
-                         struct evm_wake *out)
+                         uint32_t count, struct evm_wake *out)
 {
-    uint32_t head = task.tx + 1;
-    set(s, task.tx, COMMITTED, false, task.incarnation, 0);
-    bool all = head == s->env.tx_count, adapts = head % EPOCH == 0;
+    uint32_t head = task.tx + count;
+    for (uint32_t i = task.tx; i < head; i++)
+        set(s, i, COMMITTED, false, incarnation_of(atomic_load(&s->txs[i].word)), 0);
+    bool all = head == s->env.tx_count,
+         adapts = head / EPOCH != task.tx / EPOCH || atomic_load(&s->pressure) >= 2 * EPOCH;
     enum mode mode = atomic_load(&s->mode);
     if (mode != SPECULATING)
-        look_around(s, 1, 0);
+        look_around(s, count, 0);
     else if (adapts)
         adapt_window(s);
     adapts |= mode != atomic_load(&s->mode);
@@ -587,6 +603,19 @@ static void on_committed(struct stm *s, struct evm_task task, const struct evm_t
         wake(s, head, EVM_TURN, out);
     if (r->changed)
         check_above(s, task.tx, r->readers, out);
+}
+
+/* After the committed ones comes one that is invalid, and those behind it wait again. */
+static void on_commits_invalid(struct stm *s, struct evm_task task, const struct evm_task_result *r,
+                               struct evm_wake *out)
+{
+    uint32_t at = task.tx + r->commits, end = task.tx + task.incarnation;
+    for (uint32_t i = at + 1; i < end; i++)
+        set(s, i, EXECUTED, false, incarnation_of(atomic_load(&s->txs[i].word)), 0);
+    uint64_t w = atomic_load(&s->txs[at].word);
+    if (r->commits)
+        on_committed(s, task, r, r->commits, out);
+    on_invalid(s, (struct evm_task){EVM_TASK_COMMIT, at, incarnation_of(w)}, out);
 }
 
 /* Transactions task.tx to task.tx + task.incarnation are committed. */
@@ -625,14 +654,21 @@ static void done(void *state, uint32_t worker, struct evm_task task,
     case EVM_RAN_FINISHED: on_finished(s, task, result, out); break;
     case EVM_RAN_BLOCKED: on_blocked(s, task, result, out); break;
     case EVM_RAN_STALE:
-    case EVM_RAN_INVALID: on_invalid(s, task, out); break;
+    case EVM_RAN_INVALID:
+        if (task.kind == EVM_TASK_COMMITS)
+            on_commits_invalid(s, task, result, out);
+        else
+            on_invalid(s, task, out);
+        break;
     case EVM_RAN_VALID:
         set(s, task.tx, EXECUTED, false, task.incarnation, 0);
         out->count = 1;
         break;
     case EVM_RAN_COMMITTED:
         if (task.kind == EVM_TASK_COMMIT)
-            on_committed(s, task, result, out);
+            on_committed(s, task, result, 1, out);
+        else if (task.kind == EVM_TASK_COMMITS)
+            on_committed(s, task, result, result->commits, out);
         else
             on_stretch(s, task, result, out);
         break;
@@ -642,6 +678,10 @@ static void done(void *state, uint32_t worker, struct evm_task task,
         break;
     default: EVM_CHECK(0, "unknown result %u", result->what);
     }
+    /* Whoever works alone goes on, and nobody else could. */
+    if (result->what != EVM_RAN_ENDED && atomic_load(&s->mode) != SPECULATING &&
+        atomic_load(&s->head) != s->env.tx_count)
+        out->count = 1;
     /* What became available need not be for the worker that made it so. */
     out->all = out->count > 0 && (s->env.params->split == EVM_SPLIT_STATIC || is_reserved(s, 0));
 }

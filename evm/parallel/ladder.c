@@ -301,3 +301,24 @@ void evm_ladder_commit(struct evm_blockrun *b, struct evm_task task, uint32_t co
     evm_mv_settle(b->mv, task.tx + 1);
     atomic_store(&b->boundary, task.tx + 1);
 }
+
+void evm_ladder_carry_out(struct evm_blockrun *b, struct evm_task task, uint32_t core,
+                          struct evm_task_result *result, struct evm_mv_cost *cost)
+{
+    struct evm_task_result all = {.what = EVM_RAN_COMMITTED};
+    if (task.kind == EVM_TASK_COMMIT) {
+        evm_ladder_commit(b, task, core, result, cost);
+        return;
+    }
+    for (uint32_t tx = task.tx; all.what == EVM_RAN_COMMITTED && tx < task.tx + task.incarnation;
+         tx++) {
+        const struct evm_task one = {EVM_TASK_COMMIT, tx, b->records[tx].incarnation};
+        evm_ladder_commit(b, one, core, result, cost);
+        all.changed |= result->changed;
+        all.readers |= result->readers;
+        all.commits += result->what == EVM_RAN_COMMITTED;
+        all.what = result->what;
+    }
+    all.blocker = result->blocker;
+    *result = all;
+}

@@ -9,7 +9,7 @@ bool evm_schedule_put(struct evm_schedule *s, uint32_t core, struct evm_task tas
     static const uint8_t kinds[] = {
         [EVM_TASK_EXECUTE] = EVM_SLICE_EXECUTE, [EVM_TASK_ALONE] = EVM_SLICE_EXECUTE,
         [EVM_TASK_RESUME] = EVM_SLICE_EXECUTE,  [EVM_TASK_VALIDATE] = EVM_SLICE_VALIDATE,
-        [EVM_TASK_COMMIT] = EVM_SLICE_COMMIT,
+        [EVM_TASK_COMMIT] = EVM_SLICE_COMMIT,   [EVM_TASK_COMMITS] = EVM_SLICE_COMMIT,
     };
     if (!s->on)
         return true;

@@ -43,6 +43,7 @@ enum evm_task_kind {
     EVM_TASK_RESUME,   /* go on where it was blocked (from its start, if its run was not kept) */
     EVM_TASK_VALIDATE, /* do its reads still give what they gave? */
     EVM_TASK_COMMIT,   /* the ladder's turn: final check, then it counts */
+    EVM_TASK_COMMITS,  /* the same of `incarnation` transactions from tx on, until one is INVALID */
     EVM_TASK_ALONE,    /* EXECUTE at the head, with nobody else at work: needs no versions */
     /* Execute and commit, from tx on, `incarnation` transactions at the head one after another,
      * with nobody else at work on them; only if env->stretches. The stretch stays open (what it
@@ -73,6 +74,7 @@ struct evm_task_result {
     bool added;       /* FINISHED: its incarnation before did not write to all of these locations */
     uint64_t readers; /* changed: bit i % 64 is set if transaction i may have read such a value */
     bool overtaken;   /* FINISHED: somebody published while it ran, so its reads may be old */
+    uint32_t commits; /* COMMITS: how many were committed, before the INVALID one if there is one */
     uint32_t met;     /* ALONE, STRETCH: transactions that read what another sender's transaction
                          wrote shortly before */
     bool kept;        /* BLOCKED: RESUME goes on at the read that waits */

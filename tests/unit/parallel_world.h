@@ -16,7 +16,7 @@
 #include "evm/parallel/compare.h"
 #include "evm/parallel/transition.h"
 
-enum { W_TXS = 256, W_ACCOUNTS = 400, W_SLOTS = 600, W_CODE = 255, W_SENDERS = 64 };
+enum { W_TXS = 1024, W_ACCOUNTS = 400, W_SLOTS = 600, W_CODE = 255, W_SENDERS = 64 };
 
 /* What happened in all runs of a world, for the assertion that the trap was there. */
 struct w_seen {

@@ -248,9 +248,9 @@ static void pitfall_18_hot_spot(void **state)
 {
     struct world *w = sums_world();
     (void)state;
-    for (unsigned i = 0; i < 200; i++)
+    for (unsigned i = 0; i < W_TXS; i++)
         sum(w, i % W_SENDERS, 0, 1, 1, 100, 1);
-    w->env.gas_limit = 300000000;
+    w->env.gas_limit = 3000000000;
     w->seeds = 1;
     w_check(w);
     struct evm_exec_config config = {.executor = evm_executor_find("ladder"),
