@@ -66,7 +66,8 @@ uint64_t evm_mv_stamp(const struct evm_mv *mv)
 
 void evm_mv_settle(struct evm_mv *mv, uint32_t boundary)
 {
-    atomic_store(&mv->boundary, boundary);
+    /* Who sees an older one keeps a version longer. */
+    atomic_store_explicit(&mv->boundary, boundary, memory_order_release);
 }
 
 void evm_mv_touched(const struct evm_mv *mv, uint64_t *accounts, uint64_t *slots)
@@ -190,15 +191,22 @@ static void add_up(const struct mv_cell *c, uint32_t at, struct seen *out)
     }
 }
 
-/* The highest version below tx; false if there is none. */
-static bool look(struct evm_mv *mv, struct mv_cell *c, uint32_t tx, uint32_t core,
-                 struct evm_mv_cost *cost, struct seen *out)
+/* Notes that tx looks here. False if there are no versions at all. */
+static inline bool visit(struct evm_mv *mv, struct mv_cell *c, uint32_t tx)
 {
     uint64_t bit = (uint64_t)1 << (tx % 64);
-    if (!(atomic_load_explicit(&c->readers, memory_order_relaxed) & bit))
+    uint64_t readers = atomic_load_explicit(&c->readers, memory_order_relaxed);
+    if (!(readers & bit) && mv->threaded)
         atomic_fetch_or_explicit(&c->readers, bit, memory_order_relaxed);
-    if (atomic_load_explicit(&c->count, memory_order_acquire) == 0)
-        return false;
+    else if (!(readers & bit))
+        atomic_store_explicit(&c->readers, readers | bit, memory_order_relaxed);
+    return atomic_load_explicit(&c->count, memory_order_acquire) != 0;
+}
+
+/* The highest version below tx, of a cell that was visited; false if there is none. */
+static bool look_on(struct evm_mv *mv, struct mv_cell *c, uint32_t tx, uint32_t core,
+                    struct evm_mv_cost *cost, struct seen *out)
+{
     evm_spin_lock(mv->threaded, &c->lock);
     uint32_t at = lower_bound(c, atomic_load_explicit(&c->count, memory_order_relaxed), tx);
     if (at > 0) {
@@ -212,6 +220,12 @@ static bool look(struct evm_mv *mv, struct mv_cell *c, uint32_t tx, uint32_t cor
     return at > 0;
 }
 
+static bool look(struct evm_mv *mv, struct mv_cell *c, uint32_t tx, uint32_t core,
+                 struct evm_mv_cost *cost, struct seen *out)
+{
+    return visit(mv, c, tx) && look_on(mv, c, tx, core, cost, out);
+}
+
 /* Versions of CODE hold the pointer, readers get (and compare) the hash. */
 static struct evm_u256 code_hash_of(const struct evm_u256 *version)
 {
@@ -221,7 +235,7 @@ static struct evm_u256 code_hash_of(const struct evm_u256 *version)
     return out;
 }
 
-static struct evm_u256 base_field(const struct mv_account *a, uint32_t kind)
+static inline struct evm_u256 base_field(const struct mv_account *a, uint32_t kind)
 {
     struct evm_u256 hash;
     switch (kind) {
@@ -333,15 +347,7 @@ static void log_put(struct evm_mv_log *log, void *where, uint32_t kind, const st
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-static const struct {
-    unsigned need;
-    uint32_t kind;
-} fields[] = {
-    {EVM_NEED_BALANCE, EVM_MV_BALANCE}, {EVM_NEED_NONCE, EVM_MV_NONCE},
-    {EVM_NEED_CODE, EVM_MV_CODE},       {EVM_NEED_EXISTS, EVM_MV_EXISTS},
-    {EVM_NEED_STORAGE, EVM_MV_STORED},
-};
-enum { FIELDS = sizeof fields / sizeof fields[0] };
+enum { FIELDS = 5 };
 
 static void fill(struct evm_account *out, uint32_t kind, const struct evm_u256 *value)
 {
@@ -354,9 +360,55 @@ static void fill(struct evm_account *out, uint32_t kind, const struct evm_u256 *
     }
 }
 
-static bool is_apart(const struct mv_account *a, uint32_t kind)
+static inline bool is_apart(const struct mv_account *a, uint32_t kind)
 {
     return a->apart && (kind == EVM_MV_BALANCE || kind == EVM_MV_EXISTS);
+}
+
+/* One call of evm_mv_account. */
+struct reading {
+    struct evm_mv *mv;
+    struct mv_account *a;
+    struct evm_account *out;
+    struct evm_mv_log *log;
+    uint32_t tx, core, *blocker;
+    struct evm_mv_cost *cost;
+};
+
+/* A field that has versions, or follows from what has. False: there is somebody to wait for. */
+static __attribute__((noinline)) bool read_versions(const struct reading *r, uint32_t kind)
+{
+    struct seen seen;
+    see_field(r->mv, r->a, kind, r->tx, r->core, r->cost, &seen);
+    if (!readable(&seen)) {
+        *r->blocker = seen.tx;
+        return false;
+    }
+    fill(r->out, kind, &seen.value);
+    if (r->log)
+        log_put(r->log, r->a, kind, &seen);
+    return true;
+}
+
+/* The kind is a constant wherever this is called, so what is left of it is short. *out holds the
+ * account before the block. */
+static inline __attribute__((always_inline)) bool read_field(const struct reading *r, uint32_t kind)
+{
+    struct mv_account *a = r->a;
+    if (is_apart(a, kind))
+        return true;
+    if (kind == EVM_MV_STORED || visit(r->mv, &a->cells[kind], r->tx))
+        return read_versions(r, kind);
+    if (!r->log)
+        return true;
+    struct evm_mv_read *put = &r->log->reads[r->log->count++];
+    put->where = a;
+    put->kind = (uint8_t)kind;
+    put->bounded = put->guessed = false;
+    put->tx = MV_BASE;
+    put->incarnation = 0;
+    put->value = base_field(a, kind);
+    return true;
 }
 
 enum evm_mv_answer evm_mv_account(struct evm_mv *mv, uint32_t tx, const struct evm_addr *addr,
@@ -364,33 +416,24 @@ enum evm_mv_answer evm_mv_account(struct evm_mv *mv, uint32_t tx, const struct e
                                   uint32_t *blocker, uint32_t core, struct evm_mv_cost *cost)
 {
     bool fresh;
-    struct mv_account *a = mv_account_at(mv, addr, &fresh);
+    struct mv_account *a =
+        log ? mv_account_near(mv, addr, core, &fresh) : mv_account_at(mv, addr, &fresh);
     if (!a || (log && !log_reserve(log, FIELDS)))
         return EVM_MV_NO_MEMORY;
     cost->lookups++;
     cost->accounts += fresh;
-    struct seen seen[FIELDS];
-    for (int i = 0; i < FIELDS; i++) {
-        if (!(need & fields[i].need))
-            continue;
-        if (is_apart(a, fields[i].kind)) {
-            seen[i].value = base_field(a, fields[i].kind);
-            continue;
-        }
-        see_field(mv, a, fields[i].kind, tx, core, cost, &seen[i]);
-        if (!readable(&seen[i])) {
-            *blocker = seen[i].tx;
-            return EVM_MV_WAIT;
-        }
-    }
-    for (int i = 0; i < FIELDS; i++) {
-        if (!(need & fields[i].need))
-            continue;
-        fill(out, fields[i].kind, &seen[i].value);
-        if (log && !is_apart(a, fields[i].kind))
-            log_put(log, a, fields[i].kind, &seen[i]);
-    }
-    return EVM_MV_OK;
+    const struct reading r = {mv, a, out, log, tx, core, blocker, cost};
+    uint32_t before = log ? log->count : 0;
+    *out = a->base;
+    if ((!(need & EVM_NEED_BALANCE) || read_field(&r, EVM_MV_BALANCE)) &&
+        (!(need & EVM_NEED_NONCE) || read_field(&r, EVM_MV_NONCE)) &&
+        (!(need & EVM_NEED_CODE) || read_field(&r, EVM_MV_CODE)) &&
+        (!(need & EVM_NEED_EXISTS) || read_field(&r, EVM_MV_EXISTS)) &&
+        (!(need & EVM_NEED_STORAGE) || read_field(&r, EVM_MV_STORED)))
+        return EVM_MV_OK;
+    if (log)
+        log->count = before;
+    return EVM_MV_WAIT;
 }
 
 enum evm_mv_answer evm_mv_slot(struct evm_mv *mv, uint32_t tx, const struct evm_addr *addr,
@@ -399,15 +442,20 @@ enum evm_mv_answer evm_mv_slot(struct evm_mv *mv, uint32_t tx, const struct evm_
                                struct evm_mv_cost *cost)
 {
     bool fresh_account, fresh;
-    struct mv_account *a = mv_account_at(mv, addr, &fresh_account);
-    struct mv_slot *s = a ? mv_slot_at(mv, a, key, &fresh) : NULL;
+    struct mv_account *a = log ? mv_owner_near(mv, addr, core, &fresh_account)
+                               : mv_account_at(mv, addr, &fresh_account);
+    struct mv_slot *s = !a    ? NULL
+                        : log ? mv_slot_near(mv, a, key, core, &fresh)
+                              : mv_slot_at(mv, a, key, &fresh);
     if (!s || (log && !log_reserve(log, 1)))
         return EVM_MV_NO_MEMORY;
     cost->lookups++;
     cost->accounts += fresh_account;
     cost->slots += fresh;
-    struct seen seen;
-    see_slot(mv, s, tx, core, cost, &seen);
+    struct seen seen = {MV_BASE, 0, MV_VALUE, s->base, false};
+    bool wiped = visit(mv, &a->cells[EVM_MV_WIPE], tx), written = visit(mv, &s->cell, tx);
+    if (wiped || written)
+        see_slot(mv, s, tx, core, cost, &seen);
     if (!readable(&seen)) {
         *blocker = seen.tx;
         return EVM_MV_WAIT;
@@ -461,7 +509,8 @@ bool evm_mv_validate(struct evm_mv *mv, uint32_t tx, struct evm_mv_log *log, uin
  * those above it). The cell is locked. */
 static uint32_t drop_settled(struct evm_mv *mv, struct mv_cell *c, uint32_t count)
 {
-    uint32_t below = lower_bound(c, count, atomic_load(&mv->boundary));
+    uint32_t below =
+        lower_bound(c, count, atomic_load_explicit(&mv->boundary, memory_order_acquire));
     if (below < 2)
         return count;
     struct mv_version *keep = &c->versions[below - 1];
@@ -492,7 +541,7 @@ static bool put_locked(struct evm_mv *mv, struct mv_cell *c, const struct mv_ver
                        bool *changed, bool *added)
 {
     uint32_t count = atomic_load_explicit(&c->count, memory_order_relaxed);
-    uint32_t at = lower_bound(c, count, v->tx);
+    uint32_t at = count && c->versions[count - 1].tx < v->tx ? count : lower_bound(c, count, v->tx);
     if (at < count && c->versions[at].tx == v->tx) {
         /* Nobody has read past an expected version, so it is no change. */
         const struct mv_version *old = &c->versions[at];
@@ -510,7 +559,8 @@ static bool put_locked(struct evm_mv *mv, struct mv_cell *c, const struct mv_ver
     }
     if (!cell_reserve(c, count))
         return false;
-    memmove(c->versions + at + 1, c->versions + at, (count - at) * sizeof *c->versions);
+    if (at < count)
+        memmove(c->versions + at + 1, c->versions + at, (count - at) * sizeof *c->versions);
     c->versions[at] = *v;
     atomic_store_explicit(&c->count, count + 1, memory_order_release);
     *changed = *added = true;
@@ -606,14 +656,14 @@ static bool put_change(struct publishing *p, const struct evm_changes *changes,
                        const struct evm_account_change *c)
 {
     bool fresh;
-    struct mv_account *a = mv_account_at(p->mv, &c->addr, &fresh);
+    struct mv_account *a = mv_account_near(p->mv, &c->addr, p->core, &fresh);
     if (!a)
         return false;
     if (c->wrote & EVM_WROTE_DELETED)
         return put_deleted(p, a);
     for (uint32_t i = 0; i < c->slot_count; i++) {
         const struct evm_slot_change *sc = &changes->slots[c->first_slot + i];
-        struct mv_slot *s = mv_slot_at(p->mv, a, &sc->key, &fresh);
+        struct mv_slot *s = mv_slot_near(p->mv, a, &sc->key, p->core, &fresh);
         if (!s || !put(p, &s->cell, &sc->value))
             return false;
     }
@@ -636,6 +686,16 @@ static void retract(struct publishing *p, struct mv_cell *c)
     evm_spin_unlock(p->mv->threaded, &c->lock);
 }
 
+/* Comes after the versions it stands for: who sees the number sees them. */
+static uint64_t next_stamp(struct evm_mv *mv)
+{
+    if (mv->threaded)
+        return atomic_fetch_add(&mv->stamp, 1) + 1;
+    uint64_t stamp = atomic_load_explicit(&mv->stamp, memory_order_relaxed) + 1;
+    atomic_store_explicit(&mv->stamp, stamp, memory_order_relaxed);
+    return stamp;
+}
+
 enum evm_status evm_mv_publish(struct evm_mv *mv, uint32_t tx, uint32_t incarnation,
                                const struct evm_changes *changes, uint32_t core,
                                struct evm_mv_published *out)
@@ -655,7 +715,7 @@ enum evm_status evm_mv_publish(struct evm_mv *mv, uint32_t tx, uint32_t incarnat
     out->added = p.added;
     out->readers = p.readers;
     out->writes = w->count;
-    out->stamp = p.changed ? atomic_fetch_add(&mv->stamp, 1) + 1 : 0;
+    out->stamp = p.changed ? next_stamp(mv) : 0;
     return EVM_OK;
 }
 
@@ -672,7 +732,7 @@ void evm_mv_estimate(struct evm_mv *mv, uint32_t tx, uint32_t incarnation)
         evm_spin_unlock(mv->threaded, &c->lock);
     }
     if (mv->by_version && w->count > 0) /* whoever read them is to fail now, not when they change */
-        atomic_fetch_add(&mv->stamp, 1);
+        next_stamp(mv);
 }
 
 /* A version of tx before its first execution. */

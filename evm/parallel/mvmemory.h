@@ -28,7 +28,8 @@
  *
  * Threads: with begin(threaded = true) all functions but begin, collect and destroy may be called
  * at once, each transaction's own data (its writes, its log) by one thread at a time. Locks are
- * per location or table shard, a few instructions long, never two at once. */
+ * per location or table shard, a few instructions long, never two at once. A core that reads with a
+ * log, or publishes, is one thread at a time: it remembers the locations that it met last. */
 #ifndef EVM_PARALLEL_MVMEMORY_H
 #define EVM_PARALLEL_MVMEMORY_H
 

@@ -12,6 +12,8 @@
 enum {
     MV_SHARDS = 64,      /* table locks; a power of two */
     MV_CHUNK = 32,       /* objects allocated at once */
+    MV_NEAR_CORES = 32,  /* cores that remember locations */
+    MV_NEAR = 64,        /* how many of each sort; a power of two */
     MV_NOBODY = 0xffff,  /* no core wrote here yet */
     MV_BASE = UINT32_MAX /* the version before the block */
 };
@@ -42,12 +44,14 @@ struct mv_cell {
     atomic_uchar lock;
 };
 
-/* An account and its state before the block; immutable but for the cells. */
+/* An account and its state before the block; immutable but for the cells. A plain transfer needs
+ * what stands first. */
 struct mv_account {
     struct evm_addr addr;
     bool apart;
-    struct evm_account base;
+    uint64_t hash; /* of addr */
     struct mv_cell cells[EVM_MV_FIELDS];
+    struct evm_account base;
     _Atomic(struct mv_slot *) slots; /* all interned ones; grows at the front only */
     /* mvcollect.c only. */
     uint32_t first_slot, slot_count;
@@ -89,6 +93,15 @@ struct mv_shard {
     struct mv_table accounts, slots;
 } __attribute__((aligned(64)));
 
+/* Locations that a core met, by the low bits of their hashes: found again without the table and
+ * its lock. They stay where they are until the next begin. Of one thread at a time. */
+struct mv_near {
+    bool used;
+    struct mv_account *last; /* whose slot was asked for last */
+    struct mv_account *accounts[MV_NEAR];
+    struct mv_slot *slots[MV_NEAR];
+} __attribute__((aligned(64)));
+
 /* The locations a transaction holds versions in. */
 struct mv_writes {
     struct mv_cell **cells;
@@ -104,6 +117,7 @@ struct evm_mv {
     _Atomic uint64_t stamp;
     struct mv_writes *writes; /* tx_capacity */
     struct mv_shard shards[MV_SHARDS];
+    struct mv_near near[MV_NEAR_CORES];
     /* mvcollect.c: scratch. */
     struct evm_order *order;
     size_t order_capacity;
@@ -118,6 +132,14 @@ struct mv_account *mv_account_at(struct evm_mv *mv, const struct evm_addr *addr,
 bool mv_account_known(struct evm_mv *mv, const struct evm_addr *addr);
 struct mv_slot *mv_slot_at(struct evm_mv *mv, struct mv_account *account,
                            const struct evm_u256 *key, bool *fresh);
+/* Likewise, where `core` calls, which no other thread does meanwhile. */
+struct mv_account *mv_account_near(struct evm_mv *mv, const struct evm_addr *addr, uint32_t core,
+                                   bool *fresh);
+struct mv_slot *mv_slot_near(struct evm_mv *mv, struct mv_account *account,
+                             const struct evm_u256 *key, uint32_t core, bool *fresh);
+/* The account of a slot that is about to be asked for. */
+struct mv_account *mv_owner_near(struct evm_mv *mv, const struct evm_addr *addr, uint32_t core,
+                                 bool *fresh);
 void mv_tables_clear(struct evm_mv *mv);
 void mv_tables_free(struct evm_mv *mv);
 struct mv_account *mv_account_nth(const struct mv_table *t, uint32_t i);

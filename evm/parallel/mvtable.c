@@ -105,6 +105,7 @@ static struct mv_account *add_account(struct evm_mv *mv, struct mv_table *t, uin
     if (!a)
         return NULL;
     a->addr = *addr;
+    a->hash = hash;
     a->apart = mv->has_apart && evm_addr_eq(addr, &mv->apart);
     a->slot_count = 0;
     atomic_store_explicit(&a->slots, NULL, memory_order_relaxed);
@@ -116,9 +117,9 @@ static struct mv_account *add_account(struct evm_mv *mv, struct mv_table *t, uin
     return a;
 }
 
-struct mv_account *mv_account_at(struct evm_mv *mv, const struct evm_addr *addr, bool *fresh)
+static struct mv_account *account_by_hash(struct evm_mv *mv, const struct evm_addr *addr,
+                                          uint64_t hash, bool *fresh)
 {
-    uint64_t hash = evm_hash_addr(addr);
     struct mv_shard *s = &mv->shards[hash >> 58];
     evm_spin_lock(mv->threaded, &s->lock);
     struct mv_account *a = find_account(&s->accounts, hash, addr);
@@ -137,6 +138,41 @@ bool mv_account_known(struct evm_mv *mv, const struct evm_addr *addr)
     bool known = find_account(&s->accounts, hash, addr) != NULL;
     evm_spin_unlock(mv->threaded, &s->lock);
     return known;
+}
+
+struct mv_account *mv_account_at(struct evm_mv *mv, const struct evm_addr *addr, bool *fresh)
+{
+    return account_by_hash(mv, addr, evm_hash_addr(addr), fresh);
+}
+
+struct mv_account *mv_account_near(struct evm_mv *mv, const struct evm_addr *addr, uint32_t core,
+                                   bool *fresh)
+{
+    uint64_t hash = evm_hash_addr(addr);
+    if (core >= MV_NEAR_CORES)
+        return account_by_hash(mv, addr, hash, fresh);
+    struct mv_account **near = &mv->near[core].accounts[hash % MV_NEAR];
+    *fresh = false;
+    if (*near && evm_addr_eq(&(*near)->addr, addr))
+        return *near;
+    mv->near[core].used = true;
+    struct mv_account *a = account_by_hash(mv, addr, hash, fresh);
+    if (a)
+        *near = a;
+    return a;
+}
+
+struct mv_account *mv_owner_near(struct evm_mv *mv, const struct evm_addr *addr, uint32_t core,
+                                 bool *fresh)
+{
+    struct mv_account *last = core < MV_NEAR_CORES ? mv->near[core].last : NULL;
+    *fresh = false;
+    if (last && evm_addr_eq(&last->addr, addr))
+        return last;
+    struct mv_account *a = mv_account_near(mv, addr, core, fresh);
+    if (a && core < MV_NEAR_CORES)
+        mv->near[core].last = a;
+    return a;
 }
 
 /* ---- slots ----------------------------------------------------------------------------------- */
@@ -173,10 +209,9 @@ static struct mv_slot *add_slot(struct evm_mv *mv, struct mv_table *t, uint64_t 
     return s;
 }
 
-struct mv_slot *mv_slot_at(struct evm_mv *mv, struct mv_account *account,
-                           const struct evm_u256 *key, bool *fresh)
+static struct mv_slot *slot_by_hash(struct evm_mv *mv, struct mv_account *account,
+                                    const struct evm_u256 *key, uint64_t hash, bool *fresh)
 {
-    uint64_t hash = evm_hash_slot(evm_hash_addr(&account->addr), key);
     struct mv_shard *shard = &mv->shards[hash >> 58];
     evm_spin_lock(mv->threaded, &shard->lock);
     struct mv_slot *s = find_slot(&shard->slots, hash, account, key);
@@ -184,6 +219,29 @@ struct mv_slot *mv_slot_at(struct evm_mv *mv, struct mv_account *account,
     if (!s)
         s = add_slot(mv, &shard->slots, hash, account, key);
     evm_spin_unlock(mv->threaded, &shard->lock);
+    return s;
+}
+
+struct mv_slot *mv_slot_at(struct evm_mv *mv, struct mv_account *account,
+                           const struct evm_u256 *key, bool *fresh)
+{
+    return slot_by_hash(mv, account, key, evm_hash_slot(account->hash, key), fresh);
+}
+
+struct mv_slot *mv_slot_near(struct evm_mv *mv, struct mv_account *account,
+                             const struct evm_u256 *key, uint32_t core, bool *fresh)
+{
+    uint64_t hash = evm_hash_slot(account->hash, key);
+    if (core >= MV_NEAR_CORES)
+        return slot_by_hash(mv, account, key, hash, fresh);
+    struct mv_slot **near = &mv->near[core].slots[hash % MV_NEAR];
+    *fresh = false;
+    if (*near && (*near)->account == account && evm_u256_eq(&(*near)->key, key))
+        return *near;
+    mv->near[core].used = true;
+    struct mv_slot *s = slot_by_hash(mv, account, key, hash, fresh);
+    if (s)
+        *near = s;
     return s;
 }
 
@@ -202,6 +260,9 @@ void mv_tables_clear(struct evm_mv *mv)
         clear_table(&mv->shards[i].accounts);
         clear_table(&mv->shards[i].slots);
     }
+    for (int i = 0; i < MV_NEAR_CORES; i++)
+        if (mv->near[i].used)
+            mv->near[i] = (struct mv_near){0};
 }
 
 static void free_chunks(struct mv_table *t)

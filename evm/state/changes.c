@@ -1,6 +1,7 @@
 #include "evm/state/changes.h"
 
 #include "evm/core/alloc.h"
+#include "evm/core/u256.h"
 
 void evm_changes_init(struct evm_changes *c)
 {
@@ -70,13 +71,24 @@ enum evm_status evm_changes_copy(struct evm_changes *out, const struct evm_chang
     return EVM_OK;
 }
 
+static bool is_below(const struct evm_addr *a, const struct evm_addr *b)
+{
+    uint64_t p = evm_load_be64(a->b), q = evm_load_be64(b->b);
+    return p != q ? p < q : memcmp(a->b + 8, b->b + 8, sizeof a->b - 8) < 0;
+}
+
 struct evm_account_change *evm_changes_find(const struct evm_changes *c,
                                             const struct evm_addr *addr, uint32_t *at)
 {
     uint32_t lo = 0, hi = c->account_count;
+    if (!at && hi <= 4) { /* most transactions */
+        while (lo < hi && !evm_addr_eq(&c->accounts[lo].addr, addr))
+            lo++;
+        return lo < hi ? &c->accounts[lo] : NULL;
+    }
     while (lo < hi) {
         uint32_t mid = lo + (hi - lo) / 2;
-        if (memcmp(c->accounts[mid].addr.b, addr->b, sizeof addr->b) < 0)
+        if (is_below(&c->accounts[mid].addr, addr))
             lo = mid + 1;
         else
             hi = mid;
