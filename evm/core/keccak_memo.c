@@ -26,7 +26,7 @@ static bool follows(const struct evm_addr *caller, struct evm_bytes input, struc
     return false;
 }
 
-static void put(struct evm_keccak_memo *m, uint64_t tag)
+void evm_keccak_memo_add(struct evm_keccak_memo *m, uint64_t tag)
 {
     if (m->count == m->capacity) {
         uint32_t room = m->capacity ? m->capacity * 2 : 1024;
@@ -51,7 +51,7 @@ enum evm_keccak_known evm_keccak_memo_meet(struct evm_keccak_memo *m, const stru
     memcpy(&tag, hash->b, sizeof tag);
     tag = (tag | 2) & ~(uint64_t)1; /* never 0, which is free */
     bool foreseen = follows(caller, input, in);
-    put(m, tag | foreseen);
+    evm_keccak_memo_add(m, tag | foreseen);
     return evm_keccak_kept_meet(m->core, tag) ? EVM_KECCAK_KEPT
            : foreseen                         ? EVM_KECCAK_FOLLOWS
                                               : EVM_KECCAK_NEW;

@@ -64,6 +64,9 @@ enum evm_keccak_known {
     EVM_KECCAK_KEPT,
 };
 
+/* Adds what evm_keccak_memo_meet would have, of a run whose tags are known. */
+void evm_keccak_memo_add(struct evm_keccak_memo *m, uint64_t tag);
+
 /* A run that was begun with that caller and input hashed `in`, and this is what the core knew. When
  * memory is out the list lacks it. */
 enum evm_keccak_known evm_keccak_memo_meet(struct evm_keccak_memo *m, const struct evm_addr *caller,

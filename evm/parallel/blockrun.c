@@ -606,6 +606,7 @@ static enum evm_status keep_outcome(struct evm_run *run, struct evm_tx_record *r
     r->outcome.logs = NULL;
     r->outcome.changes = NULL;
     r->took_turn = run->took_turn;
+    r->skipped = evm_run_ahead(run).skipped;
     evm_changes_clear(&r->changes);
     if (o->error != EVM_OK)
         return o->error;
@@ -676,7 +677,7 @@ static void wait_for_turn(struct evm_run *run, struct evm_task_result *result)
     b->records[run->tx].wants_turn = true;
     *result = (struct evm_task_result){.what = EVM_RAN_BLOCKED, .blocker = EVM_TURN};
     b->counts[run->core].aborts++;
-    b->counts[run->core].executions++;
+    b->counts[run->core].executions += !b->records[run->tx].skipped;
     run_give(b, run);
 }
 
@@ -729,7 +730,7 @@ void evm_run_finish(struct evm_run *run, struct evm_task_result *result)
     result->gas_used = r->outcome.gas_used;
     if (run->alone)
         result->met = meets(run->tx, &r->log);
-    b->counts[run->core].executions++;
+    b->counts[run->core].executions += !r->skipped;
     run_give(b, run);
 }
 
@@ -748,5 +749,5 @@ void evm_run_validate(struct evm_blockrun *b, struct evm_task task, uint32_t cor
     }
     result->what = EVM_RAN_INVALID;
     b->counts[core].aborts++;
-    b->counts[core].wasted_gas += r->outcome.gas_used;
+    b->counts[core].wasted_gas += r->skipped ? 0 : r->outcome.gas_used;
 }

@@ -17,6 +17,13 @@
 #include "evm/parallel/scheduler.h"
 #include "evm/parallel/touched.h"
 
+/* How far a body got with a result that was kept from before the block (aheadbody.h). */
+struct evm_body_ahead {
+    bool skipped;      /* it has run nothing: what was kept is compared, or was taken over */
+    uint32_t compared; /* kept reads */
+    const struct evm_precomputed *taken; /* what it took over; NULL: nothing, or not yet */
+};
+
 /* What is executed: real transactions (txbody.c), or a test's. The functions mirror
  * evm/block/txrun.h. */
 struct evm_body_ops {
@@ -35,6 +42,8 @@ struct evm_body_ops {
                         void (*visit)(void *self, const struct evm_jaccount *acc,
                                       const struct evm_jslot *slot),
                         void *self);
+    /* NULL: nothing is kept from before the block. */
+    void (*ahead)(const void *body, struct evm_body_ahead *out);
 };
 
 /* What the ladder has to know of a block. */
@@ -83,6 +92,7 @@ struct evm_tx_record {
     struct evm_tx_outcome outcome; /* pointers into the run cleared */
     struct evm_receipt receipt;
     bool has_receipt, published, took_turn;
+    bool skipped;    /* its last run took over what was kept from before the block */
     bool wants_turn; /* it looks at the beneficiary's balance */
     bool has_bound;  /* the beneficiary's balance must be `bound` at least */
     struct evm_u256 bound;
@@ -217,6 +227,13 @@ struct evm_run *evm_run_start(struct evm_blockrun *b, struct evm_task task, uint
                               bool timed, struct evm_task_result *result,
                               struct evm_mv_cost *checked);
 enum evm_run_stop evm_run_step(struct evm_run *run);
+static inline struct evm_body_ahead evm_run_ahead(const struct evm_run *run)
+{
+    struct evm_body_ahead out = {0};
+    if (run->block->body_ops->ahead)
+        run->block->body_ops->ahead(run->body, &out);
+    return out;
+}
 /* After DONE: publishes and gives the run back. */
 void evm_run_finish(struct evm_run *run, struct evm_task_result *result);
 /* After BLOCKED: keeps the run for RESUME, or gives it back if too many are kept. */

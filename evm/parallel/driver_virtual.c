@@ -11,6 +11,7 @@
 #include "evm/core/alloc.h"
 #include "evm/core/keccak_memo.h"
 #include "evm/parallel/blockrun.h"
+#include "evm/parallel/precompute_internal.h"
 #include "evm/parallel/storage.h"
 
 enum phase {
@@ -192,13 +193,22 @@ static double cost_of_reads(const struct machine *m, const struct evm_mv_cost *c
     return first + c->contended * p->contended_line;
 }
 
-/* What depends on the transaction alone. */
-static double cost_of_work(const struct machine *m, const struct evm_run *run)
+static double cost_executed(const struct machine *m, const struct evm_run *run)
 {
     const struct evm_profile *p = m->profile;
     bool single = is_single(m, run);
     return p->tx_base + evm_profile_cost(p, &run->meter, how(m)) +
            run->cost.lookups * (single ? p->lookup_single : p->read_versions);
+}
+
+/* What depends on the transaction alone; of one that runs nothing because its result was kept from
+ * before the block, comparing its reads. */
+static double cost_of_work(const struct machine *m, const struct evm_run *run)
+{
+    const struct evm_profile *p = m->profile;
+    const struct evm_body_ahead ahead = evm_run_ahead(run);
+    double look = run->cost.lookups * (is_single(m, run) ? p->lookup_single : p->read_versions);
+    return ahead.compared * p->validate_entry + (ahead.skipped ? look : cost_executed(m, run));
 }
 
 static double cost_of_run(const struct machine *m, const struct evm_run *run)
@@ -417,16 +427,34 @@ static void ask(struct machine *m, uint32_t core, int64_t time)
     }
 }
 
+/* The serial reference and the oracle count it as if it had been executed here. */
+static void count_as_executed(struct machine *m, struct evm_run *run,
+                              const struct evm_precomputed *kept)
+{
+    const uint64_t *tags = kept->keccak_tags;
+    run->meter = kept->meter;
+    m->memo.last = &m->txs[run->tx].hashed;
+    for (uint32_t i = 0; i < kept->keccak_count && m->kept; i++)
+        evm_keccak_memo_add(&m->memo, tags[i]);
+    for (uint32_t i = 0; i < kept->code_count; i++)
+        m->memo.first_blocks +=
+            !evm_keccak_kept_meet(&m->memo.all, tags[kept->keccak_count + i]);
+}
+
 static void publish(struct machine *m, uint32_t core, int64_t time)
 {
     struct evm_run *run = m->cores[core].run;
     struct evm_tx_record *r = &m->b->records[run->tx];
     struct virtual_tx *v = &m->txs[run->tx];
     uint32_t writes = writes_of(m, run);
+    const struct evm_body_ahead ahead = evm_run_ahead(run);
+    if (ahead.taken)
+        count_as_executed(m, run, ahead.taken);
+    double work = cost_executed(m, run) + cost_of_writes(m, run, writes);
     v->single = cost_in_serial(m, run, writes);
     v->alone = run->alone;
-    r->cost_ns = whole(cost_of_work(m, run) + cost_of_writes(m, run, writes));
-    r->total_ns = whole(cost_of_run(m, run) + cost_of_writes(m, run, writes)) + v->waited;
+    r->cost_ns = whole(work);
+    r->total_ns = whole(work + cost_of_reads(m, &run->cost, is_single(m, run))) + v->waited;
     struct evm_task_result result;
     evm_run_finish(run, &result);
     report(m, core, &result, time);

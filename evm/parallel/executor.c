@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "evm/core/alloc.h"
+#include "evm/parallel/aheadbody.h"
 #include "evm/parallel/blockrun.h"
 #include "evm/parallel/direct.h"
 #include "evm/parallel/oracle.h"
@@ -51,6 +52,8 @@ struct context {
     const struct evm_executor_ops *ops; /* whose state `sched` is */
     void *sched;
     struct evm_codes *codes; /* the runs' */
+    bool ahead;              /* they compare results from before the block */
+    bool *taken;             /* by transaction, of gas_limit_capacity */
     uint64_t *gas_limits;
     uint32_t gas_limit_capacity;
     struct context *next;
@@ -71,6 +74,7 @@ static void context_destroy(struct context *c)
     if (c->ops)
         c->ops->destroy(c->sched);
     free(c->gas_limits);
+    free(c->taken);
     free(c);
 }
 
@@ -133,11 +137,12 @@ static void pool_give(struct evm_exec_pool *p, struct context *c)
 
 /* The executor's state and the runs' bodies fit what they were made for only. */
 static enum evm_status context_fit(struct context *c, const struct evm_executor_ops *ops,
-                                   struct evm_codes *codes)
+                                   struct evm_codes *codes, bool ahead)
 {
-    if (c->codes != codes)
+    if (c->codes != codes || c->ahead != ahead)
         evm_blockrun_forget_bodies(&c->run);
     c->codes = codes;
+    c->ahead = ahead;
     if (c->ops != ops) {
         if (c->ops)
             c->ops->destroy(c->sched);
@@ -185,13 +190,17 @@ static enum evm_status block_rules(struct context *c, const struct evm_block_inp
 {
     if (in->tx_count > c->gas_limit_capacity) {
         uint64_t *grown = evm_realloc(c->gas_limits, in->tx_count * sizeof *grown);
-        if (!grown)
+        bool *taken = evm_realloc(c->taken, in->tx_count * sizeof *taken);
+        c->gas_limits = grown ? grown : c->gas_limits;
+        c->taken = taken ? taken : c->taken;
+        if (!grown || !taken)
             return EVM_ERR_MEMORY;
-        c->gas_limits = grown;
         c->gas_limit_capacity = in->tx_count;
     }
-    for (uint32_t i = 0; i < in->tx_count; i++)
+    for (uint32_t i = 0; i < in->tx_count; i++) {
         c->gas_limits[i] = in->txs[i]->gas_limit;
+        c->taken[i] = false;
+    }
     *out = (struct evm_block_rules){
         .tx_count = in->tx_count,
         .beneficiary = in->env->coinbase,
@@ -252,6 +261,21 @@ static const struct evm_exec_params *params_of(const struct evm_exec_config *con
     return config->params ? config->params : defaults;
 }
 
+static void count_ahead(const struct evm_exec_config *config, const struct evm_block_input *in,
+                        const bool *taken, struct evm_block_result *out)
+{
+    double ns = 0;
+    for (uint32_t i = 0; in->ahead && i < in->tx_count; i++) {
+        if (!in->ahead[i])
+            continue;
+        out->ahead_hits += taken[i];
+        out->ahead_misses += !taken[i];
+        if (config->driver == EVM_DRIVER_VIRTUAL)
+            ns += evm_precomputed_cost(in->ahead[i], config->profile);
+    }
+    out->ahead_ns = (int64_t)ns;
+}
+
 /* Over the multi-version memory. */
 static enum evm_status execute_versions(struct context *c, const struct evm_exec_config *config,
                                         const struct evm_block_input *in,
@@ -264,18 +288,20 @@ static enum evm_status execute_versions(struct context *c, const struct evm_exec
     bool timed = config->driver == EVM_DRIVER_VIRTUAL;
     /* In virtual time plain code is a price, not something to run more slowly. */
     uint32_t workers = workers_of(config, in->tx_count);
-    struct evm_txbody body = {.in = in,
-                              .codes = c->codes,
-                              .plain = config->caches.no_code && !timed,
-                              .hashes_ahead = !config->caches.no_keccak && !timed,
-                              .workers = workers};
+    struct evm_aheadbody body = {.inner = {.in = in,
+                                           .codes = c->codes,
+                                           .plain = config->caches.no_code && !timed,
+                                           .hashes_ahead = !config->caches.no_keccak && !timed,
+                                           .workers = workers},
+                                 .ahead = in->ahead,
+                                 .taken = c->taken};
     const struct evm_exec_params defaults = evm_exec_params_default();
-    bool stretches =
-        !timed && !config->keep_schedule && !config->keep_sets && !in->bal && !in->committed;
+    bool stretches = !timed && !config->keep_schedule && !config->keep_sets && !in->bal &&
+                     !in->committed && !in->ahead;
     const struct evm_blockrun_setup setup = {
         .rules = rules,
-        .body_ops = &evm_txbody_ops,
-        .body_self = &body,
+        .body_ops = in->ahead ? &evm_aheadbody_ops : &evm_txbody_ops,
+        .body_self = in->ahead ? (void *)&body : (void *)&body.inner,
         .base = base,
         .workers = workers,
         .threaded = !timed && workers > 1,
@@ -303,6 +329,7 @@ static enum evm_status execute_versions(struct context *c, const struct evm_exec
         evm_blockrun_fail(&c->run, st);
     st = evm_blockrun_end(&c->run);
     give_slices(out, &keep);
+    count_ahead(config, in, c->taken, out);
     const struct evm_oracle_input known = {&out->sets, in->txs, &rules->beneficiary};
     if (st == EVM_OK && timed && config->keep_sets)
         st = evm_oracle_block(&known, out->serial_ns, workers, &out->oracle_ns);
@@ -314,7 +341,8 @@ static enum evm_status execute_versions(struct context *c, const struct evm_exec
 static bool is_direct(const struct evm_exec_config *config, const struct evm_block_input *in)
 {
     return config->executor == &evm_executor_serial && config->driver == EVM_DRIVER_THREADS &&
-           !config->keep_schedule && !config->keep_sets && !in->bal && !in->committed;
+           !config->keep_schedule && !config->keep_sets && !in->bal && !in->committed &&
+           !in->ahead;
 }
 
 /* ---- access sets for those who schedule by them ---------------------------------------------- */
@@ -339,6 +367,7 @@ static enum evm_status execute_beforehand(const struct evm_exec_config *config,
     struct evm_block_result result;
     quiet.committed = NULL;
     quiet.bal = NULL;
+    quiet.ahead = NULL;
     enum evm_status st = evm_execute(&serial, &quiet, &result, NULL);
     *out = result.sets;
     result.sets = (struct evm_access_sets){0};
@@ -411,7 +440,7 @@ static enum evm_status execute_pooled(const struct evm_exec_config *config,
     if (!c)
         return evm_fail(err, EVM_ERR_MEMORY, "out of memory");
     c->run.ladder.overflow = c->direct.own.overflow = false;
-    st = context_fit(c, config->executor, evm_state_codes(in->pre));
+    st = context_fit(c, config->executor, evm_state_codes(in->pre), in->ahead != NULL);
     if (st == EVM_OK)
         st = execute(c, config, in, out);
     bool overflow = st == EVM_ERR_INPUT && (c->run.ladder.overflow || c->direct.own.overflow);

@@ -20,6 +20,7 @@
 #include "evm/block/txrun.h"
 #include "evm/parallel/access.h"
 #include "evm/parallel/params.h"
+#include "evm/parallel/precompute.h"
 #include "evm/parallel/profile.h"
 #include "evm/state/state.h"
 
@@ -50,6 +51,8 @@ struct evm_block_input {
     /* Known beforehand; borrowed, each may be NULL. */
     const struct evm_access_sets *sets; /* of exactly these transactions */
     const struct evm_history *history;  /* of the blocks before */
+    /* Results from before the block, one a transaction, each of exactly that one or NULL. */
+    const struct evm_precomputed *const *ahead;
 
     /* NULL, or gets what each transaction accessed and changed, at its index + 1: for whoever makes
      * the access list of a block of which these transactions are a part. Not with keep_bal. */
@@ -158,6 +161,12 @@ struct evm_block_result {
     int64_t device_ns;     /* ... cores waited for them, in sum */
     int64_t ladder_ns;     /* virtual driver: the commit ladder's share, which is serial */
     uint64_t executions, aborts, validations, wasted_gas;
+    /* Of the transactions with a result from before the block: those that it stands for in the
+     * end, which are no executions, and those that were executed nevertheless. The oracle, the
+     * longest chain and serial_ns count them all as if executed. */
+    uint32_t ahead_hits, ahead_misses;
+    int64_t ahead_ns; /* virtual driver: what all those results took beforehand on one core, charged
+                         to nobody here */
     struct evm_bal bal; /* block access list (EIP-7928), if asked for: of evm_execute's transactions
                            alone, of evm_block_transition with what the system does around them */
     struct evm_access_sets sets; /* what each transaction read and wrote in the end, if asked for;

@@ -18,6 +18,7 @@ static enum evm_status run(const struct evm_exec_config *config,
         .invalid_policy = in->invalid_policy,
         .history = in->history,
         .sets = in->sets,
+        .ahead = in->ahead,
         .bal = bal};
     evm_system_record(sys, bal, 0);
     enum evm_status status = evm_block_open(sys, in->chain, in->block, in->hashes, s);

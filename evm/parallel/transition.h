@@ -14,6 +14,7 @@ struct evm_transition_input {
     enum evm_invalid_policy invalid_policy;
     const struct evm_history *history;  /* of the blocks before, borrowed; or NULL */
     const struct evm_access_sets *sets; /* of its transactions, if known; borrowed; or NULL */
+    const struct evm_precomputed *const *ahead; /* as of evm_block_input; or NULL */
 };
 
 /* Executes the block. *post becomes a new sealed version over the parent, the caller's to unref;

@@ -28,6 +28,7 @@ struct fixture {
     struct evm_block_input in;
     /* What happened in all blocks so far: a test that meets nothing tests nothing. */
     uint64_t aborts, failed, invalid, rejected, deleted, wiped, created, coinbase_txs;
+    uint64_t hits, misses;
 };
 
 static uint64_t draw(struct fixture *f)
@@ -310,6 +311,35 @@ static void count(struct fixture *f, const struct evm_block_result *r)
     }
 }
 
+/* What a node might have executed beforehand: on this state, or one that other transactions had
+ * changed; in this block, or another one. */
+static void execute_ahead(struct fixture *f, uint64_t seed, struct evm_ahead *out)
+{
+    struct evm_block_env env = f->env;
+    struct evm_state *state = evm_state_fork(f->pre);
+    const uint32_t all = f->in.tx_count;
+    if (seed % 2) {
+        struct evm_block_result half;
+        f->in.tx_count /= 2;
+        run(f, evm_executor_find("serial"), EVM_DRIVER_THREADS, 1, seed, &half);
+        f->in.tx_count = all;
+        assert_int_equal(evm_state_apply(state, &half.changes), EVM_OK);
+        evm_block_result_fini(&half);
+    }
+    evm_state_seal(state);
+    if (seed % 3 == 0)
+        env.coinbase = (struct evm_addr){{9, 9, 9, 7}};
+    if (seed % 3) {
+        env.number--;
+        env.timestamp -= 12;
+        env.gas_limit += seed % 5;
+    }
+    const struct evm_precompute_input in = {
+        .rules = f->in.rules, .env = &env, .pre = state, .metered = seed % 4 > 0};
+    assert_int_equal(evm_precompute_all(out, &in, f->list, all), EVM_OK);
+    evm_state_unref(state);
+}
+
 static void one_agrees(struct fixture *f, const struct evm_executor_ops *executor,
                        const struct evm_block_result *serial, uint64_t seed)
 {
@@ -319,6 +349,8 @@ static void one_agrees(struct fixture *f, const struct evm_executor_ops *executo
         run(f, executor, EVM_DRIVER_VIRTUAL, cores[c], seed, &other);
         same_result(serial, &other);
         f->aborts += other.aborts;
+        f->hits += other.ahead_hits;
+        f->misses += other.ahead_misses;
         evm_block_result_fini(&other);
     }
     for (uint32_t threads = 1; threads <= 4; threads++) {
@@ -332,6 +364,7 @@ static void all_agree(struct fixture *f, enum evm_fork fork, uint64_t seed)
 {
     const struct evm_executor_ops *executor;
     struct evm_block_result serial, other;
+    struct evm_ahead ahead;
     f->seed = seed * 1000 + (uint64_t)fork;
     draw_block(f, fork, MOST);
     run(f, evm_executor_find("serial"), EVM_DRIVER_THREADS, 1, seed, &serial);
@@ -342,6 +375,12 @@ static void all_agree(struct fixture *f, enum evm_fork fork, uint64_t seed)
     evm_block_result_fini(&other);
     for (size_t e = 1; (executor = evm_executor_at(e)) != NULL; e++)
         one_agrees(f, executor, &serial, seed);
+    execute_ahead(f, seed, &ahead);
+    f->in.ahead = ahead.txs;
+    for (size_t e = 0; (executor = evm_executor_at(e)) != NULL; e++)
+        one_agrees(f, executor, &serial, seed);
+    f->in.ahead = NULL;
+    evm_ahead_fini(&ahead);
     count(f, &serial);
     evm_block_result_fini(&serial);
     evm_state_unref(f->pre);
@@ -361,11 +400,13 @@ static void random_blocks(void **state)
     const struct fixture *f = *state;
     print_message(
         "%llu aborts, %llu failed, %llu invalid, %llu rejected, %llu deleted, %llu wiped, "
-        "%llu created, %llu of the beneficiary\n",
+        "%llu created, %llu of the beneficiary; ahead: %llu hits, %llu misses\n",
         (unsigned long long)f->aborts, (unsigned long long)f->failed,
         (unsigned long long)f->invalid, (unsigned long long)f->rejected,
         (unsigned long long)f->deleted, (unsigned long long)f->wiped,
-        (unsigned long long)f->created, (unsigned long long)f->coinbase_txs);
+        (unsigned long long)f->created, (unsigned long long)f->coinbase_txs,
+        (unsigned long long)f->hits, (unsigned long long)f->misses);
+    assert_true(f->hits > 1000 / share && f->misses > 1000 / share);
     assert_true(f->aborts > 500 / share && f->failed > 200 / share && f->invalid > 100 / share);
     assert_true(f->rejected && f->deleted && f->created && f->wiped && f->coinbase_txs);
 }
