@@ -142,8 +142,8 @@ static void begin(void *self, void *body, uint32_t tx, struct evm_view view)
     b->kept = s->ahead[tx];
     b->compared = b->answered = 0;
     b->taken = b->failed = s->taken[tx] = false;
-    b->comparing = b->kept && evm_precomputed_fits(b->kept, in->rules, in->env) &&
-                   same_ancestors(b);
+    b->comparing =
+        b->kept && evm_precomputed_fits(b->kept, in->rules, in->env) && same_ancestors(b);
     if (!b->comparing) {
         run_it(b);
         return;
@@ -188,9 +188,9 @@ static enum evm_read compare(struct body *b, bool *holds)
 {
     const struct evm_kept_read *r = &b->kept->reads[b->compared];
     struct fresh *f = &b->fresh[b->compared];
-    enum evm_read answer =
-        r->need ? b->view.ops->account(b->view.self, &r->addr, r->need, &f->account)
-                : b->view.ops->slot(b->view.self, &r->addr, &r->key, &f->value);
+    enum evm_read answer = r->need
+                               ? b->view.ops->account(b->view.self, &r->addr, r->need, &f->account)
+                               : b->view.ops->slot(b->view.self, &r->addr, &r->key, &f->value);
     if (answer == EVM_READ_OK) {
         b->compared++;
         *holds = evm_kept_read_holds(r, &f->account, &f->value);

@@ -437,8 +437,7 @@ static void count_as_executed(struct machine *m, struct evm_run *run,
     for (uint32_t i = 0; i < kept->keccak_count && m->kept; i++)
         evm_keccak_memo_add(&m->memo, tags[i]);
     for (uint32_t i = 0; i < kept->code_count; i++)
-        m->memo.first_blocks +=
-            !evm_keccak_kept_meet(&m->memo.all, tags[kept->keccak_count + i]);
+        m->memo.first_blocks += !evm_keccak_kept_meet(&m->memo.all, tags[kept->keccak_count + i]);
 }
 
 static void publish(struct machine *m, uint32_t core, int64_t time)

@@ -341,8 +341,7 @@ static enum evm_status execute_versions(struct context *c, const struct evm_exec
 static bool is_direct(const struct evm_exec_config *config, const struct evm_block_input *in)
 {
     return config->executor == &evm_executor_serial && config->driver == EVM_DRIVER_THREADS &&
-           !config->keep_schedule && !config->keep_sets && !in->bal && !in->committed &&
-           !in->ahead;
+           !config->keep_schedule && !config->keep_sets && !in->bal && !in->committed && !in->ahead;
 }
 
 /* ---- access sets for those who schedule by them ---------------------------------------------- */

@@ -39,12 +39,12 @@ struct evm_precomputed {
     uint32_t read_count, read_capacity;
     struct evm_kept_hash *hashes; /* of ancestors */
     uint32_t hash_count, hash_capacity;
-    struct evm_changes changes; /* balances of which a bound was enough as differences */
+    struct evm_changes changes;    /* balances of which a bound was enough as differences */
     struct evm_tx_outcome outcome; /* without what it borrows */
     struct evm_receipt receipt;    /* the logs */
     struct evm_touched touched;
     struct evm_meter meter;
-    uint64_t *keccak_tags; /* metered: hashes of mappings' keys, in order; then ... */
+    uint64_t *keccak_tags;             /* metered: hashes of mappings' keys, in order; then ... */
     uint32_t keccak_count, code_count; /* ... basic blocks that it ran (keccak_memo.h) */
 };
 
