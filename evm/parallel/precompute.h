@@ -9,8 +9,8 @@
  * had to suffice, holds wherever it suffices. Its partial matches (a program for the part that
  * depends on what differs) are not built.
  *
- * A result that is taken over is validated by the commit ladder like any other, so a wrong one
- * costs time, never the block's result. */
+ * The reads of a result that is taken over are validated by the commit ladder like any other's.
+ * What the block's fields had to do with it is judged once, by evm_precomputed_fits. */
 #ifndef EVM_PARALLEL_PRECOMPUTE_H
 #define EVM_PARALLEL_PRECOMPUTE_H
 
@@ -28,7 +28,8 @@ struct evm_precompute_input {
     const struct evm_block_env *env; /* the block as it is expected */
     const struct evm_state *pre;     /* sealed */
     const struct evm_block_hashes *hashes;
-    bool metered; /* counts what it does: the virtual driver needs that to say what was saved */
+    bool metered; /* counts what it does: for the virtual driver, whose serial_ns and oracle would
+                     otherwise take it for free */
 };
 
 /* Executes *tx alone on in->pre with *run (made with evm_state_codes(pre); reusable). *out: the

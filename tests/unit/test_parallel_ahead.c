@@ -60,8 +60,9 @@ static const struct expected {
     uint32_t least, most;
     double left;
 } shares[] = {
-    {"raw-distinct", 100, 100, 1.05}, {"erc20-distinct", 100, 100, 0.95}, {"swap", 100, 100, 0.7},
-    {"chain-swap", 0, 5, 1.1},        {"chain-erc20", 0, 5, 1.1},        {"half-chain", 45, 55, 1},
+    {"raw-distinct", 100, 100, 1.05}, {"erc20-distinct", 100, 100, 0.95},
+    {"swap", 100, 100, 0.7},          {"chain-swap", 0, 5, 1.1},
+    {"chain-erc20", 0, 5, 1.1},       {"half-chain", 45, 55, 1.1},
     {"same-sender", 0, 5, 1.1},       {"mainnet-like", 20, 100, 0.9},
 };
 
@@ -210,8 +211,8 @@ static void a_balance_must_suffice(void **state)
         uint64_t then, now;
         uint32_t hits;
     } cases[] = {
-        {2 * COST, COST, 1}, {COST, 9 * COST, 1}, {COST, COST, 1}, {COST, COST - 1, 0},
-        {COST - 1, COST, 0}, /* it could not have been in a block */
+        {2 * COST, COST, 1}, {COST, 9 * COST, 1}, {COST, COST, 1},
+        {COST, COST - 1, 0}, {COST - 1, COST, 0}, /* it could not have been in a block */
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -298,7 +299,7 @@ static const struct {
     {other_number, "999 BLOCKHASH 0 SSTORE STOP", 0},
     {other_time, ANY, 1},
     {other_time, "TIMESTAMP 0 SSTORE STOP", 0},
-    {other_time, "66 0 SSTORE STOP", 1}, /* 0x42, but as a number */
+    {other_time, "66 0 SSTORE STOP", 1},          /* 0x42, but as a number */
     {other_time, "0 0 SSTORE STOP TIMESTAMP", 0}, /* not reached: still cautious */
     {other_beneficiary, ANY, 1},
     {other_beneficiary, "COINBASE 0 SSTORE STOP", 0},
@@ -320,8 +321,7 @@ static void what_was_seen_must_be_equal(void **state)
             struct world *w = w_create(EVM_CANCUN);
             w_senders(w, 1, 10 * COST);
             w_contract(w, W_CONTRACT(0), 0, fields[i].program);
-            w_contract(w, W_CONTRACT(1), 0,
-                       "0 0 0 0 0 0 CALLDATALOAD 70000 CALL POP STOP");
+            w_contract(w, W_CONTRACT(1), 0, "0 0 0 0 0 0 CALLDATALOAD 70000 CALL POP STOP");
             struct evm_tx *tx = w_tx(w, 0, W_CONTRACT((unsigned)nested));
             w_name(w, tx, W_CONTRACT(0));
             w_seal(w);
