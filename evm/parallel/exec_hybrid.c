@@ -23,14 +23,16 @@
 #include "evm/parallel/flow.h"
 #include "evm/parallel/history.h"
 #include "evm/parallel/mvmemory.h"
+#include "evm/parallel/senders.h"
 
 enum { CHUNK = 64 }; /* big ones first within so many transactions: the ladder must not starve */
 
 struct hybrid {
     struct evm_flow flow;
+    struct evm_senders senders;
     uint32_t *behind;   /* of each transaction: the next of its lane, or EVM_NO_TX */
     bool *held;         /* begin(): another of its lane is before it */
-    uint32_t *by_party; /* begin(): transactions by recipient, or by sender */
+    uint32_t *by_party; /* begin(): transactions by recipient */
     uint64_t *weight;
     uint32_t capacity;
 };
@@ -46,6 +48,7 @@ static void destroy(void *state)
     if (!s)
         return;
     evm_flow_fini(&s->flow);
+    evm_senders_fini(&s->senders);
     free(s->behind);
     free(s->held);
     free(s->by_party);
@@ -55,21 +58,20 @@ static void destroy(void *state)
 
 /* ---- prediction ------------------------------------------------------------------------------ */
 
-static const struct evm_addr *party(const struct hybrid *s, uint32_t tx, bool senders)
+static const struct evm_addr *party(const struct hybrid *s, uint32_t tx)
 {
-    const struct evm_tx *t = s->flow.env.txs[tx];
-    return senders ? &t->sender : &t->to;
+    return &s->flow.env.txs[tx]->to;
 }
 
-static bool party_after(const struct hybrid *s, uint32_t a, uint32_t b, bool senders)
+static bool party_after(const struct hybrid *s, uint32_t a, uint32_t b)
 {
-    int order = memcmp(party(s, a, senders)->b, party(s, b, senders)->b, sizeof(struct evm_addr));
+    int order = memcmp(party(s, a)->b, party(s, b)->b, sizeof(struct evm_addr));
     return order ? order > 0 : a > b;
 }
 
 /* by_party[0, n): by address, equal ones in the order of the block. Heap sort: nothing is allocated
  * and the block needs no global. */
-static void sort_by_party(struct hybrid *s, uint32_t n, bool senders)
+static void sort_by_party(struct hybrid *s, uint32_t n)
 {
     uint32_t *v = s->by_party;
     for (uint32_t i = n / 2, last = n; last > 1;) {
@@ -82,9 +84,9 @@ static void sort_by_party(struct hybrid *s, uint32_t n, bool senders)
             at = 0;
         }
         while ((child = 2 * at + 1) < last) {
-            if (child + 1 < last && party_after(s, v[child + 1], v[child], senders))
+            if (child + 1 < last && party_after(s, v[child + 1], v[child]))
                 child++;
-            if (!party_after(s, v[child], item, senders))
+            if (!party_after(s, v[child], item))
                 break;
             v[at] = v[child];
             at = child;
@@ -94,10 +96,10 @@ static void sort_by_party(struct hybrid *s, uint32_t n, bool senders)
 }
 
 /* End of the group of equal addresses that begins at i. */
-static uint32_t group_end(const struct hybrid *s, uint32_t i, uint32_t n, bool senders)
+static uint32_t group_end(const struct hybrid *s, uint32_t i, uint32_t n)
 {
-    const struct evm_addr *addr = party(s, s->by_party[i], senders);
-    while (i < n && evm_addr_eq(party(s, s->by_party[i], senders), addr))
+    const struct evm_addr *addr = party(s, s->by_party[i]);
+    while (i < n && evm_addr_eq(party(s, s->by_party[i]), addr))
         i++;
     return i;
 }
@@ -141,10 +143,10 @@ static enum evm_status fill_lanes(struct hybrid *s)
     for (uint32_t i = 0; i < s->flow.env.tx_count; i++)
         if (!txs[i]->is_create)
             s->by_party[n++] = i;
-    sort_by_party(s, n, false);
+    sort_by_party(s, n);
     for (uint32_t i = 0, end; i < n; i = end) {
         bool hot;
-        end = group_end(s, i, n, false);
+        end = group_end(s, i, n);
         enum evm_status st = predict(s, &txs[s->by_party[i]]->to, end - i, &hot);
         if (st != EVM_OK)
             return st;
@@ -154,56 +156,6 @@ static enum evm_status fill_lanes(struct hybrid *s)
         }
     }
     return EVM_OK;
-}
-
-/* Accounts that a set-code transaction names as authorities: their nonces move in ways that their
- * own transactions do not tell (EIP-7702). */
-static bool is_authority(const struct evm_sched_env *env, const struct evm_addr *a)
-{
-    for (uint32_t i = 0; i < env->tx_count; i++)
-        for (size_t k = 0; k < env->txs[i]->authorization_count; k++)
-            if (evm_addr_eq(&env->txs[i]->authorizations[k].authority, a))
-                return true;
-    return false;
-}
-
-/* Another transaction of the same sender follows: it takes the nonce for granted, or waits for it.
- */
-static enum evm_status expect_sender(const struct evm_sched_env *env, uint32_t before,
-                                     bool predictable)
-{
-    const struct evm_tx *tx = env->txs[before];
-    const struct evm_u256 next = evm_u256_of(tx->nonce + 1);
-    enum evm_status st =
-        predictable ? evm_mv_predict(env->mv, before, EVM_MV_NONCE, &tx->sender, NULL, &next)
-                    : evm_mv_expect(env->mv, before, EVM_MV_NONCE, &tx->sender, NULL);
-    if (st == EVM_OK && !env->params->deltas)
-        st = evm_mv_expect(env->mv, before, EVM_MV_BALANCE, &tx->sender, NULL);
-    return st;
-}
-
-/* In the order of senders, then of the block. */
-static enum evm_status expect_chains(struct hybrid *s)
-{
-    const struct evm_sched_env *env = &s->flow.env;
-    enum evm_status st = EVM_OK;
-    bool sets_code = false, predictable = false;
-    for (uint32_t i = 0; i < env->tx_count; i++) {
-        s->by_party[i] = i;
-        sets_code |= env->txs[i]->authorization_count > 0;
-    }
-    sort_by_party(s, env->tx_count, true);
-    for (uint32_t i = 1; st == EVM_OK && i < env->tx_count; i++) {
-        uint32_t before = s->by_party[i - 1];
-        const struct evm_addr *from = &env->txs[before]->sender;
-        bool first = i == 1 || !evm_addr_eq(from, &env->txs[s->by_party[i - 2]]->sender);
-        if (!evm_addr_eq(from, &env->txs[s->by_party[i]]->sender))
-            continue;
-        if (first)
-            predictable = env->params->predict_nonces && !(sets_code && is_authority(env, from));
-        st = expect_sender(env, before, predictable);
-    }
-    return st;
 }
 
 /* ---- begin ----------------------------------------------------------------------------------- */
@@ -249,7 +201,7 @@ static enum evm_status begin(void *state, const struct evm_sched_env *env)
     if (env->txs && env->workers > 1) {
         st = fill_lanes(s);
         if (st == EVM_OK)
-            st = expect_chains(s);
+            st = evm_senders_foresee(&s->senders, env);
     }
     if (env->txs && env->params->pick == EVM_PICK_BIG) {
         for (uint32_t i = 0; i < n; i++)

@@ -21,9 +21,10 @@
 #include <stdlib.h>
 
 #include "evm/core/alloc.h"
-#include "evm/core/u256.h"
 #include "evm/parallel/mvmemory.h"
+#include "evm/parallel/pick.h"
 #include "evm/parallel/scheduler.h"
+#include "evm/parallel/senders.h"
 #include "evm/parallel/spin.h"
 #include "evm/parallel/txset.h"
 
@@ -57,7 +58,8 @@ struct stm {
     struct evm_sched_env env;
     struct stm_tx *txs;
     uint32_t capacity;
-    struct evm_txset ready, check;
+    struct evm_pick_queue ready;
+    struct evm_txset check;
     _Atomic uint32_t head;   /* lowest that is not committed */
     _Atomic uint32_t prefix; /* all below have executed once */
     _Atomic uint32_t front;  /* all at or above have never been started */
@@ -65,25 +67,14 @@ struct stm {
     /* Window control: an epoch is 32 commits. */
     _Atomic uint32_t window, pressure; /* pressure: aborts and waits since the last epoch */
     _Atomic uint32_t mode;             /* enum mode */
-    uint32_t alone, met;    /* of the commits since the last epoch, while not SPECULATING */
-    struct sender *senders; /* hash table of begin() */
-    uint32_t sender_capacity;
-    bool authorizes; /* there are set-code transactions */
-    /* EVM_PICK_BIG: the big transactions, biggest first; `big` holds numbers of this list. */
-    struct evm_txset big;
-    uint32_t *big_list, *big_rank; /* by number; by transaction: its number + 1, or 0 */
-    uint32_t big_count, big_capacity;
-};
-
-struct sender {
-    uint32_t last; /* its last transaction + 1; 0: free */
+    uint32_t alone, met;        /* of the commits since the last epoch, while not SPECULATING */
+    struct evm_senders senders; /* begin() */
 };
 
 enum {
     EPOCH = 32,
     COMMITS = 32, /* transactions at most that are committed at once */
     STRETCH = 64, /* transactions at most that are taken at once */
-    BIG = 4       /* times the mean gas limit: worth starting early */
 };
 
 /* ---- words ----------------------------------------------------------------------------------- */
@@ -126,162 +117,11 @@ static void destroy(void *state)
     struct stm *s = state;
     if (!s)
         return;
-    evm_txset_fini(&s->ready);
+    evm_pick_fini(&s->ready);
     evm_txset_fini(&s->check);
-    evm_txset_fini(&s->big);
-    free(s->big_list);
-    free(s->big_rank);
+    evm_senders_fini(&s->senders);
     free(s->txs);
-    free(s->senders);
     free(s);
-}
-
-static uint32_t hash_sender(const struct evm_addr *a)
-{
-    uint64_t x, y;
-    memcpy(&x, a->b, 8);
-    memcpy(&y, a->b + 12, 8);
-    x = (x ^ y * 0x9e3779b97f4a7c15u) * 0xd6e8feb86659fd93u;
-    return (uint32_t)(x >> 32);
-}
-
-/* Accounts that a set-code transaction of the block names as authorities: their nonces move in
- * ways that their own transactions do not tell (EIP-7702). */
-static bool is_authority(const struct stm *s, const struct evm_addr *a)
-{
-    for (uint32_t i = 0; s->authorizes && i < s->env.tx_count; i++)
-        for (size_t k = 0; k < s->env.txs[i]->authorization_count; k++)
-            if (evm_addr_eq(&s->env.txs[i]->authorizations[k].authority, a))
-                return true;
-    return false;
-}
-
-/* Transaction `before` is followed by another one of its sender, which will read the nonce. If it
- * need not wait for it, it need not for the balance, which it only asks to suffice. */
-static enum evm_status expect_sender(struct stm *s, uint32_t before)
-{
-    const struct evm_tx *tx = s->env.txs[before];
-    const struct evm_exec_params *p = s->env.params;
-    const struct evm_u256 next = evm_u256_of(tx->nonce + 1);
-    enum evm_status st =
-        p->predict_nonces && !is_authority(s, &tx->sender)
-            ? evm_mv_predict(s->env.mv, before, EVM_MV_NONCE, &tx->sender, NULL, &next)
-            : evm_mv_expect(s->env.mv, before, EVM_MV_NONCE, &tx->sender, NULL);
-    if (st == EVM_OK && !p->deltas)
-        st = evm_mv_expect(s->env.mv, before, EVM_MV_BALANCE, &tx->sender, NULL);
-    return st;
-}
-
-/* For each transaction whose sender comes again later. */
-static enum evm_status expect_chains(struct stm *s)
-{
-    uint32_t n = s->env.tx_count, capacity = 64;
-    while (capacity < 2 * n)
-        capacity *= 2;
-    if (capacity > s->sender_capacity) {
-        struct sender *grown = evm_realloc(s->senders, capacity * sizeof *grown);
-        if (!grown)
-            return EVM_ERR_MEMORY;
-        s->senders = grown;
-        s->sender_capacity = capacity;
-    }
-    memset(s->senders, 0, capacity * sizeof *s->senders);
-    s->authorizes = false;
-    for (uint32_t i = 0; i < n; i++)
-        s->authorizes |= s->env.txs[i]->authorization_count > 0;
-    for (uint32_t i = 0; i < n; i++) {
-        const struct evm_addr *from = &s->env.txs[i]->sender;
-        uint32_t at = hash_sender(from) & (capacity - 1);
-        while (s->senders[at].last &&
-               !evm_addr_eq(&s->env.txs[s->senders[at].last - 1]->sender, from))
-            at = (at + 1) & (capacity - 1);
-        uint32_t before = s->senders[at].last;
-        s->senders[at].last = i + 1;
-        if (before && expect_sender(s, before - 1) != EVM_OK)
-            return EVM_ERR_MEMORY;
-    }
-    return EVM_OK;
-}
-
-/* ---- which transaction, which core ----------------------------------------------------------- */
-
-/* Numbers of big_list in descending order of gas limits; ties by the order in the block. */
-static bool bigger(const struct stm *s, uint32_t a, uint32_t b)
-{
-    uint64_t x = s->env.txs[a]->gas_limit, y = s->env.txs[b]->gas_limit;
-    return x != y ? x > y : a < b;
-}
-
-/* Few are big, so they are inserted one by one. */
-static enum evm_status list_big(struct stm *s)
-{
-    uint32_t n = s->env.tx_count;
-    uint64_t mean = 0;
-    s->big_count = 0;
-    if (s->env.params->pick != EVM_PICK_BIG || !s->env.txs)
-        return EVM_OK;
-    if (n > s->big_capacity) {
-        free(s->big_list);
-        free(s->big_rank);
-        s->big_list = evm_malloc(n * sizeof *s->big_list);
-        s->big_rank = evm_malloc(n * sizeof *s->big_rank);
-        s->big_capacity = s->big_list && s->big_rank ? n : 0;
-        if (!s->big_capacity)
-            return EVM_ERR_MEMORY;
-    }
-    for (uint32_t i = 0; i < n; i++)
-        mean += s->env.txs[i]->gas_limit / n;
-    for (uint32_t i = 0; i < n; i++) {
-        s->big_rank[i] = 0;
-        if (s->env.txs[i]->gas_limit / BIG < mean)
-            continue;
-        uint32_t at = s->big_count++;
-        for (; at > 0 && bigger(s, i, s->big_list[at - 1]); at--)
-            s->big_list[at] = s->big_list[at - 1];
-        s->big_list[at] = i;
-    }
-    for (uint32_t k = 0; k < s->big_count; k++)
-        s->big_rank[s->big_list[k]] = k + 1;
-    return evm_txset_begin(&s->big, s->big_count) ? EVM_OK : EVM_ERR_MEMORY;
-}
-
-/* From three cores on one may be kept for commits and validations. */
-static bool is_reserved(const struct stm *s, uint32_t worker)
-{
-    return worker == 0 && s->env.params->reserve_core && s->env.workers > 2;
-}
-
-/* Where its core's run of the block begins. */
-static uint32_t share_start(const struct stm *s, uint32_t worker)
-{
-    uint32_t reserved = is_reserved(s, 0);
-    return (uint32_t)((uint64_t)s->env.tx_count * (worker - reserved) /
-                      (s->env.workers - reserved));
-}
-
-static void put_ready(struct stm *s, uint32_t i)
-{
-    if (s->big_count && s->big_rank[i])
-        evm_txset_put(&s->big, s->big_rank[i] - 1);
-    else
-        evm_txset_put(&s->ready, i);
-}
-
-/* Takes a transaction that is ready, or EVM_NO_TX. Big ones are few and long: they start however
- * far ahead they are. */
-static uint32_t take_ready(struct stm *s, uint32_t worker, uint32_t limit)
-{
-    const enum evm_split split = s->env.params->split;
-    uint32_t i = s->big_count ? evm_txset_take(&s->big, s->big_count) : EVM_NO_TX;
-    if (i != EVM_NO_TX)
-        return s->big_list[i];
-    if (split != EVM_SPLIT_SHARED) {
-        uint32_t from = share_start(s, worker), to = share_start(s, worker + 1);
-        i = evm_txset_take_from(&s->ready, from, to < limit ? to : limit);
-        if (i != EVM_NO_TX || split == EVM_SPLIT_STATIC)
-            return i;
-    }
-    return evm_txset_take(&s->ready, limit);
 }
 
 static enum evm_status begin(void *state, const struct evm_sched_env *env)
@@ -297,7 +137,7 @@ static enum evm_status begin(void *state, const struct evm_sched_env *env)
             return EVM_ERR_MEMORY;
         s->capacity = n;
     }
-    if (!evm_txset_begin(&s->ready, n) || !evm_txset_begin(&s->check, n))
+    if (!evm_txset_begin(&s->check, n))
         return EVM_ERR_MEMORY;
     for (uint32_t i = 0; i < n; i++) {
         struct stm_tx *t = &s->txs[i];
@@ -306,14 +146,9 @@ static enum evm_status begin(void *state, const struct evm_sched_env *env)
         atomic_init(&t->lock, 0);
         t->waiters = t->next = EVM_NO_TX;
     }
-    enum evm_status st = list_big(s);
+    enum evm_status st = evm_pick_begin(&s->ready, &s->env);
     if (st != EVM_OK)
         return st;
-    if (s->big_count)
-        for (uint32_t i = 0; i < n; i++)
-            put_ready(s, i);
-    else
-        evm_txset_put_range(&s->ready, 0, n, UINT64_MAX);
     atomic_store(&s->head, 0);
     atomic_store(&s->prefix, 0);
     atomic_store(&s->front, 0);
@@ -323,7 +158,7 @@ static enum evm_status begin(void *state, const struct evm_sched_env *env)
     s->alone = s->met = 0;
     uint32_t window = env->params->window ? env->params->window : 8 * env->workers;
     atomic_store(&s->window, !env->params->window && window < 64 ? 64 : window);
-    return env->txs && env->workers > 1 ? expect_chains(s) : EVM_OK;
+    return env->txs && env->workers > 1 ? evm_senders_foresee(&s->senders, &s->env) : EVM_OK;
 }
 
 /* ---- next ------------------------------------------------------------------------------------ */
@@ -412,9 +247,7 @@ static struct evm_task next(void *state, uint32_t worker)
             return (struct evm_task){EVM_TASK_VALIDATE, i, incarnation_of(w)};
     uint32_t window = atomic_load(&s->window);
     uint32_t limit = n - head < window ? n : head + window;
-    if (is_reserved(s, worker))
-        return (struct evm_task){.kind = EVM_TASK_IDLE};
-    while ((i = take_ready(s, worker, limit)) != EVM_NO_TX) {
+    while ((i = evm_pick_take(&s->ready, worker, limit)) != EVM_NO_TX) {
         if (!claim(s, i, READY, RUNNING, &w))
             continue;
         raise(&s->front, i + 1);
@@ -437,7 +270,7 @@ static void make_ready(struct stm *s, uint32_t i, bool kept, uint32_t incarnatio
                        struct evm_wake *out)
 {
     set(s, i, READY, kept, incarnation, 0);
-    put_ready(s, i);
+    evm_pick_put(&s->ready, i);
     out->count++;
 }
 
@@ -449,7 +282,7 @@ static void wake(struct stm *s, uint32_t i, uint32_t on, struct evm_wake *out)
         return;
     if (atomic_compare_exchange_strong(&s->txs[i].word, &w,
                                        word(READY, kept_of(w), incarnation_of(w), 0))) {
-        put_ready(s, i);
+        evm_pick_put(&s->ready, i);
         out->count++;
     }
 }
@@ -683,7 +516,7 @@ static void done(void *state, uint32_t worker, struct evm_task task,
         atomic_load(&s->head) != s->env.tx_count)
         out->count = 1;
     /* What became available need not be for the worker that made it so. */
-    out->all = out->count > 0 && (s->env.params->split == EVM_SPLIT_STATIC || is_reserved(s, 0));
+    out->all = out->count > 0 && evm_pick_is_choosy(&s->ready);
 }
 
 const struct evm_executor_ops evm_executor_ladder = {

@@ -13,7 +13,7 @@
       "How many of them vote, counted from the first; 0 is all.")                                  \
     F(S, DIST(COUNT), weights, "1", "1", "1G", "Voting weight of each validator.")                 \
     F(S, MODEL(consensus), consensus, "tendermint", NULL, NULL, "How its blocks are agreed on.")   \
-    F(S, MODEL(execution), execution, "ladder", NULL, NULL, "How its nodes execute blocks.")    \
+    F(S, MODEL(execution), execution, "ladder", NULL, NULL, "How its nodes execute blocks.")       \
     F(S, MODEL(fees), fees, "eip1559", NULL, NULL, "What its blocks charge and hold.")             \
     F(S, MODEL(mempool), mempool, "fee-ordered", NULL, NULL, "Every node's pool.")
 FIELD_DECLARE(world_layer, WORLD_LAYER_FIELDS);
