@@ -56,10 +56,14 @@ double evm_profile_cost(const struct evm_profile *p, const struct evm_meter *m, 
     /* The classes that blocks of translated code hold come first; after them the work is done by
      * the same functions either way. */
     double loop = 0, rest = 0, hash = p->op[EVM_COST_KECCAK];
-    for (int k = 0; k < EVM_COST_CLASS_COUNT; k++) {
-        bool in_loop = k <= EVM_COST_MEMORY && k != EVM_COST_EXP;
-        *(in_loop ? &loop : &rest) += (double)m->count[k] * p->op[k];
-    }
+    /* Counts stay far below 2^63, and signed integers convert in one instruction. */
+    for (int k = 0; k <= EVM_COST_MEMORY; k++)
+        loop += (double)(int64_t)m->count[k] * p->op[k];
+    for (int k = EVM_COST_MEMORY + 1; k < EVM_COST_CLASS_COUNT; k++)
+        rest += (double)(int64_t)m->count[k] * p->op[k];
+    double exp = (double)(int64_t)m->count[EVM_COST_EXP] * p->op[EVM_COST_EXP];
+    loop -= exp;
+    rest += exp;
     rest -= (double)m->keccak_kept * (hash - p->keccak_hit);
     if (how & EVM_PROFILE_AHEAD)
         rest -= (double)m->keccak_follows * (hash - p->keccak_ahead);
