@@ -16,6 +16,16 @@ enum stage {
     STAGE_DONE
 };
 
+/* A state in STAGE_EXECUTE; what the stages before it made stays. */
+struct saved {
+    struct evm_vm_saved vm;
+    struct evm_journal_saved journal;
+    struct evm_tx_outcome outcome;
+};
+
+/* Copying more than this costs about as much as running again. */
+#define SAVE_MOST ((size_t)1 << 16)
+
 struct evm_txrun {
     struct evm_codes *codes;
     struct evm_vm *vm;
@@ -34,6 +44,7 @@ struct evm_txrun {
     struct evm_tx_env tx_env;
     struct evm_jaccount *sender;
     struct evm_tx_outcome outcome;
+    struct saved saves[EVM_TXRUN_SAVES];
 };
 
 static const char *const invalid_names[EVM_TX_INVALID_COUNT] = {
@@ -458,6 +469,10 @@ void evm_txrun_destroy(struct evm_txrun *run)
     evm_vm_destroy(run->vm);
     evm_journal_destroy(run->journal);
     evm_changes_fini(&run->changes);
+    for (size_t k = 0; k < EVM_TXRUN_SAVES; k++) {
+        evm_vm_saved_fini(&run->saves[k].vm);
+        evm_journal_saved_fini(&run->saves[k].journal);
+    }
     free(run);
 }
 
@@ -558,6 +573,38 @@ bool evm_txrun_balance_bound(const struct evm_txrun *run, const struct evm_addr 
 {
     const struct evm_jaccount *acc = evm_journal_find(run->journal, addr);
     return acc && evm_jaccount_balance_bound(acc, bound);
+}
+
+/* ---- going back ------------------------------------------------------------------------------ */
+
+uint64_t evm_txrun_progress(const struct evm_txrun *run)
+{
+    return run->stage == STAGE_EXECUTE ? evm_vm_progress(run->vm) : 0;
+}
+
+static size_t size_of(const struct saved *s)
+{
+    return s->vm.bytes.size + evm_journal_saved_size(&s->journal);
+}
+
+size_t evm_txrun_save(struct evm_txrun *run, uint32_t k)
+{
+    struct saved *s = &run->saves[k];
+    if (run->stage != STAGE_EXECUTE || !evm_vm_save(run->vm, SAVE_MOST, &s->vm) ||
+        !evm_journal_save(run->journal, &s->journal))
+        return 0;
+    s->outcome = run->outcome;
+    return size_of(s);
+}
+
+size_t evm_txrun_restore(struct evm_txrun *run, uint32_t k)
+{
+    const struct saved *s = &run->saves[k];
+    evm_vm_restore(run->vm, &s->vm);
+    evm_journal_restore(run->journal, &s->journal);
+    run->outcome = s->outcome;
+    run->stage = STAGE_EXECUTE;
+    return size_of(s);
 }
 
 void evm_txrun_trace(struct evm_txrun *run, const struct evm_tracer *tracer)

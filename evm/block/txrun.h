@@ -90,6 +90,14 @@ void evm_txrun_each_access(const struct evm_txrun *run,
  * (evm_jaccount_balance_bound)? False also for an account that was not looked at. */
 bool evm_txrun_balance_bound(const struct evm_txrun *run, const struct evm_addr *addr,
                              struct evm_u256 *bound);
+/* Going back: a run keeps up to EVM_TXRUN_SAVES states, each at a read that waited inside the call,
+ * and can go on from any of them while no other run has begun, after its end too. progress is the
+ * gas of the call so far, 0 where there is nothing to save. save and restore say how many bytes
+ * they copied; save says 0 if it kept nothing (a creation under way, too much memory in use). */
+enum { EVM_TXRUN_SAVES = 4 };
+uint64_t evm_txrun_progress(const struct evm_txrun *run);
+size_t evm_txrun_save(struct evm_txrun *run, uint32_t k);
+size_t evm_txrun_restore(struct evm_txrun *run, uint32_t k);
 void evm_txrun_trace(struct evm_txrun *run, const struct evm_tracer *tracer);
 /* For the runs that begin after this (evm/core/vm.h). */
 void evm_txrun_set_tier(struct evm_txrun *run, enum evm_vm_tier tier);

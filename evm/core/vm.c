@@ -17,8 +17,7 @@ struct evm_vm *evm_vm_create(void)
     return vm;
 }
 
-/* Initcode of frames that never ended. */
-static void drop_frames(struct evm_vm *vm)
+void vm_drop_frames(struct evm_vm *vm)
 {
     for (struct frame *f = vm->top; f && f >= vm->frames; f--) {
         free(f->initcode);
@@ -31,7 +30,7 @@ void evm_vm_destroy(struct evm_vm *vm)
 {
     if (!vm)
         return;
-    drop_frames(vm);
+    vm_drop_frames(vm);
     for (size_t i = 0; i <= VM_MAX_DEPTH; i++)
         free(vm->frames[i].stack);
     free(vm->frames);
@@ -50,7 +49,7 @@ void evm_vm_begin(struct evm_vm *vm, const struct evm_rules *rules,
                   const struct evm_block_env *block, const struct evm_tx_env *tx,
                   struct evm_journal *journal, const struct evm_msg *msg)
 {
-    drop_frames(vm);
+    vm_drop_frames(vm);
     if (vm->labels_of != rules) {
         const void *const *labels;
         vm_run_fast(vm, &labels);

@@ -12,6 +12,7 @@
 #ifndef EVM_CORE_VM_H
 #define EVM_CORE_VM_H
 
+#include "evm/core/buf.h"
 #include "evm/core/code.h"
 #include "evm/core/fork.h"
 #include "evm/core/types.h"
@@ -174,6 +175,24 @@ int64_t evm_vm_gas_left(const struct evm_vm *vm);
 /* Valid after EVM_STEP_DONE. EVM_ERR_MEMORY if an allocation failed on the way (the outcome is then
  * meaningless). */
 enum evm_status evm_vm_result(const struct evm_vm *vm, struct evm_vm_result *out);
+
+/* A copy of a run at a pending read. Zeroed is empty; fini gives the memory back. */
+struct evm_vm_saved {
+    struct evm_buf bytes; /* frames, their stacks, their memories, return data */
+    uint32_t depth;
+    size_t memory, returned;
+    const uint8_t *arena; /* where the memories lay */
+    size_t arena_size;
+};
+/* The gas that the call has used so far. 0 where the run cannot be saved: before its first opcode,
+ * after its end, or inside a creation. */
+uint64_t evm_vm_progress(const struct evm_vm *vm);
+/* After EVM_STEP_READ: keeps the run as it is. False if it cannot be, if that takes more than
+ * `most` bytes, or if memory is out. */
+bool evm_vm_save(const struct evm_vm *vm, size_t most, struct evm_vm_saved *out);
+/* Goes back there, after the end too; the journal must go back as well. */
+void evm_vm_restore(struct evm_vm *vm, const struct evm_vm_saved *from);
+void evm_vm_saved_fini(struct evm_vm_saved *saved);
 
 /* How code is run. The outcome is the same; only which kind of exceptional halt is reported may
  * differ, where one basic block holds reasons for two. */

@@ -7,6 +7,7 @@
  *   vm_program.c the loop for translated programs (program_internal.h)
  *   vm_bodies.def  what each opcode does, for both
  *   vm_tier.c    which of them a frame runs in
+ *   vm_save.c    going back to where a run was
  *
  * A loop keeps gas, stack pointer and code pointer in locals; before it calls any function here
  * that takes a frame it writes them back, and reads them again afterwards.
@@ -160,6 +161,9 @@ enum vm_next vm_wait(struct evm_vm *vm, struct frame *f, size_t size);
 void vm_trace_charge(struct evm_vm *vm, int64_t gas, enum evm_halt halt);
 /* Puts a frame on top with an empty stack and empty memory. NULL when memory is out. */
 struct frame *vm_push_frame(struct evm_vm *vm);
+
+/* Forgets the frames, and the initcode of those that never ended. */
+void vm_drop_frames(struct evm_vm *vm);
 
 /* ---- vm_frame.c ------------------------------------------------------------------------------ */
 

@@ -46,7 +46,8 @@ static bool may_read(struct evm_run *run, enum evm_mv_kind kind, const struct ev
 static enum evm_read answered(struct evm_run *run, enum evm_mv_answer answer, uint32_t blocker)
 {
     switch (answer) {
-    case EVM_MV_OK: run->granted = false; return EVM_READ_OK;
+    case EVM_MV_OK: run->granted = run->unguarded = false; return EVM_READ_OK;
+    case EVM_MV_GUARDED: return stop(run, EVM_RUN_GUARDED);
     case EVM_MV_WAIT: return blocked(run, blocker);
     default: evm_blockrun_fail(run->block, EVM_ERR_MEMORY); return stop(run, EVM_RUN_FAILED);
     }
@@ -85,6 +86,7 @@ static enum evm_read view_account(void *self, const struct evm_addr *addr, unsig
     if (apart && !turn && !may_guess(run, need))
         return blocked(run, EVM_TURN);
     uint32_t blocker = EVM_NO_TX;
+    b->records[run->tx].log.guarded = evm_run_may_save(run);
     enum evm_mv_answer answer = evm_mv_account(
         b->mv, run->tx, addr, need, out, &b->records[run->tx].log, &blocker, run->core, &run->cost);
     run->guessed |= apart && !turn && answer == EVM_MV_OK;
@@ -104,6 +106,7 @@ static enum evm_read view_slot(void *self, const struct evm_addr *addr, const st
     if (!may_read(run, EVM_MV_SLOT, addr, key))
         return EVM_READ_PENDING;
     uint32_t blocker = EVM_NO_TX;
+    b->records[run->tx].log.guarded = evm_run_may_save(run);
     enum evm_mv_answer answer = evm_mv_slot(
         b->mv, run->tx, addr, key, out, &b->records[run->tx].log, &blocker, run->core, &run->cost);
     return answered(run, answer, blocker);
@@ -169,18 +172,6 @@ void evm_run_drop(struct evm_run *run)
     run_give(run->block, run);
 }
 
-void evm_run_forget(struct evm_blockrun *b, uint32_t tx)
-{
-    struct evm_run *run = b->records[tx].run;
-    if (!run)
-        return;
-    b->records[tx].run = NULL;
-    evm_spin_lock(b->threaded, &b->runs_lock);
-    b->parked--;
-    evm_spin_unlock(b->threaded, &b->runs_lock);
-    run_give(b, run);
-}
-
 void evm_blockrun_forget_bodies(struct evm_blockrun *b)
 {
     for (uint32_t i = 0; i < b->run_count; i++) {
@@ -237,7 +228,7 @@ static bool grow_records(struct evm_blockrun *b, uint32_t n)
 
 static bool grow_workers(struct evm_blockrun *b)
 {
-    uint32_t runs = b->workers + b->parked_max;
+    uint32_t runs = b->workers + b->parked_max + b->kept_max;
     if (runs > b->run_capacity) {
         struct evm_run **grown = evm_realloc(b->runs, runs * sizeof(*grown));
         if (!grown)
@@ -284,7 +275,7 @@ static enum evm_status prepare_ladder(struct evm_blockrun *b)
 static void reset_runs(struct evm_blockrun *b)
 {
     b->free_runs = NULL;
-    b->parked = 0;
+    b->parked = b->kept = 0;
     for (uint32_t i = b->run_count; i-- > 0;) {
         b->runs[i]->next_free = b->free_runs;
         b->free_runs = b->runs[i];
@@ -308,10 +299,11 @@ enum evm_status evm_blockrun_begin(struct evm_blockrun *b, const struct evm_bloc
     b->traits = b->ops->traits;
     if (!setup->params->deltas)
         b->traits &= ~(unsigned)EVM_TRAIT_DELTAS;
-    if (!setup->params->partial)
+    if (!setup->params->partial || !b->body_ops->save)
         b->traits &= ~(unsigned)EVM_TRAIT_PARTIAL;
     b->result = result;
     b->parked_max = 2 * b->workers + 16;
+    b->kept_max = b->traits & EVM_TRAIT_PARTIAL ? b->parked_max : 0;
     atomic_store(&b->boundary, 0);
     atomic_store(&b->error, EVM_OK);
     uint32_t n = b->rules.tx_count;
@@ -360,7 +352,9 @@ static void sum_counts(const struct evm_blockrun *b, struct evm_block_result *r)
         r->executions += b->counts[i].executions;
         r->aborts += b->counts[i].aborts;
         r->validations += b->counts[i].validations;
-        r->wasted_gas += b->counts[i].wasted_gas;
+        r->wasted_gas += b->counts[i].wasted_gas - b->counts[i].returned_gas;
+        r->kept_gas += b->counts[i].returned_gas;
+        r->returns += b->counts[i].returns;
         r->busy_ns += b->counts[i].busy_ns;
     }
 }
@@ -504,7 +498,10 @@ static void run_begin(struct evm_run *run, struct evm_task task)
     struct evm_tx_record *r = &b->records[task.tx];
     run->tx = task.tx;
     run->parts = 0;
-    run->took_turn = run->guessed = false;
+    run->returned = false;
+    run->took_turn = run->guessed = run->unguarded = run->finished = false;
+    run->save_count = run->uneven = 0;
+    run->waited = 0;
     run->meter = (struct evm_meter){0};
     run->cost = (struct evm_mv_cost){0};
     evm_mv_log_clear(&r->log);
@@ -512,26 +509,75 @@ static void run_begin(struct evm_run *run, struct evm_task task)
     b->body_ops->begin(b->body_self, run->body, task.tx, (struct evm_view){&view_ops, run});
 }
 
+/* The transaction's run, parked or finished, which is kept no longer; NULL if there is none. */
+static struct evm_run *take_kept(struct evm_blockrun *b, uint32_t tx)
+{
+    struct evm_run *run = b->records[tx].run;
+    if (!run)
+        return NULL;
+    b->records[tx].run = NULL;
+    evm_spin_lock(b->threaded, &b->runs_lock);
+    b->kept -= run->finished;
+    b->parked -= !run->finished;
+    evm_spin_unlock(b->threaded, &b->runs_lock);
+    return run;
+}
+
+/* A run that is over for now: kept if it may go back, and given back if not. */
+static void run_end(struct evm_run *run, uint64_t spent)
+{
+    struct evm_blockrun *b = run->block;
+    run->spent = spent;
+    run->finished = run->save_count > 0;
+    if (run->finished) {
+        evm_spin_lock(b->threaded, &b->runs_lock);
+        run->finished = b->kept < b->kept_max;
+        b->kept += run->finished;
+        evm_spin_unlock(b->threaded, &b->runs_lock);
+    }
+    if (run->finished)
+        b->records[run->tx].run = run;
+    else
+        run_give(b, run);
+}
+
+void evm_run_forget(struct evm_blockrun *b, uint32_t tx)
+{
+    struct evm_run *run = take_kept(b, tx);
+    if (run)
+        run_give(b, run);
+}
+
 /* A kept run goes on only if all it has read so far is still so. */
 static struct evm_run *run_resume(struct evm_blockrun *b, struct evm_task task, uint32_t core,
                                   struct evm_task_result *result, struct evm_mv_cost *checked)
 {
     struct evm_tx_record *r = &b->records[task.tx];
-    struct evm_run *run = r->run;
-    r->run = NULL;
-    evm_spin_lock(b->threaded, &b->runs_lock);
-    b->parked--;
-    evm_spin_unlock(b->threaded, &b->runs_lock);
+    struct evm_run *run = take_kept(b, task.tx);
     uint64_t stamp = evm_mv_stamp(b->mv);
     if (stamp != r->read_stamp) {
         if (!evm_mv_validate(b->mv, task.tx, &r->log, &result->blocker, core, checked)) {
             result->what = EVM_RAN_STALE;
             b->counts[core].aborts++;
-            run_give(b, run);
+            run_end(run, 0);
             return NULL;
         }
         r->read_stamp = stamp;
     }
+    return run;
+}
+
+/* At the start, or where an earlier incarnation can go on. NULL when memory is out. */
+static struct evm_run *run_anew(struct evm_blockrun *b, struct evm_task task, uint32_t core,
+                                struct evm_mv_cost *checked)
+{
+    struct evm_run *run = take_kept(b, task.tx);
+    if (run && evm_run_go_back(run, core, checked))
+        return run;
+    if (!run)
+        run = run_take(b);
+    if (run)
+        run_begin(run, task);
     return run;
 }
 
@@ -542,20 +588,20 @@ struct evm_run *evm_run_start(struct evm_blockrun *b, struct evm_task task, uint
     struct evm_tx_record *r = &b->records[task.tx];
     struct evm_run *run;
     *result = (struct evm_task_result){.blocker = EVM_NO_TX};
-    if (r->run) {
+    if (r->run && !r->run->finished) {
         EVM_CHECK(task.kind == EVM_TASK_RESUME, "transaction %u is parked but task %u came",
                   task.tx, task.kind);
         run = run_resume(b, task, core, result, checked);
         if (!run)
             return NULL;
+        run->returned = false;
     } else {
-        run = run_take(b);
+        run = run_anew(b, task, core, checked);
         if (!run) {
             result->what = EVM_RAN_ENDED;
             evm_blockrun_fail(b, EVM_ERR_MEMORY);
             return NULL;
         }
-        run_begin(run, task);
     }
     run->parts++;
     run->core = core;
@@ -573,7 +619,12 @@ enum evm_run_stop evm_run_step(struct evm_run *run)
     for (;;) {
         switch (run->block->body_ops->step(run->body, meter, 0)) {
         case EVM_STEP_DONE: return EVM_RUN_DONE;
-        case EVM_STEP_READ: return (enum evm_run_stop)run->stop;
+        case EVM_STEP_READ:
+            if (run->stop != EVM_RUN_GUARDED)
+                return (enum evm_run_stop)run->stop;
+            evm_run_save(run);
+            run->unguarded = true;
+            break;
         case EVM_STEP_SLICE: break;
         }
     }
@@ -731,7 +782,7 @@ void evm_run_finish(struct evm_run *run, struct evm_task_result *result)
     if (run->alone)
         result->met = meets(run->tx, &r->log);
     b->counts[run->core].executions += !r->skipped;
-    run_give(b, run);
+    run_end(run, result->gas_used);
 }
 
 void evm_run_validate(struct evm_blockrun *b, struct evm_task task, uint32_t core,

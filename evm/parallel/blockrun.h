@@ -44,7 +44,12 @@ struct evm_body_ops {
                         void *self);
     /* NULL: nothing is kept from before the block. */
     void (*ahead)(const void *body, struct evm_body_ahead *out);
+    /* NULL, or as evm_txrun_progress, _save and _restore, for up to EVM_RUN_SAVES states. */
+    uint64_t (*progress)(const void *body);
+    size_t (*save)(void *body, uint32_t k);
+    size_t (*restore)(void *body, uint32_t k);
 };
+enum { EVM_RUN_SAVES = EVM_TXRUN_SAVES };
 
 /* What the ladder has to know of a block. */
 struct evm_block_rules {
@@ -63,10 +68,24 @@ enum evm_run_stop {
     EVM_RUN_DONE,
     EVM_RUN_READ,    /* timed runs: a read wants to happen; grant it when its time has come */
     EVM_RUN_BLOCKED, /* run->blocker */
+    EVM_RUN_GUARDED, /* a good place to save; evm_run_step does so and goes on */
     EVM_RUN_FAILED,  /* memory is out; the block is given up */
 };
 
-/* One transaction in flight or parked. */
+/* A state that a run may go back to. */
+struct evm_run_save {
+    uint32_t reads; /* in the log */
+    uint32_t slot;  /* the body's number for it */
+    uint64_t gas;   /* used until then */
+    uint64_t read_stamp;
+    bool took_turn, guessed;
+    struct evm_meter meter;
+    struct evm_mv_cost cost;
+    int64_t waited;
+    uint32_t hashed;
+};
+
+/* One transaction in flight, parked, or finished and kept because it may have to go back. */
 struct evm_run {
     struct evm_blockrun *block;
     void *body;
@@ -81,6 +100,15 @@ struct evm_run {
     struct evm_location at; /* timed: what the read that waits wants */
     struct evm_meter meter;
     struct evm_mv_cost cost;
+    bool unguarded; /* the read that waits was guarded already */
+    bool finished;
+    uint64_t spent;  /* finished: its gas, 0 if it did not come to its end */
+    bool returned;   /* this part began at a saved state */
+    uint32_t uneven; /* returns in a row to a state in which a balance had another value */
+    uint32_t save_count;
+    struct evm_run_save saves[EVM_RUN_SAVES]; /* by progress */
+    int64_t waited;                           /* virtual driver: for the device */
+    uint32_t hashed; /* virtual driver, returned: the run's newest hash in the memo */
     struct evm_run *next_free;
 };
 
@@ -99,14 +127,14 @@ struct evm_tx_record {
     uint32_t incarnation;
     uint64_t read_stamp;   /* the reads are good against every change up to here */
     uint64_t change_stamp; /* of its last publication that changed anything */
-    struct evm_run *run;   /* parked */
+    struct evm_run *run;   /* parked, or finished with states to go back to */
     int64_t cost_ns;  /* virtual driver: of the last incarnation, reads of the state apart ... */
     int64_t total_ns; /* ... and with them */
     int64_t path_ns;  /* longest chain that ends here */
 };
 
 struct evm_worker_count {
-    uint64_t executions, aborts, validations, wasted_gas;
+    uint64_t executions, aborts, validations, wasted_gas, returns, returned_gas;
     int64_t busy_ns;
 } __attribute__((aligned(64)));
 
@@ -173,6 +201,7 @@ struct evm_blockrun {
     atomic_uchar runs_lock;
     struct evm_run **runs; /* all of them */
     uint32_t run_count, run_capacity, parked, parked_max;
+    uint32_t kept, kept_max; /* finished ones */
     struct evm_run *free_runs;
 };
 
@@ -241,7 +270,20 @@ void evm_run_park(struct evm_run *run, struct evm_task_result *result);
 /* Gives it back, after FAILED. */
 void evm_run_drop(struct evm_run *run);
 
-/* Gives back what is parked of a transaction. */
+/* ---- going back (goback.c): EVM_TRAIT_PARTIAL ----
+ * A run saves its state before reads at which a conflict is likely. When it turns out invalid it
+ * goes on from the last state that had read nothing but what still holds, instead of beginning
+ * again. */
+
+/* Before a read: may it be guarded? */
+bool evm_run_may_save(const struct evm_run *run);
+/* At a guarded read: saves the state, if enough was done since the last one. */
+void evm_run_save(struct evm_run *run);
+/* Puts an invalid run back where its reads still hold. False if there is no such state: it must
+ * begin again. */
+bool evm_run_go_back(struct evm_run *run, uint32_t core, struct evm_mv_cost *checked);
+
+/* Gives back the run that is kept of a transaction. */
 void evm_run_forget(struct evm_blockrun *b, uint32_t tx);
 
 void evm_run_validate(struct evm_blockrun *b, struct evm_task task, uint32_t core,

@@ -42,7 +42,6 @@ struct virtual_tx {
     double single;   /* its cost in serial, without what caches of hashes save */
     uint32_t hashed; /* the last one in machine.memo */
     bool alone;      /* it ran with nobody beside it (EVM_TASK_ALONE) */
-    int64_t waited;  /* for the device, over all parts of its last run */
 };
 
 struct event {
@@ -190,7 +189,7 @@ static double cost_of_reads(const struct machine *m, const struct evm_mv_cost *c
     const struct evm_profile *p = m->profile;
     double first = single ? ((double)c->accounts + c->slots) * p->first_single
                           : c->accounts * p->read_account + c->slots * p->read_slot;
-    return first + c->contended * p->contended_line;
+    return first + c->contended * p->contended_line + c->copied * p->op[EVM_COST_COPY];
 }
 
 static double cost_executed(const struct machine *m, const struct evm_run *run)
@@ -298,7 +297,7 @@ static bool fetch(struct machine *m, struct core *c, int64_t time, int64_t *read
         if (*ready > time) {
             c->stall += (double)(*ready - time);
             c->waited += *ready - time;
-            m->txs[c->run->tx].waited += *ready - time;
+            c->run->waited += *ready - time;
             return false;
         }
     }
@@ -363,13 +362,16 @@ static void begin_run(struct machine *m, uint32_t core, int64_t time)
     c->run = evm_run_start(m->b, c->task, core, !alone, &result, &checked);
     double spent = (c->task.kind == EVM_TASK_ALONE ? 0 : m->step) +
                    checked.lookups * m->profile->validate_entry +
-                   checked.contended * m->profile->contended_line;
+                   checked.contended * m->profile->contended_line +
+                   checked.copied * m->profile->op[EVM_COST_COPY];
     if (!c->run) {
         report(m, core, &result, time + whole(spent));
         return;
     }
     if (c->run->parts == 1)
         m->txs[c->task.tx] = (struct virtual_tx){.hashed = EVM_KECCAK_MET_NONE};
+    else if (c->run->returned)
+        m->txs[c->task.tx].hashed = c->run->hashed;
     c->run->meter.memo = &m->memo;
     c->before = (c->run->parts > 1 ? cost_of_run(m, c->run) : 0) - spent;
     c->moved = c->run->parts > 1 ? bytes_of(m, c->run, 0) : 0;
@@ -453,7 +455,7 @@ static void publish(struct machine *m, uint32_t core, int64_t time)
     v->single = cost_in_serial(m, run, writes);
     v->alone = run->alone;
     r->cost_ns = whole(work);
-    r->total_ns = whole(work + cost_of_reads(m, &run->cost, is_single(m, run))) + v->waited;
+    r->total_ns = whole(work + cost_of_reads(m, &run->cost, is_single(m, run))) + run->waited;
     struct evm_task_result result;
     evm_run_finish(run, &result);
     report(m, core, &result, time);

@@ -160,7 +160,10 @@ struct evm_block_result {
     uint64_t device_reads; /* virtual driver: reads of the storage device, and what ... */
     int64_t device_ns;     /* ... cores waited for them, in sum */
     int64_t ladder_ns;     /* virtual driver: the commit ladder's share, which is serial */
-    uint64_t executions, aborts, validations, wasted_gas;
+    uint64_t executions, aborts, validations;
+    uint64_t wasted_gas; /* of executions thrown away, without what ... */
+    uint64_t kept_gas;   /* ... the next ones did not have to repeat because they ... */
+    uint64_t returns;    /* ... began at a saved state (partial re-execution) */
     /* Of the transactions with a result from before the block: those that it stands for in the
      * end, which are no executions, and those that were executed nevertheless. The oracle, the
      * longest chain and serial_ns count them all as if executed. */

@@ -298,6 +298,7 @@ void evm_ladder_commit(struct evm_blockrun *b, struct evm_task task, uint32_t co
     if (b->timed)
         extend_path(b, task.tx);
     result->what = EVM_RAN_COMMITTED;
+    evm_run_forget(b, task.tx);
     evm_mv_settle(b->mv, task.tx + 1);
     atomic_store(&b->boundary, task.tx + 1);
 }

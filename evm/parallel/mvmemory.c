@@ -92,6 +92,17 @@ void evm_mv_log_fini(struct evm_mv_log *log)
     *log = (struct evm_mv_log){0};
 }
 
+bool evm_mv_log_cut(struct evm_mv_log *log, uint32_t count)
+{
+    bool any = false;
+    log->count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        any |= log->reads[i].bounded;
+        log->reads[i].bounded = false;
+    }
+    return any;
+}
+
 void evm_mv_log_writers(const struct evm_mv_log *log, void (*visit)(void *self, uint32_t tx),
                         void *self)
 {
@@ -112,7 +123,7 @@ void evm_mv_log_bound(struct evm_mv_log *log,
         const struct mv_account *a = r->where;
         r->bounded = ask(self, &a->addr, &r->value, &bound);
         if (r->bounded)
-            r->value = bound;
+            r->bound = bound;
     }
 }
 
@@ -411,6 +422,25 @@ static inline __attribute__((always_inline)) bool read_field(const struct readin
     return true;
 }
 
+static bool is_contested(const struct mv_cell *c)
+{
+    return atomic_load_explicit(&c->contested, memory_order_relaxed);
+}
+
+/* Nonces and balances have many writers that nobody minds, so only what went wrong counts. */
+static bool account_guarded(const struct mv_account *a, unsigned need)
+{
+    return ((need & EVM_NEED_BALANCE) && is_contested(&a->cells[EVM_MV_BALANCE])) ||
+           ((need & EVM_NEED_NONCE) && is_contested(&a->cells[EVM_MV_NONCE])) ||
+           ((need & EVM_NEED_CODE) && is_contested(&a->cells[EVM_MV_CODE])) ||
+           ((need & EVM_NEED_EXISTS) && is_contested(&a->cells[EVM_MV_EXISTS]));
+}
+
+static bool slot_guarded(const struct mv_slot *s)
+{
+    return is_contested(&s->cell) || atomic_load_explicit(&s->cell.count, memory_order_relaxed) > 1;
+}
+
 enum evm_mv_answer evm_mv_account(struct evm_mv *mv, uint32_t tx, const struct evm_addr *addr,
                                   unsigned need, struct evm_account *out, struct evm_mv_log *log,
                                   uint32_t *blocker, uint32_t core, struct evm_mv_cost *cost)
@@ -420,6 +450,8 @@ enum evm_mv_answer evm_mv_account(struct evm_mv *mv, uint32_t tx, const struct e
         log ? mv_account_near(mv, addr, core, &fresh) : mv_account_at(mv, addr, &fresh);
     if (!a || (log && !log_reserve(log, FIELDS)))
         return EVM_MV_NO_MEMORY;
+    if (log && log->guarded && account_guarded(a, need))
+        return EVM_MV_GUARDED;
     cost->lookups++;
     cost->accounts += fresh;
     const struct reading r = {mv, a, out, log, tx, core, blocker, cost};
@@ -449,6 +481,8 @@ enum evm_mv_answer evm_mv_slot(struct evm_mv *mv, uint32_t tx, const struct evm_
                               : mv_slot_at(mv, a, key, &fresh);
     if (!s || (log && !log_reserve(log, 1)))
         return EVM_MV_NO_MEMORY;
+    if (log && log->guarded && slot_guarded(s))
+        return EVM_MV_GUARDED;
     cost->lookups++;
     cost->accounts += fresh_account;
     cost->slots += fresh;
@@ -472,10 +506,20 @@ static bool holds(const struct evm_mv *mv, const struct evm_mv_read *r, const st
     if (now->state == MV_EXPECTED)
         return false;
     if (r->bounded)
-        return !(now->value.w[3] >> 63) && !evm_u256_lt(&now->value, &r->value);
+        return !(now->value.w[3] >> 63) && !evm_u256_lt(&now->value, &r->bound);
     if (mv->by_version && r->kind != EVM_MV_STORED)
         return false;
     return evm_u256_eq(&now->value, &r->value);
+}
+
+static void note_contested(const struct evm_mv_read *r)
+{
+    struct mv_account *a = r->where;
+    struct mv_slot *s = r->where;
+    if (r->kind == EVM_MV_SLOT)
+        atomic_store_explicit(&s->cell.contested, true, memory_order_relaxed);
+    else if (r->kind < EVM_MV_FIELDS)
+        atomic_store_explicit(&a->cells[r->kind].contested, true, memory_order_relaxed);
 }
 
 bool evm_mv_validate(struct evm_mv *mv, uint32_t tx, struct evm_mv_log *log, uint32_t *culprit,
@@ -494,6 +538,8 @@ bool evm_mv_validate(struct evm_mv *mv, uint32_t tx, struct evm_mv_log *log, uin
             now.incarnation == r->incarnation && !(mv->by_version && now.state != MV_VALUE))
             continue;
         if (!holds(mv, r, &now)) {
+            note_contested(r);
+            log->broken = i;
             *culprit = now.tx != MV_BASE ? now.tx : r->tx;
             return false;
         }

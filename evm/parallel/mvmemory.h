@@ -56,6 +56,7 @@ struct evm_mv_cost {
     uint32_t accounts;  /* accounts read from the state before the block */
     uint32_t slots;     /* slots likewise */
     uint32_t contended; /* looked up where another core wrote last */
+    uint32_t copied;    /* words of 32 bytes, for states to go back to (blockrun.h) */
 };
 
 /* The reads of one incarnation: location, version and value. Owned by the caller, zeroed at first;
@@ -64,6 +65,8 @@ struct evm_mv_read;
 struct evm_mv_log {
     struct evm_mv_read *reads;
     uint32_t count, capacity;
+    uint32_t broken; /* of the last validation that failed: the first read that does not hold */
+    bool guarded;    /* reads answer EVM_MV_GUARDED where a conflict is likely */
 };
 void evm_mv_log_clear(struct evm_mv_log *log);
 void evm_mv_log_fini(struct evm_mv_log *log);
@@ -71,6 +74,10 @@ void evm_mv_log_fini(struct evm_mv_log *log);
  * the order of reading. */
 void evm_mv_log_writers(const struct evm_mv_log *log, void (*visit)(void *self, uint32_t tx),
                         void *self);
+
+/* Forgets all reads from number `count` on, and the bounds of those before it: the run goes back to
+ * where it had read so much. True if there were bounds. */
+bool evm_mv_log_cut(struct evm_mv_log *log, uint32_t count);
 
 /* After a run: for each balance read, `ask` says whether any amount from *bound up would have done
  * as well as the one that was read. */
@@ -100,6 +107,8 @@ enum evm_mv_answer {
     EVM_MV_OK,
     EVM_MV_WAIT,      /* *blocker's version is an estimate; nothing was logged */
     EVM_MV_NO_MEMORY, /* nothing was logged */
+    EVM_MV_GUARDED,   /* asked for by log->guarded: a read of this location was invalid before, or
+                         it is a slot that several transactions wrote; nothing was logged */
 };
 
 /* What transaction tx sees; log may be NULL (then nothing is recorded). Of the account kept apart
@@ -115,7 +124,8 @@ enum evm_mv_answer evm_mv_slot(struct evm_mv *mv, uint32_t tx, const struct evm_
 
 /* Would every read of the log give the same value now? An estimate of the very version that was
  * read counts as the same: whoever replaces it by another value says `changed`. Versions are
- * brought up to date where only they differ. *culprit: who wrote the first value that differs. */
+ * brought up to date where only they differ. *culprit: who wrote the first value that differs, at
+ * read log->broken; its location counts as contested from then on. */
 bool evm_mv_validate(struct evm_mv *mv, uint32_t tx, struct evm_mv_log *log, uint32_t *culprit,
                      uint32_t core, struct evm_mv_cost *cost);
 

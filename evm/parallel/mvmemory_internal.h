@@ -41,6 +41,7 @@ struct mv_cell {
     uint32_t capacity;
     _Atomic uint64_t readers; /* bit tx % 64 of whoever looked; a hint whom a change concerns */
     _Atomic uint16_t writer;  /* core */
+    atomic_bool contested;    /* somebody was invalid because of it */
     atomic_uchar lock;
 };
 
@@ -68,10 +69,10 @@ struct mv_slot {
 struct evm_mv_read {
     void *where; /* struct mv_slot for EVM_MV_SLOT, else struct mv_account */
     uint8_t kind;
-    bool bounded; /* any value from `value` up to below 2^255 would do */
+    bool bounded; /* any value from `bound` up to below 2^255 would do */
     bool guessed; /* nobody had written it when it was read */
     uint32_t tx, incarnation;
-    struct evm_u256 value;
+    struct evm_u256 value, bound;
 };
 
 struct mv_entry {

@@ -81,6 +81,7 @@ static void reset_cell(struct mv_cell *c)
     atomic_store_explicit(&c->count, 0, memory_order_relaxed);
     atomic_store_explicit(&c->readers, 0, memory_order_relaxed);
     atomic_store_explicit(&c->writer, MV_NOBODY, memory_order_relaxed);
+    atomic_store_explicit(&c->contested, false, memory_order_relaxed);
 }
 
 /* ---- accounts -------------------------------------------------------------------------------- */

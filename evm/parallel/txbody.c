@@ -96,6 +96,21 @@ static void each_access(const void *body,
     evm_txrun_each_access(body, visit, self);
 }
 
+static uint64_t progress(const void *body)
+{
+    return evm_txrun_progress(body);
+}
+
+static size_t save(void *body, uint32_t k)
+{
+    return evm_txrun_save(body, k);
+}
+
+static size_t restore(void *body, uint32_t k)
+{
+    return evm_txrun_restore(body, k);
+}
+
 const struct evm_body_ops evm_txbody_ops = {
     .create = create,
     .destroy = destroy,
@@ -105,4 +120,7 @@ const struct evm_body_ops evm_txbody_ops = {
     .receipt = receipt,
     .balance_bound = balance_bound,
     .each_access = each_access,
+    .progress = progress,
+    .save = save,
+    .restore = restore,
 };

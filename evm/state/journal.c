@@ -229,6 +229,12 @@ static bool is_warm_always(const struct evm_journal *j, const struct evm_addr *a
            (j->has_always_warm && evm_addr_eq(addr, &j->always_warm));
 }
 
+void journal_account_fresh(const struct evm_journal *j, struct evm_jaccount *acc,
+                           const struct evm_addr *addr)
+{
+    *acc = (struct evm_jaccount){.addr = *addr, .warm = is_warm_always(j, addr)};
+}
+
 static struct account_entry *account_add(struct evm_journal *j, const struct evm_addr *addr,
                                          uint32_t hash)
 {
@@ -239,8 +245,7 @@ static struct account_entry *account_add(struct evm_journal *j, const struct evm
     if (!a)
         return scratch_account(j);
     memset(a, 0, sizeof *a);
-    a->pub.addr = *addr;
-    a->pub.warm = is_warm_always(j, addr);
+    journal_account_fresh(j, &a->pub, addr);
     a->index = index;
     a->storage_id = j->next_storage_id++;
     table_put(&j->account_table, j->generation, hash, a);

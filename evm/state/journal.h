@@ -15,6 +15,7 @@
 #ifndef EVM_STATE_JOURNAL_H
 #define EVM_STATE_JOURNAL_H
 
+#include "evm/core/buf.h"
 #include "evm/core/code.h"
 #include "evm/core/fork.h"
 #include "evm/state/changes.h"
@@ -146,6 +147,24 @@ typedef uint32_t evm_snapshot;
 evm_snapshot evm_journal_snapshot(const struct evm_journal *j);
 void evm_journal_revert(struct evm_journal *j, evm_snapshot to);
 
+/* A copy of a journal between two reads. Zeroed is empty; fini gives the memory back. */
+struct evm_journal_saved {
+    struct evm_buf accounts, slots, transients, logs, undo;
+    uint32_t account_count, slot_count, transient_count, log_count, undo_count, chunk_now;
+    size_t chunk_fill;
+    int64_t refund;
+};
+/* Keeps the state of the transaction as it is now: unlike a snapshot, with what has been read so
+ * far, and whatever is reverted later. False if the journal has failed or memory is out. O(entries
+ * and changes). */
+bool evm_journal_save(const struct evm_journal *j, struct evm_journal_saved *out);
+size_t evm_journal_saved_size(const struct evm_journal_saved *saved); /* bytes copied */
+/* Back to a state saved in this transaction, after finish() too: what was read since is forgotten
+ * and will be read again. Snapshots taken before the saving stay valid. Entries made since keep
+ * their address and count as never asked for. */
+void evm_journal_restore(struct evm_journal *j, const struct evm_journal_saved *from);
+void evm_journal_saved_fini(struct evm_journal_saved *saved);
+
 /* Reads from the view what finish() must know to tell touched accounts that are empty (EIP-161) or
  * new, and no more than that. A run over a view that may answer PENDING repeats it until OK before
  * finish(); over any other view finish() does it itself. */
@@ -157,8 +176,8 @@ enum evm_status evm_journal_finish(struct evm_journal *j, struct evm_changes *ou
 
 /* What was read from the view, for read sets: every account with loaded != 0, then every slot that
  * was read (its value then is slot->original). The callback gets slot = NULL for the account
- * itself. Each kind in the order of first access. Valid until the next begin(), after finish() too.
- */
+ * itself. Each kind in the order of first access (those that a restore made it forget included).
+ * Valid until the next begin(), after finish() too. */
 void evm_journal_each_read(const struct evm_journal *j,
                            void (*visit)(void *self, const struct evm_jaccount *acc,
                                          const struct evm_jslot *slot),

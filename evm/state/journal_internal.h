@@ -1,5 +1,6 @@
 /* evm/state/journal_internal.h - the journal's insides, for its own files: journal.c (entries,
- * undo), journal_write.c (what a transaction does), journal_finish.c (what it leaves).
+ * undo), journal_write.c (what a transaction does), journal_finish.c (what it leaves),
+ * journal_save.c (going back to where it was).
  *
  * Entries live in chunked pools, so they never move; open-addressing tables find them by full key.
  * A table cell is valid only if its generation is the journal's, so begin() forgets everything by
@@ -141,8 +142,12 @@ static inline struct slot_entry *slot_at(const struct evm_journal *j, uint32_t i
     return pool_at(&j->slots, i, sizeof(struct slot_entry));
 }
 
-/* ---- journal.c, for journal_write.c -----------------------------------------------------------
+/* ---- journal.c, for journal_write.c and journal_save.c ----------------------------------------
  */
+
+/* The public part of an account nobody has looked at. */
+void journal_account_fresh(const struct evm_journal *j, struct evm_jaccount *acc,
+                           const struct evm_addr *addr);
 
 /* Slow paths; NULL or false when memory is out. journal_undo_grow marks the journal failed then. */
 void *journal_pool_grow(struct pool *p, size_t size);

@@ -172,10 +172,12 @@ void replay_add_json(struct cli_text *t, const struct replay_case *c, uint32_t t
     cli_text_add(t,
                  ", \"utilisation\": %.4f, \"executions\": %llu, \"aborts\": %llu"
                  ", \"validations\": %llu, \"wasted_gas\": %llu"
+                 ", \"returns\": %llu, \"kept_gas\": %llu"
                  ", \"device_reads\": %llu, \"device_ns\": %lld",
                  ratio((double)r->busy_ns, (double)r->makespan_ns * c->config->cores),
                  (unsigned long long)r->executions, (unsigned long long)r->aborts,
                  (unsigned long long)r->validations, (unsigned long long)r->wasted_gas,
+                 (unsigned long long)r->returns, (unsigned long long)r->kept_gas,
                  (unsigned long long)r->device_reads, (long long)r->device_ns);
     if (r->sets.tx_count)
         add_json_keys(t, c, top);

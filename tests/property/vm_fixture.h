@@ -167,8 +167,8 @@ struct setting {
     bool create;
 };
 
-static void run(struct outcome *o, const struct evm_state *world, const struct setting *set,
-                bool hesitates, bool metered, uint64_t budget)
+static inline void run(struct outcome *o, const struct evm_state *world, const struct setting *set,
+                       bool hesitates, bool metered, uint64_t budget)
 {
     static const uint8_t input[] = {1, 2, 3, 4, 5};
     struct evm_block_hashes hashes = {0};

@@ -272,6 +272,7 @@ struct toy_run {
     struct toy_local accounts[TOY_ACCOUNTS];
     struct evm_changes changes;
     struct evm_tx_outcome outcome;
+    struct toy_run *saved; /* EVM_RUN_SAVES */
 };
 
 static inline void *toy_create(void *self)
@@ -280,6 +281,8 @@ static inline void *toy_create(void *self)
     (void)self;
     if (r)
         evm_changes_init(&r->changes);
+    if (r)
+        r->saved = calloc(EVM_RUN_SAVES, sizeof *r->saved);
     return r;
 }
 
@@ -287,6 +290,7 @@ static inline void toy_destroy(void *body)
 {
     struct toy_run *r = body;
     evm_changes_fini(&r->changes);
+    free(r->saved);
     free(r);
 }
 
@@ -295,7 +299,29 @@ static inline void toy_begin(void *self, void *body, uint32_t tx, struct evm_vie
     const struct toy_block *b = self;
     struct toy_run *r = body;
     struct evm_changes keep = r->changes;
-    *r = (struct toy_run){.tx = &b->txs[tx], .view = view, .changes = keep};
+    *r = (struct toy_run){.tx = &b->txs[tx], .view = view, .changes = keep, .saved = r->saved};
+}
+
+/* Enough for a state at every instruction but the first. */
+static inline uint64_t toy_progress(const void *body)
+{
+    return ((const struct toy_run *)body)->pc * (uint64_t)100000;
+}
+
+static inline size_t toy_save(void *body, uint32_t k)
+{
+    struct toy_run *r = body;
+    r->saved[k] = *r;
+    return sizeof *r;
+}
+
+static inline size_t toy_restore(void *body, uint32_t k)
+{
+    struct toy_run *r = body;
+    const struct evm_changes keep = r->changes; /* they are made at the end */
+    *r = r->saved[k];
+    r->changes = keep;
+    return sizeof *r;
 }
 
 /* Loads fields; false: pending. */
@@ -480,6 +506,9 @@ static const struct evm_body_ops toy_body_ops = {
     .step = toy_step,
     .outcome = toy_outcome,
     .balance_bound = toy_balance_bound,
+    .progress = toy_progress,
+    .save = toy_save,
+    .restore = toy_restore,
 };
 
 /* ---- running --------------------------------------------------------------------------------- */
@@ -496,6 +525,7 @@ struct toy_setup {
 struct toy_extras {
     struct evm_exec_chaos *chaos;
     const struct evm_body_ops *body;
+    const struct evm_exec_params *params;
     enum evm_status (*committed)(void *self, uint32_t tx, const struct evm_changes *changes);
     void *committed_self;
 };
@@ -575,7 +605,7 @@ static inline enum evm_status toy_execute_with(struct toy_kept *k, const struct 
         .threaded = !timed && workers > 1,
         .timed = timed,
         .seed = s->seed,
-        .params = &params,
+        .params = extras->params ? extras->params : &params,
     };
     enum evm_status st = evm_blockrun_begin(&k->run, &setup, out);
     if (st != EVM_OK)

@@ -328,6 +328,47 @@ static void chained(void **state)
     fini_all(&kept);
 }
 
+/* All meet at one slot, and only after long work: who was invalid does not repeat that work. Where
+ * nobody may go back, the same block takes longer. */
+static void late_meeting(void **state)
+{
+    static struct toy_tx txs[SHAPE_TXS];
+    struct toy_kept kept = {0};
+    struct evm_exec_params params = evm_exec_params_default();
+    struct toy_block b = {.txs = txs, .tx_count = SHAPE_TXS, .gas_limit = 1u << 30};
+    struct evm_block_result r[2];
+    const struct toy_setup setup = {&evm_executor_ladder, EVM_DRIVER_VIRTUAL, 16, 3, false};
+    (void)state;
+    for (int i = 0; i < SHAPE_TXS; i++) {
+        txs[i] = (struct toy_tx){.count = 3, .gas_limit = 10, .gas = 1000000};
+        txs[i].code[0] = (struct toy_instr){TOY_LOAD, 2, 1, 1, 30000};
+        txs[i].code[1] = (struct toy_instr){TOY_UPDATE, 1, 1, 1, 10};
+        txs[i].code[2] = (struct toy_instr){TOY_LOAD, 2, 2, 1, 100};
+    }
+    for (int partial = 0; partial < 2; partial++) {
+        const struct toy_extras extras = {.params = &params};
+        params.partial = partial != 0;
+        assert_int_equal(toy_execute_with(&kept, &setup, &extras, &b, &r[partial]), EVM_OK);
+        print_message("partial %d: %lld ns, %llu aborts, %llu returns, wasted %llu, kept %llu\n",
+                      partial, (long long)r[partial].makespan_ns,
+                      (unsigned long long)r[partial].aborts, (unsigned long long)r[partial].returns,
+                      (unsigned long long)r[partial].wasted_gas,
+                      (unsigned long long)r[partial].kept_gas);
+        struct toy_world want, got;
+        uint64_t gas;
+        enum evm_tx_invalid why;
+        uint32_t which;
+        assert_true(toy_reference(&b, &want, &gas, &why, &which));
+        assert_true(toy_apply(&b.before, &r[partial].changes, &got) && toy_same(&want, &got));
+    }
+    assert_int_equal(r[0].returns, 0);
+    assert_true(r[0].aborts > 0 && r[1].returns > 0 && r[1].kept_gas > 0);
+    assert_true(r[1].makespan_ns < r[0].makespan_ns && r[1].busy_ns < r[0].busy_ns);
+    evm_block_result_fini(&r[0]);
+    evm_block_result_fini(&r[1]);
+    toy_fini(&kept);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -338,6 +379,7 @@ int main(void)
         cmocka_unit_test(time_adds_up),
         cmocka_unit_test(independent),
         cmocka_unit_test(chained),
+        cmocka_unit_test(late_meeting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
