@@ -29,7 +29,11 @@ void evm_mv_destroy(struct evm_mv *mv)
     for (uint32_t i = 0; i < mv->tx_capacity; i++)
         free(mv->writes[i].cells);
     free(mv->writes);
-    free(mv->order);
+    for (int i = 0; i < MV_PARTS; i++) {
+        free(mv->parts[i].order);
+        free(mv->parts[i].slots);
+        evm_changes_fini(&mv->parts[i].changes);
+    }
     free(mv);
 }
 

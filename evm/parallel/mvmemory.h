@@ -176,9 +176,10 @@ struct evm_mv_apart {
 
 /* The difference between the newest versions and the state before the block, in the order and with
  * the bits that evm_changes asks for. apart is NULL if there was none. Needs that nobody reads or
- * writes meanwhile and that no estimate is left. */
+ * writes meanwhile and that no estimate is left. As many OpenMP threads work on it as are given and
+ * worth it. */
 enum evm_status evm_mv_collect(struct evm_mv *mv, const struct evm_mv_apart *apart,
-                               struct evm_changes *out);
+                               uint32_t threads, struct evm_changes *out);
 
 /* Accounts and slots looked up in the state before the block, so far. */
 void evm_mv_touched(const struct evm_mv *mv, uint64_t *accounts, uint64_t *slots);

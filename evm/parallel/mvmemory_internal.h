@@ -10,10 +10,16 @@
 #include "evm/parallel/spin.h"
 
 enum {
-    MV_SHARDS = 64,      /* table locks; a power of two */
-    MV_CHUNK = 32,       /* objects allocated at once */
-    MV_NEAR_CORES = 32,  /* cores that remember locations */
-    MV_NEAR = 64,        /* how many of each sort; a power of two */
+    MV_SHARDS = 64,     /* table locks; a power of two */
+    MV_CHUNK = 32,      /* objects allocated at once */
+    MV_NEAR_CORES = 32, /* cores that remember locations */
+    MV_NEAR = 64,       /* how many of each sort; a power of two */
+    MV_PARTS = 8,       /* threads that collect, at most ... */
+#ifdef WEFT_TINY
+    MV_PART_LEAST = 2, /* ... and accounts for which another one is worth it */
+#else
+    MV_PART_LEAST = 512, /* ... and accounts for which another one is worth it */
+#endif
     MV_NOBODY = 0xffff,  /* no core wrote here yet */
     MV_BASE = UINT32_MAX /* the version before the block */
 };
@@ -54,8 +60,6 @@ struct mv_account {
     struct mv_cell cells[EVM_MV_FIELDS];
     struct evm_account base;
     _Atomic(struct mv_slot *) slots; /* all interned ones; grows at the front only */
-    /* mvcollect.c only. */
-    uint32_t first_slot, slot_count;
 };
 
 struct mv_slot {
@@ -109,6 +113,15 @@ struct mv_writes {
     uint32_t count, capacity;
 };
 
+/* mvcollect.c: what one thread works with. */
+struct mv_part {
+    struct evm_order *order, *slots;
+    size_t order_capacity, slot_capacity;
+    uint32_t count; /* accounts in the order */
+    enum evm_status status;
+    struct evm_changes changes;
+} __attribute__((aligned(64)));
+
 struct evm_mv {
     struct evm_view base;
     struct evm_addr apart;
@@ -119,9 +132,7 @@ struct evm_mv {
     struct mv_writes *writes; /* tx_capacity */
     struct mv_shard shards[MV_SHARDS];
     struct mv_near near[MV_NEAR_CORES];
-    /* mvcollect.c: scratch. */
-    struct evm_order *order;
-    size_t order_capacity;
+    struct mv_part parts[MV_PARTS];
 };
 
 /* ---- mvtable.c ------------------------------------------------------------------------------- */

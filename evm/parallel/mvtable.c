@@ -108,7 +108,6 @@ static struct mv_account *add_account(struct evm_mv *mv, struct mv_table *t, uin
     a->addr = *addr;
     a->hash = hash;
     a->apart = mv->has_apart && evm_addr_eq(addr, &mv->apart);
-    a->slot_count = 0;
     atomic_store_explicit(&a->slots, NULL, memory_order_relaxed);
     for (int k = 0; k < EVM_MV_FIELDS; k++)
         reset_cell(&a->cells[k]);

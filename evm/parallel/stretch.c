@@ -219,13 +219,13 @@ enum evm_status evm_stretch_collect(struct evm_blockrun *b, struct evm_changes *
 {
     struct evm_stretch *s = &b->stretch;
     if (!s->open)
-        return evm_mv_collect(b->mv, &b->ladder.beneficiary, out);
+        return evm_mv_collect(b->mv, &b->ladder.beneficiary, b->threaded ? b->workers : 1, out);
     settle_payee(b);
     enum evm_status st = split(b);
     s->open = false;
     if (st != EVM_OK)
         return st;
     evm_changes_clear(&s->scratch);
-    st = evm_mv_collect(b->mv, &b->ladder.beneficiary, &s->scratch);
+    st = evm_mv_collect(b->mv, &b->ladder.beneficiary, b->threaded ? b->workers : 1, &s->scratch);
     return st == EVM_OK ? merge(out, &s->scratch, &s->changes) : st;
 }

@@ -262,6 +262,87 @@ static void profiles_are_usable(void **state)
     assert_true(n >= 2);
 }
 
+/* ---- the end ----------------------------------------------------------------------------------
+ */
+
+static enum evm_read nobody(void *self, const struct evm_addr *addr, unsigned need,
+                            struct evm_account *out)
+{
+    (void)self, (void)addr, (void)need;
+    *out = (struct evm_account){.code_hash = evm_empty_code_hash};
+    return EVM_READ_OK;
+}
+
+static enum evm_read nothing(void *self, const struct evm_addr *addr, const struct evm_u256 *key,
+                             struct evm_u256 *out)
+{
+    (void)self, (void)addr, (void)key;
+    *out = evm_u256_of(0);
+    return EVM_READ_OK;
+}
+
+static void no_hash(void *self, uint64_t number, struct evm_hash *out)
+{
+    (void)self, (void)number;
+    *out = (struct evm_hash){{0}};
+}
+
+/* Many accounts, of which some have their first 64 bits in common, some with slots in no order. */
+static void publish_crowd(struct evm_mv *mv, uint32_t n, struct evm_changes *c)
+{
+    uint64_t rng = 77;
+    for (uint32_t i = 0; i < n; i++) {
+        struct evm_mv_published p;
+        struct evm_account_change a = {.wrote = EVM_WROTE_BALANCE, .balance = {{i + 1}}};
+        uint64_t head = i % 5 ? toy_draw(&rng) : 0x8000000000000000u, tail = toy_draw(&rng);
+        memcpy(a.addr.b, &head, 8);
+        memcpy(a.addr.b + 8, &tail, 8);
+        a.slot_count = i % 7 == 0 ? 3 : 0;
+        evm_changes_clear(c);
+        assert_int_equal(evm_changes_reserve(c, 1, 3), EVM_OK);
+        for (uint32_t k = 0; k < a.slot_count; k++)
+            c->slots[c->slot_count++] = (struct evm_slot_change){
+                {{toy_draw(&rng), 0, 0, k % 2 ? toy_draw(&rng) : 5}}, evm_u256_of(i + k + 1)};
+        c->accounts[c->account_count++] = a;
+        assert_int_equal(evm_mv_publish(mv, i, 0, c, 0, &p), EVM_OK);
+    }
+}
+
+static void parts_of_a_block_make_one(void **state)
+{
+    static const struct evm_view_ops empty = {nobody, nothing, no_hash};
+    enum { CROWD = 5000 };
+    static const uint32_t threads[] = {2, 3, 8, 64};
+    struct evm_changes c, one, many;
+    struct evm_mv *mv = evm_mv_create();
+    (void)state;
+    evm_changes_init(&c), evm_changes_init(&one), evm_changes_init(&many);
+    assert_non_null(mv);
+    assert_int_equal(evm_mv_begin(mv, (struct evm_view){&empty, NULL}, CROWD, NULL, false, false),
+                     EVM_OK);
+    publish_crowd(mv, CROWD, &c);
+    assert_int_equal(evm_mv_collect(mv, NULL, 1, &one), EVM_OK);
+    assert_int_equal(one.account_count, CROWD);
+    assert_int_equal(one.slot_count, (CROWD + 6) / 7 * 3);
+    for (uint32_t i = 1; i < one.account_count; i++)
+        assert_true(memcmp(&one.accounts[i - 1].addr, &one.accounts[i].addr,
+                           sizeof one.accounts[i].addr) < 0);
+    for (size_t k = 0; k < sizeof threads / sizeof threads[0]; k++) {
+        assert_int_equal(evm_mv_collect(mv, NULL, threads[k], &many), EVM_OK);
+        assert_int_equal(many.account_count, one.account_count);
+        assert_int_equal(many.slot_count, one.slot_count);
+        assert_memory_equal(many.slots, one.slots, one.slot_count * sizeof *one.slots);
+        for (uint32_t i = 0; i < one.account_count; i++) {
+            const struct evm_account_change *x = &one.accounts[i], *y = &many.accounts[i];
+            assert_memory_equal(&x->addr, &y->addr, sizeof x->addr);
+            assert_true(evm_u256_eq(&x->balance, &y->balance) && x->wrote == y->wrote);
+            assert_true(x->first_slot == y->first_slot && x->slot_count == y->slot_count);
+        }
+    }
+    evm_changes_fini(&c), evm_changes_fini(&one), evm_changes_fini(&many);
+    evm_mv_destroy(mv);
+}
+
 int main(void)
 {
 #define MV(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -273,6 +354,7 @@ int main(void)
         MV(wipes_hide_what_is_below),
         MV(expected_writes),
         MV(settled_versions_go),
+        cmocka_unit_test(parts_of_a_block_make_one),
         cmocka_unit_test(profiles_are_usable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
