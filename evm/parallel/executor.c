@@ -276,6 +276,50 @@ static void count_ahead(const struct evm_exec_config *config, const struct evm_b
     out->ahead_ns = (int64_t)ns;
 }
 
+/* What the proposer of the block knows, who has executed it: the sets of an execution in serial
+ * order, in memory of its own. Amounts are told as differences (the ladder on one core), but in a
+ * block access list, which has balances. A block that is rejected has no sets. */
+static enum evm_status execute_beforehand(const struct evm_exec_config *config,
+                                          const struct evm_block_input *in, bool balances,
+                                          struct evm_access_sets *out)
+{
+    struct evm_exec_config serial = {
+        .executor = balances ? &evm_executor_serial : &evm_executor_ladder,
+        .driver = config->profile ? EVM_DRIVER_VIRTUAL : EVM_DRIVER_THREADS,
+        .cores = 1,
+        .profile = config->profile,
+        .keep_sets = true,
+        .pool = config->pool};
+    struct evm_block_input quiet = *in;
+    struct evm_block_result result;
+    quiet.committed = NULL;
+    quiet.bal = NULL;
+    quiet.ahead = NULL;
+    enum evm_status st = evm_execute(&serial, &quiet, &result, NULL);
+    *out = result.sets;
+    result.sets = (struct evm_access_sets){0};
+    evm_block_result_fini(&result);
+    return st;
+}
+
+/* Of the block, whatever executor runs it: from the sets of the ladder, which knows amounts and
+ * bounds from values. */
+static enum evm_status ask_oracle(const struct evm_exec_config *config,
+                                  const struct evm_block_input *in, const struct evm_addr *payee,
+                                  uint32_t cores, struct evm_block_result *out)
+{
+    const struct evm_exec_params defaults = evm_exec_params_default();
+    bool own = cores == 1 ||
+               (config->executor == &evm_executor_ladder && params_of(config, &defaults)->deltas);
+    struct evm_access_sets ladders = {0};
+    enum evm_status st = own ? EVM_OK : execute_beforehand(config, in, false, &ladders);
+    const struct evm_oracle_input known = {own ? &out->sets : &ladders, in->txs, payee};
+    if (st == EVM_OK && known.sets->first)
+        st = evm_oracle_block(&known, out->serial_ns, cores, &out->oracle_ns);
+    evm_access_sets_fini(&ladders);
+    return st;
+}
+
 /* Over the multi-version memory. */
 static enum evm_status execute_versions(struct context *c, const struct evm_exec_config *config,
                                         const struct evm_block_input *in,
@@ -330,9 +374,8 @@ static enum evm_status execute_versions(struct context *c, const struct evm_exec
     st = evm_blockrun_end(&c->run);
     give_slices(out, &keep);
     count_ahead(config, in, c->taken, out);
-    const struct evm_oracle_input known = {&out->sets, in->txs, &rules->beneficiary};
     if (st == EVM_OK && timed && config->keep_sets)
-        st = evm_oracle_block(&known, out->serial_ns, workers, &out->oracle_ns);
+        st = ask_oracle(config, in, &rules->beneficiary, workers, out);
     return st;
 }
 
@@ -345,34 +388,6 @@ static bool is_direct(const struct evm_exec_config *config, const struct evm_blo
 }
 
 /* ---- access sets for those who schedule by them ---------------------------------------------- */
-
-/* What the proposer of the block knows, who has executed it: the sets of an execution in serial
- * order, in memory of its own. Amounts are told as differences (the ladder on one core), but in a
- * block access list, which has balances. A block that is rejected has no sets. */
-static enum evm_status execute_beforehand(const struct evm_exec_config *config,
-                                          const struct evm_block_input *in,
-                                          struct evm_access_sets *out)
-{
-    const struct evm_exec_params defaults = evm_exec_params_default();
-    bool balances = params_of(config, &defaults)->sets == EVM_SETS_BAL;
-    struct evm_exec_config serial = {
-        .executor = balances ? &evm_executor_serial : &evm_executor_ladder,
-        .driver = config->profile ? EVM_DRIVER_VIRTUAL : EVM_DRIVER_THREADS,
-        .cores = 1,
-        .profile = config->profile,
-        .keep_sets = true,
-        .pool = config->pool};
-    struct evm_block_input quiet = *in;
-    struct evm_block_result result;
-    quiet.committed = NULL;
-    quiet.bal = NULL;
-    quiet.ahead = NULL;
-    enum evm_status st = evm_execute(&serial, &quiet, &result, NULL);
-    *out = result.sets;
-    result.sets = (struct evm_access_sets){0};
-    evm_block_result_fini(&result);
-    return st;
-}
 
 /* *own: made here, the caller's; *sets: what the executor gets, NULL if nothing is known. */
 static enum evm_status find_sets(const struct evm_exec_config *config,
@@ -390,7 +405,8 @@ static enum evm_status find_sets(const struct evm_exec_config *config,
     else if (in->sets)
         return EVM_OK;
     else
-        st = execute_beforehand(config, in, own);
+        st =
+            execute_beforehand(config, in, params_of(config, &defaults)->sets == EVM_SETS_BAL, own);
     if (st == EVM_ERR_INPUT) /* sums of wei that pass 2^256: the execution itself will say so */
         st = EVM_OK;
     *sets = own->first ? own : NULL;

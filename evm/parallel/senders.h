@@ -1,5 +1,5 @@
-/* evm/parallel/senders.h - what is known beforehand of senders with several transactions in a block.
- * Internal to evm/parallel. */
+/* evm/parallel/senders.h - what is known beforehand of senders with several transactions in a
+ * block. Internal to evm/parallel. */
 #ifndef EVM_PARALLEL_SENDERS_H
 #define EVM_PARALLEL_SENDERS_H
 
