@@ -183,6 +183,7 @@ static void put_replayed(struct json *j, const struct run *run)
         json_number(j, "critical", b->critical_path[i]);
         json_number(j, "busy", b->busy[i]);
         json_number(j, "executions", b->executions[i]);
+        json_number(j, "again", b->reexecutions[i]);
         json_number(j, "aborts", b->aborts[i]);
         json_number(j, "wasted", b->wasted_gas[i]);
         json_close(j, '}');

@@ -34,6 +34,7 @@ static void load_blocks(struct run *run)
     COLUMN(blocks, "blocks", critical_path);
     COLUMN(blocks, "blocks", oracle);
     COLUMN(blocks, "blocks", executions);
+    COLUMN(blocks, "blocks", reexecutions);
     COLUMN(blocks, "blocks", aborts);
     COLUMN(blocks, "blocks", wasted_gas);
 }

@@ -25,7 +25,7 @@ struct run_blocks {
     const double *executed, *txs, *gas_used, *gas_limit, *base_fee, *tip_low, *tip_median,
         *tip_high;
     const double *bytes, *cores, *makespan, *serial, *busy, *critical_path, *oracle;
-    const double *executions, *aborts, *wasted_gas;
+    const double *executions, *reexecutions, *aborts, *wasted_gas;
 };
 
 struct run_txs {

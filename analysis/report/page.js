@@ -86,7 +86,7 @@
     card("Speed-up", times(total("serial"), total("makespan")), "times one core", `${duration(total("makespan") / 1e9)} instead of ${duration(total("serial") / 1e9)}`);
     card("Oracle", times(total("serial"), total("oracle")), "times one core", `${percent(total("oracle") / total("makespan"))} of it reached`);
     card("Cores in use", percent(blocksRun.reduce((sum, b) => sum + b.busy, 0) / blocksRun.reduce((sum, b) => sum + b.makespan * b.cores, 0)), "of the cores’ time");
-    card("Executed again", percent((total("executions") - total("txs")) / total("txs")), "of transactions", `${plural(total("aborts"), "abort")} in ${plural(total("executions"), "execution")}`);
+    card("Executed again", percent(total("again") / total("txs")), "of transactions", `${plural(total("aborts"), "abort")} in ${plural(total("executions"), "execution")}`);
     card("Gas wasted", percent(total("wasted") / (total("gas") + total("wasted"))), "of gas executed", `${short(total("wasted"))} wasted, ${short(total("gas"))} useful`);
     card("Blocks", short(blocksRun.length), blocksRun.length === 1 ? "block" : "blocks", plural(total("txs"), "transaction"));
   } else {
@@ -317,7 +317,7 @@
   $("run-keys").append(data.hottest.length ? keysTable(data.hottest, true) : make("p", "none", "No transaction read what another one of its block wrote."));
   if (replay)
     $("replayed").append(table([["Block", "num"], ["Transactions", "num"], ["Gas", "num"], ["One core", "num"], ["These cores", "num"], ["Speed-up", "num"], ["Oracle", "num"], ["Reached", "num"], ["Executed again", "num"], ["Gas wasted", "num"]],
-      blocksRun.map((b) => [b.height, short(b.txs), short(b.gas), duration(b.serial / 1e9), duration(b.makespan / 1e9), times(b.serial, b.makespan), times(b.serial, b.oracle), percent(b.oracle / b.makespan), short(b.executions - b.txs), percent(b.wasted / (b.gas + b.wasted))])));
+      blocksRun.map((b) => [b.height, short(b.txs), short(b.gas), duration(b.serial / 1e9), duration(b.makespan / 1e9), times(b.serial, b.makespan), times(b.serial, b.oracle), percent(b.oracle / b.makespan), short(b.again), percent(b.wasted / (b.gas + b.wasted))])));
 
   /* ---- heat map ---- */
   const h = data.series.heat;

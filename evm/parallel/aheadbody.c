@@ -264,6 +264,25 @@ static void each_access(const void *body,
     }
 }
 
+/* While reads are compared there is nothing worth saving, and nothing that could be. */
+static uint64_t progress(const void *body)
+{
+    const struct body *b = body;
+    return b->comparing ? 0 : evm_txbody_ops.progress(b->inner);
+}
+
+static size_t save(void *body, uint32_t k)
+{
+    struct body *b = body;
+    return b->comparing ? 0 : evm_txbody_ops.save(b->inner, k);
+}
+
+static size_t restore(void *body, uint32_t k)
+{
+    struct body *b = body;
+    return evm_txbody_ops.restore(b->inner, k);
+}
+
 static void ahead(const void *body, struct evm_body_ahead *out)
 {
     const struct body *b = body;
@@ -280,5 +299,8 @@ const struct evm_body_ops evm_aheadbody_ops = {
     .receipt = receipt,
     .balance_bound = balance_bound,
     .each_access = each_access,
+    .progress = progress,
+    .save = save,
+    .restore = restore,
     .ahead = ahead,
 };

@@ -558,7 +558,7 @@ static struct evm_run *run_resume(struct evm_blockrun *b, struct evm_task task, 
     if (stamp != r->read_stamp) {
         if (!evm_mv_validate(b->mv, task.tx, &r->log, &result->blocker, core, checked)) {
             result->what = EVM_RAN_STALE;
-            b->counts[core].aborts++;
+            b->counts[core].aborts += !evm_run_ahead(run).skipped;
             run_end(run, 0);
             return NULL;
         }
@@ -727,7 +727,7 @@ static void wait_for_turn(struct evm_run *run, struct evm_task_result *result)
     struct evm_blockrun *b = run->block;
     b->records[run->tx].wants_turn = true;
     *result = (struct evm_task_result){.what = EVM_RAN_BLOCKED, .blocker = EVM_TURN};
-    b->counts[run->core].aborts++;
+    b->counts[run->core].aborts += !b->records[run->tx].skipped;
     b->counts[run->core].executions += !b->records[run->tx].skipped;
     run_give(b, run);
 }
@@ -799,6 +799,6 @@ void evm_run_validate(struct evm_blockrun *b, struct evm_task task, uint32_t cor
         return;
     }
     result->what = EVM_RAN_INVALID;
-    b->counts[core].aborts++;
+    b->counts[core].aborts += !r->skipped;
     b->counts[core].wasted_gas += r->skipped ? 0 : r->outcome.gas_used;
 }

@@ -262,7 +262,7 @@ static bool still_valid(struct evm_blockrun *b, struct evm_task task, uint32_t c
     r->wants_turn |= !holds;
     if (holds && evm_mv_validate(b->mv, task.tx, &r->log, &result->blocker, core, cost))
         return true;
-    b->counts[core].aborts++;
+    b->counts[core].aborts += !r->skipped;
     b->counts[core].wasted_gas += r->skipped ? 0 : r->outcome.gas_used;
     return false;
 }

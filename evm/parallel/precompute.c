@@ -9,9 +9,10 @@
 
 /* ---- what is read ---------------------------------------------------------------------------- */
 
-/* The view of the transaction: the state, taking notes. */
+/* The view of the transaction: the state, with the sender's queue done, taking notes. */
 struct recorder {
     struct evm_view base;
+    const struct evm_tx *tx;
     struct evm_precomputed *p;
     bool failed;
 };
@@ -43,6 +44,8 @@ static enum evm_read view_account(void *self, const struct evm_addr *addr, unsig
 {
     struct recorder *r = self;
     enum evm_read answer = r->base.ops->account(r->base.self, addr, need, out);
+    if ((need & EVM_NEED_NONCE) && out->nonce < r->tx->nonce && evm_addr_eq(addr, &r->tx->sender))
+        out->nonce = r->tx->nonce;
     struct evm_kept_read *row = note(r);
     if (row)
         *row = (struct evm_kept_read){.addr = *addr, .need = need, .account = *out};
@@ -276,7 +279,7 @@ enum evm_status evm_precompute(const struct evm_precomputed **out, struct evm_tx
     if (!p)
         return EVM_ERR_MEMORY;
     struct evm_state_view state = {in->pre, in->hashes};
-    struct recorder recorder = {evm_state_view(&state), p, false};
+    struct recorder recorder = {evm_state_view(&state), tx, p, false};
     enum evm_status st = EVM_OK;
     evm_changes_init(&p->changes);
     p->rules = in->rules;

@@ -32,9 +32,10 @@ struct evm_precompute_input {
                      otherwise take it for free */
 };
 
-/* Executes *tx alone on in->pre with *run (made with evm_state_codes(pre); reusable). *out: the
- * result, the caller's to destroy, or NULL if the transaction could not be in that block there (a
- * nonce that is not its turn yet). EVM_ERR_MEMORY. */
+/* Executes *tx alone on in->pre with *run (made with evm_state_codes(pre); reusable), as if the
+ * sender's transactions before it had used up their nonces and changed nothing else. *out: the
+ * result, the caller's to destroy, or NULL if the transaction could not be in that block there.
+ * EVM_ERR_MEMORY. */
 enum evm_status evm_precompute(const struct evm_precomputed **out, struct evm_txrun *run,
                                const struct evm_precompute_input *in, const struct evm_tx *tx);
 void evm_precomputed_destroy(const struct evm_precomputed *p); /* accepts NULL */

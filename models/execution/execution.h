@@ -59,6 +59,10 @@ FIELD_DECLARE(execution_storage, EXECUTION_STORAGE_FIELDS);
     F(S, STRUCT(execution_storage), storage, "", NULL, NULL, "Where the state is.")                \
     F(S, BOOL, prefetch, "false", NULL, NULL,                                                      \
       "What transactions declare to touch is read before the block's first one runs.")             \
+    F(S, BOOL, precompute, "false", NULL, NULL,                                                    \
+      "Transactions were executed while they waited in the pool, on the state that the block's "   \
+      "parent was executed on and as if its header were known; where what they read still "        \
+      "holds, the block takes the result over. The work beforehand is not charged to the cores.")  \
     F(S, BOOL, keccak_cache, "true", NULL, NULL, "Cores remember hashes of mappings' keys.")       \
     F(S, BOOL, code_cache, "true", NULL, NULL, "Contracts run translated.")                        \
     F(S, REAL, slowdown, "1", "0.001", "1000000", "Everything takes this many times as long.")     \

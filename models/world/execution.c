@@ -6,6 +6,7 @@
 #include "sim/base/check.h"
 #include "sim/base/mem.h"
 
+#include <pthread.h>
 #include <string.h>
 
 enum { CLASSES_MAX = 64 };
@@ -39,7 +40,12 @@ struct execution {
     struct evm_hash *hashes;
     uint64_t *hash_numbers;
     size_t hash_count;
-    struct evm_state *pre; /* class 0's parent state, once its job is done */
+    struct evm_state *pre; /* class 0's parent state, once its job is done; with precompute until
+                              the execution's own state goes */
+    pthread_mutex_t lock;  /* of `ahead`, which the first job that comes makes */
+    bool has_ahead;
+    enum evm_status ahead_status;
+    struct evm_ahead ahead;
     struct evm_history
         *history; /* up to and with this block, once class 0's job is done; or NULL */
     struct execution_result result;
@@ -176,6 +182,31 @@ static int64_t root_time(const struct execution_config *config, const struct har
     return (int64_t)(dirty * class->profile->hash_dirty / lanes);
 }
 
+/* The state that the parent was executed on; NULL if it is gone. Needs the parent's first job done.
+ */
+static const struct evm_state *state_before(const struct execution *parent)
+{
+    return parent->genesis ? parent->result.state : parent->pre;
+}
+
+/* What nodes had executed before the block came: the same for all of them. */
+static enum evm_status look_ahead(struct execution *e, const struct evm_block_hashes *hashes)
+{
+    const struct evm_precompute_input in = {.rules = e->service->config.rules,
+                                            .env = &e->env,
+                                            .pre = state_before(e->parent),
+                                            .hashes = hashes,
+                                            .metered = true};
+    if (!e->service->config.precompute || !in.pre)
+        return EVM_OK;
+    pthread_mutex_lock(&e->lock);
+    if (!e->has_ahead)
+        e->ahead_status = evm_precompute_all(&e->ahead, &in, e->txs, e->tx_count);
+    e->has_ahead = true;
+    pthread_mutex_unlock(&e->lock);
+    return e->ahead_status;
+}
+
 static void run_class(struct job *job)
 {
     struct class_job *c = (struct class_job *)job; /* its first member */
@@ -216,8 +247,11 @@ static void run_class(struct job *job)
         .invalid_policy = e->policy,
         .history = parent->history,
     };
-    struct evm_block_result result;
-    c->status = evm_execute(&config, &in, &result, NULL);
+    struct evm_block_result result = {0};
+    c->status = look_ahead(e, &hashes);
+    in.ahead = e->ahead.txs;
+    if (c->status == EVM_OK)
+        c->status = evm_execute(&config, &in, &result, NULL);
     if (c->status == EVM_OK) {
         c->timing = (struct execution_timing){
             .makespan_ns = result.makespan_ns,
@@ -230,6 +264,9 @@ static void run_class(struct job *job)
             .aborts = result.aborts,
             .validations = result.validations,
             .wasted_gas = result.wasted_gas,
+            .ahead_hits = result.ahead_hits,
+            .ahead_misses = result.ahead_misses,
+            .ahead_ns = result.ahead_ns,
         };
         c->timing.duration_ns = c->timing.makespan_ns + result.filter_ns + c->timing.root_ns;
         if (c->class == 0)
@@ -251,6 +288,7 @@ static struct execution *execution_alloc(struct execution_service *s, uint32_t c
     if (!e)
         return NULL;
     e->refs = 1;
+    pthread_mutex_init(&e->lock, NULL);
     e->service = s;
     for (uint32_t i = 0; i < classes; i++) {
         e->jobs[i].execution = e;
@@ -258,6 +296,12 @@ static struct execution *execution_alloc(struct execution_service *s, uint32_t c
         e->jobs[i].job.run = run_class;
     }
     return e;
+}
+
+static void execution_free(struct execution *e)
+{
+    pthread_mutex_destroy(&e->lock);
+    mem_free(e);
 }
 
 struct execution *execution_genesis(struct execution_service *s, struct evm_state *state)
@@ -272,7 +316,7 @@ struct execution *execution_genesis(struct execution_service *s, struct evm_stat
     if (s->config.real_root)
         e->result.status = evm_state_root(state, &e->result.state_root);
     if (e->result.status != EVM_OK) {
-        mem_free(e);
+        execution_free(e);
         return NULL;
     }
     return e;
@@ -297,6 +341,12 @@ static bool copy_input(struct execution *e, struct tx *const *txs, uint32_t tx_c
     return true;
 }
 
+static void drop_pre(struct execution *e)
+{
+    evm_state_unref(e->pre);
+    e->pre = NULL;
+}
+
 static void drop_input(struct execution *e)
 {
     mem_free(e->txs);
@@ -305,8 +355,9 @@ static void drop_input(struct execution *e)
     e->txs = NULL;
     e->hashes = NULL;
     e->hash_numbers = NULL;
-    evm_state_unref(e->pre);
-    e->pre = NULL;
+    evm_ahead_fini(&e->ahead);
+    if (!e->service->config.precompute)
+        drop_pre(e);
 }
 
 static void list_remove(struct execution *e)
@@ -330,7 +381,7 @@ struct execution *execution_start(struct execution_service *s, struct execution 
         return NULL;
     if (!copy_input(e, txs, tx_count, hashes)) {
         drop_input(e);
-        mem_free(e);
+        execution_free(e);
         return NULL;
     }
     e->parent = execution_ref(parent);
@@ -409,6 +460,7 @@ void execution_drop_state(struct execution *e)
     }
     evm_state_unref(e->result.state);
     e->result.state = NULL;
+    drop_pre(e);
     evm_history_destroy(e->history);
     e->history = NULL;
 }
@@ -426,7 +478,7 @@ void execution_unref(struct execution *e)
     finish(e);
     execution_trim(e);
     execution_drop_state(e);
-    mem_free(e);
+    execution_free(e);
 }
 
 const struct execution_result *execution_wait(struct execution *e)
@@ -447,5 +499,6 @@ enum evm_status execution_flatten(struct execution *e)
     struct execution_service *s = e->service;
     while (s->running)
         settle(s->running);
+    drop_pre(e); /* an older version, which is folded away */
     return e->result.state ? evm_state_flatten(e->result.state) : EVM_OK;
 }

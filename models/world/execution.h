@@ -29,6 +29,8 @@ struct execution_timing {
     int64_t duration_ns; /* makespan, state root included */
     int64_t makespan_ns, busy_ns, serial_ns, critical_path_ns, oracle_ns, root_ns;
     uint64_t executions, aborts, validations, wasted_gas;
+    uint32_t ahead_hits, ahead_misses; /* of struct evm_block_result */
+    int64_t ahead_ns;
 };
 
 /* Valid after execution_wait. */
@@ -58,6 +60,12 @@ struct execution_config {
     struct evm_codes *codes;
     struct evm_exec_caches caches;
     bool real_root; /* false: state_root is a digest of the block's changes */
+    /* Every node had executed each transaction by itself (evm_precompute) before the block came:
+     * while it waited in the pool, on the state that the block's parent was executed on (genesis:
+     * that state itself), in the block as its header says, as if that had been foreseen. What of it
+     * holds is taken over. The work before the block is charged to nobody's cores; timing.ahead_ns
+     * tells it. */
+    bool precompute;
     uint64_t seed;
     const struct hardware_class *classes; /* at least one; class 0 gives the result */
     uint32_t class_count;                 /* at most 64 */

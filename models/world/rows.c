@@ -80,6 +80,13 @@ static double utilisation(const struct execution_timing *t, uint32_t cores)
     return t->makespan_ns > 0 ? (double)t->busy_ns / ((double)t->makespan_ns * cores) : 0;
 }
 
+/* A block that was rejected has fewer executions than transactions. */
+static uint64_t reexecutions(const struct execution_timing *t, uint32_t txs)
+{
+    uint64_t ended = t->executions + t->ahead_hits;
+    return ended > txs ? ended - txs : 0;
+}
+
 static void block_row(struct world *w, const struct layer *l, const struct block *b)
 {
     const struct block_track *t = b->track;
@@ -117,9 +124,12 @@ static void block_row(struct world *w, const struct layer *l, const struct block
         .oracle = t->timing.oracle_ns,
         .utilisation = utilisation(&t->timing, l->classes[n->class].cores),
         .executions = t->timing.executions,
-        .reexecutions = t->timing.executions > b->tx_count ? t->timing.executions - b->tx_count : 0,
+        .reexecutions = reexecutions(&t->timing, b->tx_count),
         .aborts = t->timing.aborts,
         .wasted_gas = t->timing.wasted_gas,
+        .ahead_hits = t->timing.ahead_hits,
+        .ahead_misses = t->timing.ahead_misses,
+        .ahead = t->timing.ahead_ns,
     };
     memcpy(row.hash, b->hash.b, sizeof row.hash);
     memcpy(row.parent, b->parent_hash.b, sizeof row.parent);

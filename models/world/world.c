@@ -114,6 +114,7 @@ static enum err_code create_service(struct world *w, struct layer *l, struct err
         .caches = {.prefetch = l->execution_cfg->prefetch,
                    .no_keccak = !l->execution_cfg->keccak_cache,
                    .no_code = !l->execution_cfg->code_cache},
+        .precompute = l->execution_cfg->precompute,
         .real_root = l->execution_cfg->state_root == EXECUTION_ROOT_MPT,
         .seed = w->cfg->seed,
         .classes = l->classes,

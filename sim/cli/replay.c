@@ -18,7 +18,7 @@ struct settings {
     struct cli_list params;
     struct replay_bal bal;
     uint64_t seed, top, least_txs;
-    bool json, oracle;
+    bool json, oracle, precompute;
 };
 
 static const char *const drivers[] = {"threads", "virtual", NULL};
@@ -51,6 +51,10 @@ static const struct cli_option options[] = {
      .value = "S",
      .doc = "virtual driver: breaks ties between cores (default: 1)"},
     CLI_MACHINE_OPTIONS(struct settings, machine),
+    {.name = "precompute",
+     .type = CLI_FLAG,
+     .offset = offsetof(struct settings, precompute),
+     .doc = "take over results of an execution on the parent's state, one by one, where they hold"},
     {.name = "top",
      .type = CLI_U64,
      .offset = offsetof(struct settings, top),
@@ -146,15 +150,37 @@ static enum evm_status look_closer(struct session *s, const struct replay_case *
     return st;
 }
 
+/* As if every transaction had waited in the pool while the parent's state was the newest, and the
+ * block's header had been foreseen. */
+static enum evm_status precompute(struct session *s, const struct evm_recorded *recorded,
+                                  struct evm_ahead *out)
+{
+    const struct evm_header *h = &recorded->block.header;
+    struct evm_block_env env;
+    evm_block_env_of(&recorded->chain, h, &env);
+    const struct evm_precompute_input in = {
+        .rules = evm_rules_of(evm_chain_fork(&recorded->chain, h->number, h->timestamp)),
+        .env = &env,
+        .pre = recorded->pre,
+        .hashes = &recorded->hashes,
+        .metered = is_virtual(s)};
+    *out = (struct evm_ahead){0};
+    if (!s->set->precompute)
+        return EVM_OK;
+    return evm_precompute_all(out, &in, recorded->block.txs, recorded->block.tx_count);
+}
+
 static enum evm_status execute(struct session *s, const struct evm_recorded *recorded,
-                               struct evm_block_result *result, struct evm_err *err)
+                               const struct evm_ahead *ahead, struct evm_block_result *result,
+                               struct evm_err *err)
 {
     struct evm_access_sets known = {0};
     struct evm_transition_input in = {.chain = &recorded->chain,
                                       .block = &recorded->block,
                                       .parent = recorded->pre,
                                       .hashes = &recorded->hashes,
-                                      .history = s->history};
+                                      .history = s->history,
+                                      .ahead = ahead->txs};
     struct evm_state *post = NULL;
     enum evm_status st = EVM_OK;
     if (s->params.sets == EVM_SETS_BAL)
@@ -191,13 +217,14 @@ static enum evm_status replay_at(struct session *s, const struct evm_recorded *r
                                  const char *path, struct cli_text *t, struct evm_err *err)
 {
     int64_t makespans[REPLAY_CORES];
-    enum evm_status st = EVM_OK;
+    struct evm_ahead ahead;
+    enum evm_status st = precompute(s, recorded, &ahead);
     bool good = true;
     for (uint32_t k = 0; st == EVM_OK && k < s->cores_count; k++) {
         struct evm_block_result result = {0};
         struct replay_case c = {path, recorded, &s->config, &result, {.valid = false}};
         s->config.cores = s->cores[k];
-        st = execute(s, recorded, &result, err);
+        st = execute(s, recorded, &ahead, &result, err);
         if (st == EVM_OK)
             st = replay_compare(&c.compared, recorded, &result);
         /* Whatever the number of cores, a block sees the ones before it. */
@@ -220,6 +247,7 @@ static enum evm_status replay_at(struct session *s, const struct evm_recorded *r
         }
         evm_block_result_fini(&result);
     }
+    evm_ahead_fini(&ahead);
     s->blocks += st == EVM_OK;
     s->mismatches += st == EVM_OK && !good;
     return st;

@@ -49,6 +49,8 @@ struct replay_sums {
     size_t blocks;
     int64_t serial_ns, makespan_ns, oracle_ns, busy_ns, core_ns;
     uint64_t txs, executions, aborts, validations, useful_gas, wasted_gas;
+    uint64_t ahead_hits, ahead_misses;
+    int64_t ahead_ns;
 };
 void replay_sum(struct replay_sums *sums, const struct replay_case *c);
 

@@ -49,6 +49,9 @@ void replay_sum(struct replay_sums *sums, const struct replay_case *c)
     sums->txs += c->recorded->block.tx_count;
     sums->executions += r->executions;
     sums->aborts += r->aborts;
+    sums->ahead_hits += r->ahead_hits;
+    sums->ahead_misses += r->ahead_misses;
+    sums->ahead_ns += r->ahead_ns;
     sums->validations += r->validations;
     sums->useful_gas += r->gas_used;
     sums->wasted_gas += r->wasted_gas;

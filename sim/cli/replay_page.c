@@ -92,9 +92,12 @@ static void put_block(struct replay_page *p, const struct replay_case *c)
                            ? (double)r->busy_ns / (double)r->makespan_ns / (double)c->config->cores
                            : 0,
         .executions = r->executions,
-        .reexecutions = r->executions - c->recorded->block.tx_count,
+        .reexecutions = r->executions + r->ahead_hits - c->recorded->block.tx_count,
         .aborts = r->aborts,
         .wasted_gas = r->wasted_gas,
+        .ahead_hits = r->ahead_hits,
+        .ahead_misses = r->ahead_misses,
+        .ahead = r->ahead_ns,
     };
     memcpy(row.hash, c->recorded->hash.b, sizeof row.hash);
     memcpy(row.parent, h->parent_hash.b, sizeof row.parent);

@@ -58,6 +58,16 @@ static void add_differences(struct cli_text *t, const struct replay_case *c)
         cli_text_add(t, "; the requests differ");
 }
 
+static void add_ahead(struct cli_text *t, uint64_t hits, uint64_t misses, int64_t ns)
+{
+    if (hits + misses == 0)
+        return;
+    cli_text_add(t, ", %llu of %llu taken over", (unsigned long long)hits,
+                 (unsigned long long)(hits + misses));
+    if (ns > 0)
+        cli_text_add(t, " (%.3f ms beforehand)", (double)ns / 1e6);
+}
+
 void replay_add_block(struct cli_text *t, const struct replay_case *c, bool figures)
 {
     const struct evm_block *b = &c->recorded->block;
@@ -74,6 +84,8 @@ void replay_add_block(struct cli_text *t, const struct replay_case *c, bool figu
         cli_text_add(t, "; %.3f ms %s, %llu executions, %llu aborts", (double)r->makespan_ns / 1e6,
                      simulated(c) ? "simulated" : "on this machine",
                      (unsigned long long)r->executions, (unsigned long long)r->aborts);
+    if (figures && !simulated(c))
+        add_ahead(t, r->ahead_hits, r->ahead_misses, 0);
     cli_text_add(t, "\n");
 }
 
@@ -83,15 +95,17 @@ void replay_add_figures(struct cli_text *t, const struct replay_case *c)
     double cores = c->config->cores;
     cli_text_add(t,
                  "  %4u cores %9.3f ms %6.2fx, oracle %6.2fx (%3.0f %% reached), longest chain "
-                 "%.3f ms, %3.0f %% busy, %llu executed again, %.1f %% of gas wasted\n",
+                 "%.3f ms, %3.0f %% busy, %llu executed again, %.1f %% of gas wasted",
                  c->config->cores, (double)r->makespan_ns / 1e6,
                  ratio((double)r->serial_ns, (double)r->makespan_ns),
                  ratio((double)r->serial_ns, (double)r->oracle_ns),
                  100 * ratio((double)r->oracle_ns, (double)r->makespan_ns),
                  (double)r->critical_path_ns / 1e6,
                  100 * ratio((double)r->busy_ns, cores * (double)r->makespan_ns),
-                 (unsigned long long)(r->executions - c->recorded->block.tx_count),
+                 (unsigned long long)(r->executions + r->ahead_hits - c->recorded->block.tx_count),
                  100 * ratio((double)r->wasted_gas, (double)(r->gas_used + r->wasted_gas)));
+    add_ahead(t, r->ahead_hits, r->ahead_misses, r->ahead_ns);
+    cli_text_add(t, "\n");
 }
 
 /* ---- hottest keys ---- */
@@ -173,12 +187,14 @@ void replay_add_json(struct cli_text *t, const struct replay_case *c, uint32_t t
                  ", \"utilisation\": %.4f, \"executions\": %llu, \"aborts\": %llu"
                  ", \"validations\": %llu, \"wasted_gas\": %llu"
                  ", \"returns\": %llu, \"kept_gas\": %llu"
-                 ", \"device_reads\": %llu, \"device_ns\": %lld",
+                 ", \"device_reads\": %llu, \"device_ns\": %lld"
+                 ", \"ahead_hits\": %u, \"ahead_misses\": %u, \"ahead_ns\": %lld",
                  ratio((double)r->busy_ns, (double)r->makespan_ns * c->config->cores),
                  (unsigned long long)r->executions, (unsigned long long)r->aborts,
                  (unsigned long long)r->validations, (unsigned long long)r->wasted_gas,
                  (unsigned long long)r->returns, (unsigned long long)r->kept_gas,
-                 (unsigned long long)r->device_reads, (long long)r->device_ns);
+                 (unsigned long long)r->device_reads, (long long)r->device_ns, r->ahead_hits,
+                 r->ahead_misses, (long long)r->ahead_ns);
     if (r->sets.tx_count)
         add_json_keys(t, c, top);
     cli_text_add(t, "}\n");
@@ -203,13 +219,15 @@ void replay_add_totals(struct cli_text *t, const struct replay_sums *sums, size_
                          "%lld, \"makespan_ns\": %lld, \"oracle_ns\": %lld, \"speedup\": %.4f, "
                          "\"oracle_speedup\": %.4f, \"utilisation\": %.4f, \"executions\": %llu, "
                          "\"aborts\": %llu, \"validations\": %llu, \"gas_used\": %llu, "
-                         "\"wasted_gas\": %llu}\n",
+                         "\"wasted_gas\": %llu, \"ahead_hits\": %llu, \"ahead_misses\": %llu, "
+                         "\"ahead_ns\": %lld}\n",
                          s->cores, s->blocks, (unsigned long long)s->txs, (long long)s->serial_ns,
                          (long long)s->makespan_ns, (long long)s->oracle_ns, ratio(serial, span),
                          ratio(serial, oracle), ratio((double)s->busy_ns, (double)s->core_ns),
                          (unsigned long long)s->executions, (unsigned long long)s->aborts,
                          (unsigned long long)s->validations, (unsigned long long)s->useful_gas,
-                         (unsigned long long)s->wasted_gas);
+                         (unsigned long long)s->wasted_gas, (unsigned long long)s->ahead_hits,
+                         (unsigned long long)s->ahead_misses, (long long)s->ahead_ns);
         else
             cli_text_add(
                 t,
@@ -217,7 +235,14 @@ void replay_add_totals(struct cli_text *t, const struct replay_sums *sums, size_
                 "%%\n",
                 s->cores, serial / 1e6, span / 1e6, ratio(serial, span), ratio(serial, oracle),
                 100 * ratio(oracle, span), 100 * ratio((double)s->busy_ns, (double)s->core_ns),
-                (unsigned long long)(s->executions - s->txs), (unsigned long long)s->aborts,
+                (unsigned long long)(s->executions + s->ahead_hits - s->txs),
+                (unsigned long long)s->aborts,
                 100 * ratio((double)s->wasted_gas, (double)(s->useful_gas + s->wasted_gas)));
+    }
+    if (!json && count > 0 && sums[0].ahead_hits + sums[0].ahead_misses > 0) {
+        const struct replay_sums *s = &sums[count - 1];
+        cli_text_add(t, "  at %u cores", s->cores);
+        add_ahead(t, s->ahead_hits, s->ahead_misses, s->ahead_ns);
+        cli_text_add(t, "\n");
     }
 }

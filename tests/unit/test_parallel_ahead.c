@@ -53,17 +53,20 @@ static void ahead_of(const struct evm_block_input *in, const struct evm_state *p
 
 /* ---- whole blocks ---------------------------------------------------------------------------- */
 
-/* Least and most of the transactions that are hits, in per cent, and how much of the makespan is
- * left at most: to compare what a plain transfer reads costs as much as the transfer does. */
+/* Least and most of the transactions that are hits, in per cent; how much of the makespan is left
+ * at most (to compare what a plain transfer reads costs as much as the transfer does); and whether
+ * no transaction reads what another one writes, so that nothing needs to be executed. */
 static const struct expected {
     const char *recipe;
     uint32_t least, most;
     double left;
+    bool apart;
 } shares[] = {
-    {"raw-distinct", 100, 100, 1.05}, {"erc20-distinct", 100, 100, 0.95},
-    {"swap", 100, 100, 0.7},          {"chain-swap", 0, 5, 1.1},
-    {"chain-erc20", 0, 5, 1.1},       {"half-chain", 45, 55, 1.1},
-    {"same-sender", 0, 5, 1.1},       {"mainnet-like", 20, 100, 0.9},
+    {"raw-distinct", 100, 100, 1.05, true}, {"erc20-distinct", 100, 100, 0.95, true},
+    {"swap", 100, 100, 0.7, true},          {"chain-swap", 0, 5, 1.1, false},
+    {"chain-erc20", 0, 5, 1.1, false},      {"half-chain", 45, 55, 1.1, false},
+    {"same-sender", 95, 100, 1.1, false}, /* nonces are foreseen, amounts only have to suffice */
+    {"mainnet-like", 20, 100, 0.9, false},
 };
 
 static void judge(const struct evm_block_result *serial, const struct evm_block_result *without,
@@ -77,7 +80,7 @@ static void judge(const struct evm_block_result *serial, const struct evm_block_
         fail_msg("%s: %u hits of %u", x->recipe, hits, n);
     assert_int_equal(without->ahead_hits + without->ahead_misses, 0);
     assert_true(with->executions >= n - hits);
-    if (x->least == 100)
+    if (x->apart)
         assert_int_equal(with->executions, 0);
 }
 
