@@ -249,6 +249,39 @@ static void test_poa_after_order(void **state)
     assert_int_equal(seen.committed, seen.offered);
 }
 
+/* Results of executions in the pool are taken over, also by blocks of forks that lose and after old
+ * states were let go; the chain is as sound as without them. */
+static void test_precompute(void **state)
+{
+    (void)state;
+    static const char *const worlds[] = {tendermint, poa};
+    const char *sets[] = {"layers.main.execution.precompute=true", "layers.main.execution.cores=4",
+                          "layers.main.execution.kind=ladder"};
+    for (int i = 0; i < 2; i++) {
+        struct seen one = check_run(worlds[i], sets, 3, 1, true);
+        struct seen two = check_run(worlds[i], sets, 3, 2, false);
+        assert_memory_equal(one.digest, two.digest, sizeof one.digest);
+        struct fixture f = fixture_make(worlds[i], sets, 3, 1, NULL);
+        const struct layer *l = &f.world->layers[0];
+        uint64_t hits = 0, misses = 0, txs = 0;
+        fixture_run(&f);
+        for (uint64_t h = 1; h < l->settled; h++) {
+            const struct block *b = fixture_block(l, h);
+            const struct execution_timing *t = &b->track->timing;
+            hits += t->ahead_hits;
+            misses += t->ahead_misses;
+            txs += b->tx_count;
+            assert_true(t->ahead_hits + t->ahead_misses <= b->tx_count);
+            assert_true(t->executions + t->ahead_hits >= b->tx_count);
+            assert_true((t->ahead_ns > 0) == (t->ahead_hits + t->ahead_misses > 0));
+        }
+        print_message("%llu of %llu transactions taken over, %llu not\n", (unsigned long long)hits,
+                      (unsigned long long)txs, (unsigned long long)misses);
+        assert_true(hits > txs / 3);
+        fixture_free(&f);
+    }
+}
+
 /* Accounts that spend twice what they own before the first spending is executed: the chain orders
  * it, and execution leaves it out. */
 static void test_skipped(void **state)
@@ -477,6 +510,7 @@ int main(void)
         cmocka_unit_test(test_tendermint_locked),
         cmocka_unit_test(test_poa_forks),
         cmocka_unit_test(test_poa_after_order),
+        cmocka_unit_test(test_precompute),
         cmocka_unit_test(test_skipped),
         cmocka_unit_test(test_verdicts),
         cmocka_unit_test(test_slow_node_lags),
