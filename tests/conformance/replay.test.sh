@@ -14,12 +14,12 @@ trap 'rm -f "$log"' EXIT
 seed=0
 
 # A whole set takes a few seconds, most of it reading files and recovering senders.
-replay() { # EXECUTOR DRIVER CORES
+replay() { # EXECUTOR DRIVER CORES [OPTION]
     seed=$((seed + 1))
-    if timeout 200 "$weft" replay --executor "$1" --driver "$2" --cores "$3" --seed $seed "${files[@]}" >"$log" 2>&1; then
-        echo "ok replay_$1_$2_$3"
+    if timeout 200 "$weft" replay --executor "$1" --driver "$2" --cores "$3" ${4:-} --seed $seed "${files[@]}" >"$log" 2>&1; then
+        echo "ok replay_$1_$2_$3${4:-}"
     else
-        echo "not ok replay_$1_$2_$3 (seed $seed)"
+        echo "not ok replay_$1_$2_$3${4:-} (seed $seed)"
         grep -v ': ok' "$log" | head -5
     fi
 }
@@ -39,6 +39,8 @@ for executor in $executors; do
     for cores in 1 2 3 8 64; do
         replay "$executor" virtual $cores
     done
+    replay "$executor" threads 2 --precompute
+    replay "$executor" virtual 8 --precompute
 done
 
 # A block's access list: written by serial, the same by others, and enough to schedule by.
