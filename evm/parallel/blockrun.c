@@ -4,7 +4,6 @@
 
 #include "evm/core/alloc.h"
 #include "evm/core/u256.h"
-#include "evm/parallel/access_internal.h"
 #include "evm/parallel/spin.h"
 #include "evm/parallel/stretch.h"
 
@@ -372,99 +371,6 @@ static void drop_receipts(struct evm_blockrun *b)
     r->receipt_count = 0;
 }
 
-/* ---- what was read and written --------------------------------------------------------------- */
-
-static bool add_write(struct evm_access_sets *out, const struct evm_addr *addr, uint8_t kind,
-                      const struct evm_u256 *key, unsigned how, struct evm_u256 value)
-{
-    struct evm_access *row = evm_access_sets_add(out);
-    if (!row)
-        return false;
-    row->addr = *addr;
-    row->kind = kind;
-    row->how = (uint8_t)(how | EVM_ACCESS_VALUE);
-    row->value = value;
-    if (key)
-        row->key = *key;
-    return true;
-}
-
-/* What evm_mv_publish makes of a deletion. */
-static const struct evm_account_change *as_deleted(const struct evm_account_change *a,
-                                                   struct evm_account_change *scratch)
-{
-    if (!(a->wrote & EVM_WROTE_DELETED))
-        return a;
-    *scratch =
-        (struct evm_account_change){.addr = a->addr,
-                                    .wrote = EVM_WROTE_BALANCE | EVM_WROTE_NONCE | EVM_WROTE_CODE |
-                                             EVM_WROTE_WIPE | EVM_WROTE_DELETED,
-                                    .code = evm_code_empty()};
-    return scratch;
-}
-
-static bool add_fields(const struct evm_account_change *a, struct evm_access_sets *out)
-{
-    const struct {
-        unsigned wrote;
-        uint8_t kind;
-        struct evm_u256 value;
-    } fields[] = {
-        {EVM_WROTE_BALANCE, EVM_MV_BALANCE, a->balance},
-        {EVM_WROTE_NONCE, EVM_MV_NONCE, evm_u256_of(a->nonce)},
-        {EVM_WROTE_CODE, EVM_MV_CODE, evm_u256_of((uintptr_t)a->code)},
-        {EVM_WROTE_WIPE, EVM_MV_WIPE, evm_u256_of(1)},
-        {EVM_WROTE_DELETED, EVM_MV_EXISTS, evm_u256_of(0)},
-        {EVM_WROTE_CREATED, EVM_MV_EXISTS, evm_u256_of(1)},
-    };
-    for (size_t k = 0; k < sizeof fields / sizeof fields[0]; k++)
-        if ((a->wrote & fields[k].wrote) &&
-            !add_write(out, &a->addr, fields[k].kind, NULL,
-                       fields[k].kind == EVM_MV_BALANCE && (a->wrote & EVM_WROTE_DELTA)
-                           ? EVM_ACCESS_DELTA
-                           : EVM_ACCESS_WRITE,
-                       fields[k].value))
-            return false;
-    return true;
-}
-
-static bool add_writes(const struct evm_changes *c, struct evm_access_sets *out)
-{
-    for (uint32_t i = 0; i < c->account_count; i++) {
-        struct evm_account_change scratch;
-        const struct evm_account_change *a = &c->accounts[i];
-        if (!add_fields(as_deleted(a, &scratch), out))
-            return false;
-        for (uint32_t k = 0; k < a->slot_count; k++) {
-            const struct evm_slot_change *sc = &c->slots[a->first_slot + k];
-            if (!add_write(out, &a->addr, EVM_MV_SLOT, &sc->key, EVM_ACCESS_WRITE, sc->value))
-                return false;
-        }
-    }
-    return true;
-}
-
-static enum evm_status keep_sets(const struct evm_blockrun *b, struct evm_access_sets *out)
-{
-    uint32_t n = b->rules.tx_count;
-    enum evm_status st = evm_access_sets_begin(out, n);
-    if (st == EVM_OK) {
-        out->cost_ns = evm_calloc((size_t)n + 1, sizeof *out->cost_ns);
-        out->gas_used = evm_calloc((size_t)n + 1, sizeof *out->gas_used);
-        st = out->cost_ns && out->gas_used ? EVM_OK : EVM_ERR_MEMORY;
-    }
-    for (uint32_t i = 0; st == EVM_OK && i < n; i++) {
-        const struct evm_tx_record *r = &b->records[i];
-        bool took_effect = b->result->stats[i].invalid == EVM_TX_VALID;
-        if (!evm_mv_log_accesses(&r->log, out) || (took_effect && !add_writes(&r->changes, out)))
-            st = EVM_ERR_MEMORY;
-        out->cost_ns[i] = r->total_ns;
-        out->gas_used[i] = took_effect ? r->outcome.gas_used : 0;
-        evm_access_sets_end_tx(out, i);
-    }
-    return st;
-}
-
 enum evm_status evm_blockrun_end(struct evm_blockrun *b)
 {
     struct evm_block_result *r = b->result;
@@ -483,7 +389,7 @@ enum evm_status evm_blockrun_end(struct evm_blockrun *b)
     r->burnt = b->ladder.burnt;
     r->critical_path_ns = b->ladder.longest_path;
     if (b->keep_sets) {
-        error = keep_sets(b, &r->sets);
+        error = evm_blockrun_keep_sets(b, &r->sets);
         if (error != EVM_OK)
             return error;
     }
@@ -678,50 +584,6 @@ static enum evm_status keep_outcome(struct evm_run *run, struct evm_tx_record *r
     return st;
 }
 
-/* ---- balances that nobody looked at -----------------------------------------------------------
- */
-
-/* The account's change becomes a difference to what was read. */
-static void make_delta(struct evm_changes *c, const struct evm_addr *addr,
-                       const struct evm_u256 *read)
-{
-    struct evm_account_change *a = evm_changes_find(c, addr, NULL);
-    if (!a || !(a->wrote & EVM_WROTE_BALANCE) || (a->wrote & EVM_WROTE_DELTA))
-        return;
-    evm_u256_sub(&a->balance, &a->balance, read);
-    a->wrote |= EVM_WROTE_DELTA;
-}
-
-static bool bound_of(void *self, const struct evm_addr *addr, const struct evm_u256 *read,
-                     struct evm_u256 *bound)
-{
-    struct evm_run *run = self;
-    struct evm_tx_record *r = &run->block->records[run->tx];
-    if (!run->block->body_ops->balance_bound(run->body, addr, bound))
-        return false;
-    make_delta(&r->changes, addr, read);
-    return true;
-}
-
-/* False if it looked at the beneficiary's balance, which was a guess: it must wait for its turn. */
-static bool settle_balances(struct evm_run *run)
-{
-    struct evm_blockrun *b = run->block;
-    struct evm_tx_record *r = &b->records[run->tx];
-    r->has_bound = false;
-    if (!(b->traits & EVM_TRAIT_DELTAS) || !b->body_ops->balance_bound)
-        return true;
-    if (run->guessed) {
-        const struct evm_addr *payee = &b->rules.beneficiary;
-        if (!b->body_ops->balance_bound(run->body, payee, &r->bound))
-            return false;
-        make_delta(&r->changes, payee, &b->payee_before);
-        r->has_bound = true;
-    }
-    evm_mv_log_bound(&r->log, bound_of, run);
-    return true;
-}
-
 static void wait_for_turn(struct evm_run *run, struct evm_task_result *result)
 {
     struct evm_blockrun *b = run->block;
@@ -757,7 +619,7 @@ void evm_run_finish(struct evm_run *run, struct evm_task_result *result)
     struct evm_tx_record *r = &b->records[run->tx];
     *result = (struct evm_task_result){.what = EVM_RAN_FINISHED, .blocker = EVM_NO_TX};
     enum evm_status st = keep_outcome(run, r);
-    if (st == EVM_OK && !settle_balances(run)) {
+    if (st == EVM_OK && !evm_run_settle_balances(run)) {
         wait_for_turn(run, result);
         return;
     }

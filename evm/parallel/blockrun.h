@@ -283,6 +283,14 @@ void evm_run_save(struct evm_run *run);
  * begin again. */
 bool evm_run_go_back(struct evm_run *run, uint32_t core, struct evm_mv_cost *checked);
 
+/* After DONE, by finish: changes of balances that the run did not look at become differences
+ * (EVM_WROTE_DELTA) and its reads of them bounds. False if it looked at the beneficiary's balance,
+ * which was a guess: it must wait for its turn (balances.c). */
+bool evm_run_settle_balances(struct evm_run *run);
+/* After the last commit: what each transaction read and wrote (keepsets.c). *out is garbage before.
+ * EVM_ERR_MEMORY. */
+enum evm_status evm_blockrun_keep_sets(const struct evm_blockrun *b, struct evm_access_sets *out);
+
 /* Gives back the run that is kept of a transaction. */
 void evm_run_forget(struct evm_blockrun *b, uint32_t tx);
 
