@@ -29,10 +29,12 @@ static enum evm_status load_storage(struct evm_jval storage, const char *name,
     const char *key;
     struct evm_jval value;
     acc->first_slot = c->slot_count;
+    if (storage.node && !evm_json_is_object(storage))
+        return evm_fail(err, EVM_ERR_INPUT, "account %s: its storage is not an object", name);
     while (evm_json_next(storage, &iter, &key, &value)) {
         struct evm_slot_change *slot = &c->slots[c->slot_count];
         if (!evm_hex_u256(key, &slot->key) || !evm_json_u256(value, &slot->value))
-            return evm_fail(err, EVM_ERR_INPUT, "account %s: bad storage slot %s", name, key);
+            return evm_fail(err, EVM_ERR_INPUT, "account %s: bad storage slot %.80s", name, key);
         c->slot_count += !evm_u256_is_zero(&slot->value);
     }
     acc->slot_count = c->slot_count - acc->first_slot;
@@ -58,11 +60,12 @@ static enum evm_status load_account(struct evm_json *doc, const struct named *n,
     *acc = (struct evm_account_change){.addr = n->addr,
                                        .wrote = EVM_WROTE_BALANCE | EVM_WROTE_NONCE |
                                                 EVM_WROTE_CODE | EVM_WROTE_CREATED};
-    if (evm_json_present(balance) && !evm_json_u256(balance, &acc->balance))
+    /* What is missing is zero or empty; null stands for nothing that a chain has. */
+    if (balance.node && !evm_json_u256(balance, &acc->balance))
         return evm_fail(err, EVM_ERR_INPUT, "account %s: bad balance", n->name);
-    if (evm_json_present(nonce) && !evm_json_u64(nonce, &acc->nonce))
+    if (nonce.node && !evm_json_u64(nonce, &acc->nonce))
         return evm_fail(err, EVM_ERR_INPUT, "account %s: bad nonce", n->name);
-    if (evm_json_present(code) && !evm_json_bytes(doc, code, &bytes))
+    if (code.node && !evm_json_bytes(doc, code, &bytes))
         return evm_fail(err, EVM_ERR_INPUT, "account %s: bad code", n->name);
     acc->code = bytes.size ? evm_codes_add(codes, bytes) : evm_code_empty();
     if (!acc->code)
@@ -79,7 +82,9 @@ static enum evm_status sort_accounts(struct evm_jval accounts, struct named *lis
     *slots = 0;
     while (evm_json_next(accounts, &iter, &list[n].name, &list[n].value)) {
         if (!evm_hex_fixed(list[n].name, list[n].addr.b, sizeof list[n].addr.b))
-            return evm_fail(err, EVM_ERR_INPUT, "account '%s': not an address", list[n].name);
+            return evm_fail(err, EVM_ERR_INPUT, "account '%.80s': not an address", list[n].name);
+        if (!evm_json_is_object(list[n].value))
+            return evm_fail(err, EVM_ERR_INPUT, "account %s: not an object", list[n].name);
         *slots += evm_json_count(evm_json_get(list[n].value, "storage"));
         n++;
     }

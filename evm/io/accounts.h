@@ -1,5 +1,6 @@
 /* evm/io/accounts.h - a world state from JSON: {"0xaddress": {balance, nonce, code, storage}}.
- * The shape of "pre" in state tests and of the prestate tracer; every part may be missing. */
+ * The shape of "pre" in state tests and of the prestate tracer; every part may be missing, and then
+ * is zero or empty; what is there must be of its kind, null too is an error. */
 #ifndef EVM_IO_ACCOUNTS_H
 #define EVM_IO_ACCOUNTS_H
 

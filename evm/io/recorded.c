@@ -297,6 +297,7 @@ static void get_ancestors(struct reader *r, struct evm_recorded *out)
     struct evm_hash *hashes = get_array(r, room, sizeof *hashes);
     void *iter = NULL;
     const char *key;
+    judge(r, !map.node || evm_json_is_object(map), "blockHashes");
     while (!r->bad && evm_json_next(map, &iter, &key, &value)) {
         struct evm_u256 number;
         judge(r,
@@ -344,8 +345,10 @@ static const char *fork_of_header(const struct evm_header *h)
 static enum evm_status load_chain(struct reader *r, struct evm_recorded *out, struct evm_err *err)
 {
     uint64_t first_id = chain_id_of(evm_json_get(evm_json_get(r->in, "block"), "transactions"));
-    struct evm_jval chain = evm_json_get(r->in, "chain");
-    const char *name = evm_json_string(evm_json_get(chain, "name"));
+    struct evm_jval chain = evm_json_get(r->in, "chain"), named = evm_json_get(chain, "name");
+    const char *name = evm_json_string(named);
+    if ((chain.node && !evm_json_is_object(chain)) || (named.node && !name))
+        return evm_fail(err, EVM_ERR_INPUT, "chain: not an object with a 'name'");
     const struct evm_chain_config *found =
         evm_chain_find(name            ? name
                        : first_id == 1 ? "mainnet"
@@ -385,6 +388,28 @@ static enum evm_status check_roots(const struct evm_recorded *r, struct evm_err 
     return EVM_OK;
 }
 
+/* A tracer leaves out what is zero or empty, but says the balance of every account: where that is
+ * missing, a part of the file is. */
+static enum evm_status load_prestate(struct evm_recorded *out, struct evm_jval accounts,
+                                     struct evm_codes *codes, struct evm_err *err)
+{
+    struct evm_err inner = {0};
+    struct evm_jval account;
+    void *iter = NULL;
+    const char *name;
+    out->pre = evm_state_create(codes);
+    if (!out->pre)
+        return evm_fail(err, EVM_ERR_MEMORY, "out of memory");
+    enum evm_status status = evm_accounts_load(out->doc, accounts, out->pre, &inner);
+    evm_state_seal(out->pre);
+    if (status != EVM_OK)
+        return evm_fail(err, status, "prestate: %.120s", inner.text);
+    while (evm_json_next(accounts, &iter, &name, &account))
+        if (!evm_json_get(account, "balance").node)
+            return evm_fail(err, EVM_ERR_INPUT, "prestate: account %s: no balance", name);
+    return EVM_OK;
+}
+
 static enum evm_status load(struct evm_recorded *out, struct evm_codes *codes, struct evm_err *err)
 {
     struct reader top = {.doc = out->doc, .in = evm_json_root(out->doc)};
@@ -394,7 +419,9 @@ static enum evm_status load(struct evm_recorded *out, struct evm_codes *codes, s
     get_header(&block, &out->block.header);
     get_hash(&block, "hash", &out->hash);
     get_withdrawals(&block, &out->block);
-    out->uncle_hashes = (uint32_t)evm_json_count(evm_json_get(block.in, "uncles"));
+    struct evm_jval uncles = evm_json_get(block.in, "uncles");
+    judge(&block, !evm_json_present(uncles) || evm_json_is_array(uncles), "uncles");
+    out->uncle_hashes = (uint32_t)evm_json_count(uncles);
     if (has(&block, "size"))
         out->size = get_u64(&block, "size");
     if (!block.bad)
@@ -409,14 +436,8 @@ static enum evm_status load(struct evm_recorded *out, struct evm_codes *codes, s
         status = load_txs(out, evm_json_get(block.in, "transactions"), err);
     if (status == EVM_OK)
         status = check_roots(out, err);
-    if (status != EVM_OK)
-        return status;
-    out->pre = evm_state_create(codes);
-    if (!out->pre)
-        return evm_fail(err, EVM_ERR_MEMORY, "out of memory");
-    status = evm_accounts_load(out->doc, evm_json_get(top.in, "prestate"), out->pre, err);
-    evm_state_seal(out->pre);
-    return status;
+    return status == EVM_OK ? load_prestate(out, evm_json_get(top.in, "prestate"), codes, err)
+                            : status;
 }
 
 enum evm_status evm_recorded_load(const char *path, struct evm_codes *codes,

@@ -41,8 +41,6 @@ struct recipe_params recipe_params_default(void)
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
-enum { MOST = 10 * 1000 * 1000 };
-
 void recipe_block_fini(struct recipe_block *b)
 {
     evm_state_unref(b->pre);
@@ -170,9 +168,9 @@ static enum err_code make_of_gas(const struct recipe *r, const struct recipe_par
         double fit = next_size(&b, n, (double)gas, (double)params->gas);
         if (off <= params->gas / 250 || (uint32_t)fit == n || i == TRIES)
             return ERR_OK;
-        if (fit > MOST)
+        if (fit > RECIPE_MOST)
             return err_set(err, ERR_INPUT, "%llu gas is more than %d transactions use",
-                           (unsigned long long)params->gas, MOST);
+                           (unsigned long long)params->gas, RECIPE_MOST);
         n = fit < 1 ? 1 : (uint32_t)fit;
         recipe_block_fini(out);
     }
@@ -186,9 +184,9 @@ enum err_code recipe_make(const struct recipe *r, const struct recipe_params *pa
         return err_set(err, ERR_INPUT, "neither transactions nor gas given for the block");
     if (params->hot > 100)
         return err_set(err, ERR_INPUT, "%u %% of the accounts drawn cannot be hot", params->hot);
-    if (params->txs > MOST)
+    if (params->txs > RECIPE_MOST)
         return err_set(err, ERR_INPUT, "%u transactions; at most %d are possible", params->txs,
-                       MOST);
+                       RECIPE_MOST);
     return params->txs ? make(r, params, params->txs, codes, out, err)
                        : make_of_gas(r, params, codes, out, err);
 }

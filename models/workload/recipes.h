@@ -14,6 +14,8 @@
 #include "evm/parallel/executor.h"
 #include "sim/base/err.h"
 
+enum { RECIPE_MOST = 10 * 1000 * 1000 }; /* transactions of a block */
+
 struct recipe_params {
     uint32_t txs;      /* of the block; 0: as many as `gas` takes */
     uint64_t gas;      /* used by the block, within 0.4 % or one transaction; where txs is 0 */

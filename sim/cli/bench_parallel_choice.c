@@ -110,13 +110,12 @@ static int choose_cores(struct choosing *b, const struct names *names)
         b->out->core_count[EVM_DRIVER_THREADS] = cli_processors() > 1 ? 2 : 1;
     }
     for (size_t i = 0; i < names->count; i++) {
-        char *end;
-        unsigned long n = strtoul(names->items[i], &end, 10);
-        if (*end || n < 1 || n > 1024)
-            return cli_complain(b->self, "--cores: '%s' is not a number from 1 to 1024",
-                                names->items[i]);
-        for (int d = 0; d < 2; d++)
-            b->out->cores[d][b->out->core_count[d]++] = (uint32_t)n;
+        for (int d = 0; d < 2; d++) {
+            int status = cli_cores(b->self, names->items[i], b->out->cores[d],
+                                   &b->out->core_count[d], BENCH_MOST);
+            if (status >= 0)
+                return status;
+        }
     }
     for (int d = 0; d < 2; d++)
         if (b->o->driver && strcmp(b->o->driver, d == EVM_DRIVER_THREADS ? "threads" : "virtual"))

@@ -218,6 +218,18 @@ int cli_parse(const struct cli_command *self, int argc, char **argv, void *value
     return -1;
 }
 
+bool cli_digits(const char **text, uint64_t *out)
+{
+    const char *at = *text;
+    bool fits = true;
+    for (*out = 0; *at >= '0' && *at <= '9'; at++)
+        fits &= !__builtin_mul_overflow(*out, (uint64_t)10, out) &&
+                !__builtin_add_overflow(*out, (uint64_t)(*at - '0'), out);
+    bool some = at != *text;
+    *text = at;
+    return some && fits;
+}
+
 uint32_t cli_processors(void)
 {
     long n = sysconf(_SC_NPROCESSORS_ONLN);

@@ -84,6 +84,10 @@ void cli_help(const struct cli_command *self);
  * last. */
 int cli_finish(const struct cli_command *self, int status);
 
+/* Reads the decimal digits at *text and moves it behind them. False if there are none (a sign or a
+ * blank is none), or if the number is beyond 64 bits; *text has moved then too. */
+bool cli_digits(const char **text, uint64_t *out);
+
 /* Processors of the host that are online, at least 1. */
 uint32_t cli_processors(void);
 

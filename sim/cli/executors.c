@@ -60,3 +60,23 @@ int cli_executor(const struct cli_command *self, const char *name, const struct 
     scenario_problems_fini(&problems);
     return status;
 }
+
+int cli_cores(const struct cli_command *self, const char *list, uint32_t *cores, size_t *count,
+              size_t most)
+{
+    for (const char *at = list;; at++) {
+        const char *from = at;
+        uint64_t n;
+        bool fits = cli_digits(&at, &n) && n >= 1 && n <= 1024;
+        if (at == from || (*at && *at != ','))
+            return cli_complain(self, "--cores: '%s' is not whole numbers, as in 8 or 2,4,8", list);
+        if (!fits)
+            return cli_complain(self, "--cores: %.*s is out of range; valid is 1 to 1024",
+                                (int)(at - from), from);
+        if (*count == most)
+            return cli_complain(self, "--cores: more than %zu numbers", most);
+        cores[(*count)++] = (uint32_t)n;
+        if (!*at)
+            return -1;
+    }
+}

@@ -15,4 +15,9 @@
 int cli_executor(const struct cli_command *self, const char *name, const struct cli_list *settings,
                  const struct evm_executor_ops **executor, struct evm_exec_params *params);
 
+/* Reads a list of numbers of cores, as in 2,4,8, behind the *count that are in `cores`, which has
+ * room for `most`. Returns as cli_executor does. */
+int cli_cores(const struct cli_command *self, const char *list, uint32_t *cores, size_t *count,
+              size_t most);
+
 #endif

@@ -156,6 +156,11 @@ static bool explore_cores(const struct cli_command *self, const struct settings 
     struct evm_explore_subject subject = explore_block_subject(b);
     uint64_t horizon, first = set->seed ? set->seed : set->first;
     uint64_t seeds = set->seed ? 1 : set->seeds;
+    if (seeds - 1 > UINT64_MAX - first) {
+        cli_complain(self, "--seeds: %llu from %llu on go beyond 64 bits",
+                     (unsigned long long)seeds, (unsigned long long)first);
+        return false;
+    }
     enum evm_status st = evm_explore_horizon(&subject, &at, items, count, &horizon);
     for (uint64_t k = 0; k < seeds && st == EVM_OK; k++) {
         struct evm_explored_run found;
@@ -251,19 +256,11 @@ static int read_cores(const struct cli_command *self, struct settings *set)
 {
     static const uint32_t usual[] = {2, 3, 8};
     set->core_count = 0;
-    for (size_t i = 0; i < set->core_lists.count; i++)
-        for (const char *at = set->core_lists.items[i];; at++) {
-            char *end;
-            unsigned long n = strtoul(at, &end, 10);
-            if (end == at || n < 1 || n > 1024 || (*end && *end != ','))
-                return cli_complain(self, "--cores: '%s' is no list of numbers from 1 to 1024",
-                                    set->core_lists.items[i]);
-            if (set->core_count == MOST)
-                return cli_complain(self, "--cores: more than %d of them", (int)MOST);
-            set->cores[set->core_count++] = (uint32_t)n;
-            if (!*(at = end))
-                break;
-        }
+    for (size_t i = 0; i < set->core_lists.count; i++) {
+        int status = cli_cores(self, set->core_lists.items[i], set->cores, &set->core_count, MOST);
+        if (status >= 0)
+            return status;
+    }
     if (set->core_count == 0) {
         memcpy(set->cores, usual, sizeof usual);
         set->core_count = sizeof usual / sizeof usual[0];
@@ -333,6 +330,8 @@ static int run(const struct cli_command *self, int argc, char **argv)
         bool recipe = !strncmp(operands.items[i], "recipe:", 7);
         if (!recipe)
             status = cli_files_add(self, &some, operands.items[i]);
+        if (!recipe && status < 0 && some.count == 0)
+            status = cli_complain(self, "%s: no recorded block found there", operands.items[i]);
         if (recipe)
             totals.broken += !explore_operand(self, &set, operands.items[i], &totals);
         for (size_t k = 0; k < some.count && status < 0; k++)

@@ -6,9 +6,35 @@
 
 #include "evm/block/system.h"
 #include "evm/parallel/compare.h"
+#include "sim/cli/cli.h"
 
 /* ---- the block --------------------------------------------------------------------------------
  */
+
+/* TRANSACTIONS or TRANSACTIONS:SEED at *at, of a recipe `text`. */
+static enum evm_status read_numbers(const char *text, const char *at, struct recipe_params *params,
+                                    struct evm_err *err)
+{
+    uint64_t txs;
+    const char *from = at;
+    bool fits = cli_digits(&at, &txs) && txs >= 1 && txs <= RECIPE_MOST;
+    bool fine = at > from && (*at == 0 || *at == ':');
+    if (fine && !fits)
+        return evm_fail(err, EVM_ERR_INPUT,
+                        "recipe:%.80s: transactions: %.*s is out of range; valid is 1 to %d", text,
+                        (int)(at - from > 40 ? 40 : at - from), from, RECIPE_MOST);
+    params->txs = (uint32_t)txs;
+    if (fine && *at == ':') {
+        from = ++at;
+        fits = cli_digits(&at, &params->seed);
+        fine = at > from && *at == 0;
+    }
+    if (!fine)
+        return evm_fail(err, EVM_ERR_INPUT, "recipe:%.120s is not recipe:NAME:TRANSACTIONS:SEED",
+                        text);
+    return fits ? EVM_OK
+                : evm_fail(err, EVM_ERR_INPUT, "recipe:%.80s: the seed is beyond 64 bits", text);
+}
 
 /* recipe:NAME, recipe:NAME:TRANSACTIONS or recipe:NAME:TRANSACTIONS:SEED. */
 static enum evm_status make_recipe(struct explore_block *b, const char *text, struct evm_err *err)
@@ -20,18 +46,12 @@ static enum evm_status make_recipe(struct explore_block *b, const char *text, st
     snprintf(name, sizeof name, "%.*s", (int)(size < 63 ? size : 63), text);
     const struct recipe *recipe = recipe_find(name);
     if (!recipe)
-        return evm_fail(err, EVM_ERR_INPUT, "no recipe is called '%s' (weft bench parallel --list)",
-                        name);
+        return evm_fail(err, EVM_ERR_INPUT,
+                        "no recipe is called '%.40s' (weft bench parallel --list)", name);
     params.txs = 200;
-    if (text[size]) {
-        char *end;
-        params.txs = (uint32_t)strtoul(text + size + 1, &end, 10);
-        if (*end == ':')
-            params.seed = strtoull(end + 1, &end, 10);
-        if (*end || params.txs == 0)
-            return evm_fail(err, EVM_ERR_INPUT, "recipe:%s is not recipe:NAME:TRANSACTIONS:SEED",
-                            text);
-    }
+    enum evm_status st = text[size] ? read_numbers(text, text + size + 1, &params, err) : EVM_OK;
+    if (st != EVM_OK)
+        return st;
     if (recipe_make(recipe, &params, b->codes, &b->recipe, &inner) != ERR_OK)
         return evm_fail(err, EVM_ERR_INPUT, "recipe:%s: %.200s", text, inner.text);
     b->input = recipe_input(&b->recipe);

@@ -73,8 +73,8 @@ static enum evm_status read_case(struct evm_jval root, const char *path, struct 
     uint64_t cores = 0, depth = 0;
     bool fine = block && executor && evm_json_u64(evm_json_get(root, "cores"), &cores) &&
                 evm_json_u64(evm_json_get(root, "depth"), &depth) &&
-                evm_json_u64(evm_json_get(root, "seed"), &c->seed) && cores <= 1024 &&
-                depth <= EVM_CHAOS_DEPTH && read_list(root, c);
+                evm_json_u64(evm_json_get(root, "seed"), &c->seed) && c->seed >= 1 && cores >= 1 &&
+                cores <= 1024 && depth <= EVM_CHAOS_DEPTH && read_list(root, c);
     if (!fine)
         return evm_fail(err, EVM_ERR_INPUT, "%.200s: not a case that weft explore wrote", path);
     c->cores = (uint32_t)cores;

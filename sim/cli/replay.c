@@ -106,7 +106,8 @@ struct session {
     struct settings *set;
     struct evm_exec_config config;
     struct evm_exec_params params;
-    uint32_t cores[REPLAY_CORES], cores_count;
+    uint32_t cores[REPLAY_CORES];
+    size_t cores_count;
     struct evm_codes *codes;
     struct replay_sums sums[REPLAY_CORES];
     struct evm_history *history; /* of the blocks so far; NULL: the executor does not learn */
@@ -144,8 +145,8 @@ static enum evm_status look_closer(struct session *s, const struct replay_case *
     if (st == EVM_OK && s->graph)
         st = replay_graph_add(s->graph, replay_graph_is_dot(s->set->graph), c);
     if (st == EVM_OK && s->page &&
-        replay_page_add(s->page, c, top_of(s), s->cores, makespans, s->cores_count, &trouble) !=
-            ERR_OK)
+        replay_page_add(s->page, c, top_of(s), s->cores, makespans, (uint32_t)s->cores_count,
+                        &trouble) != ERR_OK)
         return evm_fail(err, EVM_ERR_INPUT, "%s", trouble.text);
     return st;
 }
@@ -274,31 +275,12 @@ static enum evm_status replay(struct session *s, const char *path, struct evm_er
 
 /* ---- settings ---- */
 
-/* Numbers with commas between them. */
 static int read_cores(struct session *s)
 {
-    const char *at = s->set->cores;
-    if (!at) {
-        s->cores[s->cores_count++] = cli_processors();
-        return -1;
-    }
-    for (;; at++) {
-        char *end;
-        errno = 0;
-        unsigned long n = strtoul(at, &end, 10);
-        if (*at < '0' || *at > '9' || (*end && *end != ','))
-            return cli_complain(s->self, "--cores: '%s' is not whole numbers, as in 8 or 2,4,8",
-                                s->set->cores);
-        if (n < 1 || n > 1024 || errno)
-            return cli_complain(s->self, "--cores: %.*s is out of range; valid is 1 to 1024",
-                                (int)(end - at), at);
-        if (s->cores_count == REPLAY_CORES)
-            return cli_complain(s->self, "--cores: more than %d numbers", REPLAY_CORES);
-        s->cores[s->cores_count++] = (uint32_t)n;
-        at = end;
-        if (!*at)
-            return -1;
-    }
+    if (s->set->cores)
+        return cli_cores(s->self, s->set->cores, s->cores, &s->cores_count, REPLAY_CORES);
+    s->cores[s->cores_count++] = cli_processors();
+    return -1;
 }
 
 static int configure(struct session *s)
