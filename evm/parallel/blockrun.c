@@ -137,8 +137,12 @@ static struct evm_run *run_new(struct evm_blockrun *b)
 }
 
 /* A body is large, so it is made outside the lock. */
-static struct evm_run *run_take(struct evm_blockrun *b)
+static struct evm_run *run_take(struct evm_blockrun *b, uint32_t core)
 {
+    struct evm_run *spare = b->counts[core].spare;
+    b->counts[core].spare = NULL;
+    if (spare)
+        return spare;
     evm_spin_lock(b->threaded, &b->runs_lock);
     struct evm_run *run = b->free_runs;
     if (run)
@@ -164,6 +168,16 @@ static void run_give(struct evm_blockrun *b, struct evm_run *run)
     run->next_free = b->free_runs;
     b->free_runs = run;
     evm_spin_unlock(b->threaded, &b->runs_lock);
+}
+
+/* By the worker that ran it, which is likely to want one next. */
+static void run_give_back(struct evm_run *run)
+{
+    struct evm_blockrun *b = run->block;
+    if (b->threaded && !b->counts[run->core].spare)
+        b->counts[run->core].spare = run;
+    else
+        run_give(b, run);
 }
 
 void evm_run_drop(struct evm_run *run)
@@ -227,7 +241,7 @@ static bool grow_records(struct evm_blockrun *b, uint32_t n)
 
 static bool grow_workers(struct evm_blockrun *b)
 {
-    uint32_t runs = b->workers + b->parked_max + b->kept_max;
+    uint32_t runs = 2 * b->workers + b->parked_max + b->kept_max;
     if (runs > b->run_capacity) {
         struct evm_run **grown = evm_realloc(b->runs, runs * sizeof(*grown));
         if (!grown)
@@ -252,7 +266,7 @@ static bool prepare_result(struct evm_block_result *r, uint32_t n)
 {
     if (n == 0)
         return true;
-    r->receipts = evm_calloc(n, sizeof *r->receipts);
+    r->receipts = evm_malloc(n * sizeof *r->receipts);
     r->stats = evm_calloc(n, sizeof *r->stats);
     return r->receipts && r->stats;
 }
@@ -444,7 +458,7 @@ static void run_end(struct evm_run *run, uint64_t spent)
     if (run->finished)
         b->records[run->tx].run = run;
     else
-        run_give(b, run);
+        run_give_back(run);
 }
 
 void evm_run_forget(struct evm_blockrun *b, uint32_t tx)
@@ -465,6 +479,7 @@ static struct evm_run *run_resume(struct evm_blockrun *b, struct evm_task task, 
         if (!evm_mv_validate(b->mv, task.tx, &r->log, &result->blocker, core, checked)) {
             result->what = EVM_RAN_STALE;
             b->counts[core].aborts += !evm_run_ahead(run).skipped;
+            run->core = core;
             run_end(run, 0);
             return NULL;
         }
@@ -481,7 +496,7 @@ static struct evm_run *run_anew(struct evm_blockrun *b, struct evm_task task, ui
     if (run && evm_run_go_back(run, core, checked))
         return run;
     if (!run)
-        run = run_take(b);
+        run = run_take(b, core);
     if (run)
         run_begin(run, task);
     return run;

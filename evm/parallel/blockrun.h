@@ -136,6 +136,7 @@ struct evm_tx_record {
 struct evm_worker_count {
     uint64_t executions, aborts, validations, wasted_gas, returns, returned_gas;
     int64_t busy_ns;
+    struct evm_run *spare; /* threads: the run it gave back last */
 } __attribute__((aligned(64)));
 
 /* The ladder: what is final so far. Touched by COMMIT tasks and, at its turn, by a reader of the

@@ -300,7 +300,8 @@ void evm_ladder_commit(struct evm_blockrun *b, struct evm_task task, uint32_t co
     result->what = EVM_RAN_COMMITTED;
     evm_run_forget(b, task.tx);
     evm_mv_settle(b->mv, task.tx + 1);
-    atomic_store(&b->boundary, task.tx + 1);
+    /* Who sees it sees the ladder as it is now; nobody writes and then waits for it to move. */
+    atomic_store_explicit(&b->boundary, task.tx + 1, memory_order_release);
 }
 
 void evm_ladder_carry_out(struct evm_blockrun *b, struct evm_task task, uint32_t core,

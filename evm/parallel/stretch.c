@@ -157,7 +157,8 @@ void evm_stretch_run(struct evm_blockrun *b, struct evm_task task, uint32_t core
         return;
     }
     evm_mv_settle(b->mv, task.tx + task.incarnation);
-    atomic_store(&b->boundary, task.tx + task.incarnation);
+    /* Who sees it sees the ladder as it is now; nobody writes and then waits for it to move. */
+    atomic_store_explicit(&b->boundary, task.tx + task.incarnation, memory_order_release);
 }
 
 /* ---- the end of a block ------------------------------------------------------------------------
