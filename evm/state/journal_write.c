@@ -62,9 +62,11 @@ void evm_journal_add_balance(struct evm_journal *j, struct evm_jaccount *acc,
     evm_journal_touch(j, acc);
     if (evm_u256_is_zero(amount))
         return;
-    struct evm_u256 sum;
+    /* It is the gain so far that must stay below 2^255, not the sum: see balance_bound. */
+    struct evm_u256 sum, gain;
     bool wraps = evm_u256_add(&sum, &acc->balance, amount);
-    acc->balance_observed |= wraps || sum.w[3] >> 63;
+    bool gains = !evm_u256_sub(&gain, &sum, &acc->before.balance);
+    acc->balance_observed |= wraps || (gains && gain.w[3] >> 63);
     set_balance(j, acc, &sum);
 }
 

@@ -690,6 +690,34 @@ static void balance_requirements(void **unused)
     fixture_fini(&f);
 }
 
+/* Whoever has just less than 2^255 gains without its balance being looked at; who gains so much or
+ * passes 2^256 does not, and who has more has no bound. */
+static void gain_of_the_rich(void **unused)
+{
+    (void)unused;
+    static struct fixture f;
+    const struct evm_u256 most = {{UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX >> 1}};
+    const struct evm_u256 half = {{0, 0, 0, 1ull << 63}}, seven = evm_u256_of(7);
+    const struct {
+        struct evm_u256 start, gain;
+        bool observed, bound;
+    } cases[] = {{most, seven, false, true},  {most, most, false, true},
+                 {seven, most, false, true},  {seven, half, true, false},
+                 {half, seven, false, false}, {half, half, true, false}};
+    fixture_init(&f, 7);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct evm_u256 bound;
+        begin(&f, EVM_CANCUN);
+        f.world[3] = (struct world_account){.exists = true, .balance = cases[i].start};
+        struct evm_jaccount *a = account(&f, 3, EVM_NEED_BALANCE);
+        evm_journal_add_balance(f.j, a, &cases[i].gain);
+        assert_int_equal(a->balance_observed, cases[i].observed);
+        assert_int_equal(evm_jaccount_balance_bound(a, &bound), cases[i].bound);
+        assert_true(evm_u256_is_zero(&bound));
+    }
+    fixture_fini(&f);
+}
+
 /* A value transfer asks for nothing but balances and the sender's nonce; a call with no value to an
  * address of which nothing is known asks what it takes to see that it is not an empty account. */
 static void settle_reads_little(void **unused)
@@ -778,7 +806,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_transactions),  cmocka_unit_test(many_entries),
-        cmocka_unit_test(balance_requirements), cmocka_unit_test(settle_reads_little),
+        cmocka_unit_test(balance_requirements), cmocka_unit_test(gain_of_the_rich),
+        cmocka_unit_test(settle_reads_little),
 #ifdef WEFT_TINY
         cmocka_unit_test(out_of_memory),
 #endif
