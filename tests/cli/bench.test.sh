@@ -22,4 +22,9 @@ check signatures '^sign +1' signatures --txs 20 --repeat 1 --threads 2
 check stateroot '^accounts +100 +100 ' stateroot --items 3000 --repeat 1
 check parallel '^hybrid +ladder +virtual +3 +[1-9]' parallel --recipe raw,hybrid --recipe chain-swap --txs 60 --executor all --cores 1,3 --repeat 1
 check parallel_gas '"recipe": "erc20", "transactions": 113, "gas": 3001737, .*"cores": 2, .*"oracle_speedup": 1.98' parallel --recipe erc20 --gas 3M --cores 1,2 --driver virtual --repeat 1 --json
+# What the oracle knows is the block's: neither the payments to one who has sent, nor a sender's next nonce.
+for recipe in beneficiary-spends same-sender; do
+    check "parallel_oracle_$recipe" '"cores": 16, .*"oracle_speedup": 1[0-9][.]' parallel --recipe $recipe --txs 200 --executor block-stm --cores 1,16 --driver virtual --repeat 1 --json
+done
+check parallel_rich '"executor": "ladder", .*"cores": 16, .*"aborts": [0-9][,}]' parallel --recipe beneficiary-last --txs 200 --executor ladder --cores 16 --driver virtual --repeat 1 --json
 check parallel_list '^mainnet-like ' parallel --list
