@@ -64,10 +64,8 @@ static enum vm_next pay_value(struct evm_vm *vm, enum evm_call_kind kind, struct
             return VM_PENDING;
         is_new = !c->callee->exists;
     } else if (c->pays) {
-        const unsigned need = EVM_NEED_BALANCE | EVM_NEED_NONCE | EVM_NEED_CODE;
-        if (vm_load(vm, c->callee, need) != EVM_READ_OK)
+        if (evm_journal_empty(vm->journal, c->callee, &is_new) != EVM_READ_OK)
             return VM_PENDING;
-        is_new = evm_jaccount_empty(c->callee);
     }
     if (is_new && !pay(c, r->call_new_account_gas))
         return vm_halt(vm, EVM_HALT_OUT_OF_GAS);
@@ -302,10 +300,10 @@ enum vm_next vm_op_selfdestruct(struct evm_vm *vm, struct frame *f)
     self->balance_observed = true;
     heir->accessed = true;
     if (r->state_clearing && pays) {
-        const unsigned need = EVM_NEED_BALANCE | EVM_NEED_NONCE | EVM_NEED_CODE;
-        if (vm_load(vm, heir, need) != EVM_READ_OK)
+        if (vm_load(vm, heir, EVM_NEED_BALANCE) != EVM_READ_OK ||
+            evm_journal_empty(vm->journal, heir, &is_new) != EVM_READ_OK)
             return VM_PENDING;
-        is_new = r->selfdestruct_new_account_gas && evm_jaccount_empty(heir);
+        is_new = is_new && r->selfdestruct_new_account_gas;
     } else {
         unsigned need = r->state_clearing ? 0 : EVM_NEED_EXISTS;
         if (vm_load(vm, heir, need | (pays ? EVM_NEED_BALANCE : 0)) != EVM_READ_OK)

@@ -105,9 +105,8 @@ enum vm_next vm_op_extcodehash(struct evm_vm *vm, struct frame *f)
     /* Only an account without code can be empty, and then nonce and balance decide. */
     bool empty = false;
     if (acc->code->size == 0) {
-        if (vm_load(vm, acc, EVM_NEED_NONCE | EVM_NEED_BALANCE) != EVM_READ_OK)
+        if (evm_journal_empty(vm->journal, acc, &empty) != EVM_READ_OK)
             return VM_PENDING;
-        empty = evm_jaccount_empty(acc);
     }
     vm_warm_account(vm, acc);
     f->gas -= cost;

@@ -245,17 +245,12 @@ static enum evm_status skip(struct evm_blockrun *b, struct evm_task task, uint32
     return st;
 }
 
-static bool reaches(const struct evm_u256 *balance, const struct evm_u256 *bound)
-{
-    return !(balance->w[3] >> 63) && !evm_u256_lt(balance, bound);
-}
-
 /* True if the reads of the transaction give now, with all lower ones final, what they gave. */
 static bool still_valid(struct evm_blockrun *b, struct evm_task task, uint32_t core,
                         struct evm_task_result *result, struct evm_mv_cost *cost)
 {
     struct evm_tx_record *r = &b->records[task.tx];
-    bool holds = !r->has_bound || reaches(&b->ladder.beneficiary.balance, &r->bound);
+    bool holds = !r->has_bound || evm_balance_within(&b->ladder.beneficiary.balance, &r->bound);
     if (holds && r->read_stamp >= b->ladder.max_change)
         return true;
     b->counts[core].validations++;

@@ -7,6 +7,7 @@
 #include "evm/parallel/access_internal.h"
 #include "evm/parallel/mvmemory_internal.h"
 #include "evm/parallel/scheduler.h"
+#include "evm/state/journal.h"
 
 /* Incarnation numbers that no execution has. */
 enum { NEVER_RAN = UINT32_MAX, WITHDRAWN = UINT32_MAX - 1, SUMMED = UINT32_MAX - 2 };
@@ -510,7 +511,7 @@ static bool holds(const struct evm_mv *mv, const struct evm_mv_read *r, const st
     if (now->state == MV_EXPECTED)
         return false;
     if (r->bounded)
-        return !(now->value.w[3] >> 63) && !evm_u256_lt(&now->value, &r->bound);
+        return evm_balance_within(&now->value, &r->bound);
     if (mv->by_version && r->kind != EVM_MV_STORED)
         return false;
     return evm_u256_eq(&now->value, &r->value);

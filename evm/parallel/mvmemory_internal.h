@@ -73,7 +73,7 @@ struct mv_slot {
 struct evm_mv_read {
     void *where; /* struct mv_slot for EVM_MV_SLOT, else struct mv_account */
     uint8_t kind;
-    bool bounded; /* any value from `bound` up to below 2^255 would do */
+    bool bounded; /* any value within `bound` would do (evm_balance_within) */
     bool guessed; /* nobody had written it when it was read */
     uint32_t tx, incarnation;
     struct evm_u256 value, bound;

@@ -86,7 +86,7 @@ bool evm_kept_read_holds(const struct evm_kept_read *r, const struct evm_account
         return evm_u256_eq(value, &r->value);
     if (r->need & EVM_NEED_BALANCE) {
         const struct evm_u256 *now = &account->balance;
-        if (r->bounded ? now->w[3] >> 63 || evm_u256_lt(now, &then->balance)
+        if (r->bounded ? !evm_balance_within(now, &then->balance)
                        : !evm_u256_eq(now, &then->balance))
             return false;
     }

@@ -321,16 +321,6 @@ bool evm_journal_warm_account(struct evm_journal *j, struct evm_jaccount *acc)
     return true;
 }
 
-bool evm_jaccount_empty(struct evm_jaccount *acc)
-{
-    const unsigned need = EVM_NEED_BALANCE | EVM_NEED_NONCE | EVM_NEED_CODE;
-    EVM_DCHECK((acc->loaded & need) == need, "emptiness asked with only %x loaded", acc->loaded);
-    if (acc->nonce != 0 || acc->code->size != 0)
-        return false;
-    const struct evm_u256 one = {{1}};
-    return !evm_jaccount_balance_reaches(acc, &one);
-}
-
 /* ---- slots ----------------------------------------------------------------------------------- */
 
 static struct slot_entry *slot_find(const struct evm_journal *j, uint32_t id,

@@ -18,6 +18,7 @@
 #include "evm/core/buf.h"
 #include "evm/core/code.h"
 #include "evm/core/fork.h"
+#include "evm/core/u256.h"
 #include "evm/state/changes.h"
 #include "evm/state/view.h"
 
@@ -33,7 +34,7 @@ struct evm_jaccount {
     bool created;    /* made by CREATE/CREATE2 in this transaction (EIP-6780) */
     bool destructed; /* SELFDESTRUCT takes effect at the end of the transaction */
     bool wiped;      /* storage restarted empty in this transaction */
-    bool exists;     /* before, or touched since; EIP-161 forks ask evm_jaccount_empty instead */
+    bool exists;     /* before, or touched since; EIP-161 forks ask evm_journal_empty instead */
     bool has_storage;
     bool accessed; /* looked at although nothing of it is loaded: a precompile that was called, the
                       heir of nothing (EIP-7928 lists them) */
@@ -91,9 +92,9 @@ enum evm_read evm_journal_slot(struct evm_journal *j, struct evm_jaccount *acc,
 bool evm_journal_warm_account(struct evm_journal *j, struct evm_jaccount *acc);
 bool evm_journal_warm_slot(struct evm_journal *j, struct evm_jaccount *acc, struct evm_jslot *slot);
 
-/* Is the account empty in the sense of EIP-161 (needs BALANCE, NONCE and CODE loaded)? Where the
+/* Is the account empty in the sense of EIP-161? Loads as little as it takes to know. Where the
  * balance decides, it is recorded as a requirement of at least 1 or, at 0, as an observation. */
-bool evm_jaccount_empty(struct evm_jaccount *acc);
+enum evm_read evm_journal_empty(struct evm_journal *j, struct evm_jaccount *acc, bool *empty);
 
 /* Mutations; the fields concerned must be loaded (checked in debug builds). All touch the account.
  */
@@ -112,9 +113,14 @@ bool evm_journal_sub_balance(struct evm_journal *j, struct evm_jaccount *acc,
 bool evm_journal_balance_reaches(struct evm_journal *j, struct evm_jaccount *acc,
                                  const struct evm_u256 *amount);
 bool evm_jaccount_balance_reaches(struct evm_jaccount *acc, const struct evm_u256 *amount);
-/* After finish(). True if the outcome is the same for every balance at the start from *bound up to
- * below 2^255 (the end's differing by as much as the start's); false if it was looked at, or is
- * 2^255 or more, so that sums might wrap. */
+/* In [bound, 3 * 2^254)? A balance below that and a gain below 2^254 never wrap. */
+static inline bool evm_balance_within(const struct evm_u256 *balance, const struct evm_u256 *bound)
+{
+    return balance->w[3] >> 62 != 3 && !evm_u256_lt(balance, bound);
+}
+/* After finish(). True if the outcome is the same for every balance at the start that is within
+ * *bound (evm_balance_within), the end's differing by as much as the start's; false if it was
+ * looked at, or was or grew so large that sums might wrap. */
 bool evm_jaccount_balance_bound(const struct evm_jaccount *acc, struct evm_u256 *bound);
 /* CREATE: marks created, wipes storage, nonce 1 from EIP-161 on (else 0); the balance stays. */
 void evm_journal_create_contract(struct evm_journal *j, struct evm_jaccount *acc);

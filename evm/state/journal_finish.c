@@ -28,9 +28,9 @@ static bool known_filled(struct evm_jaccount *acc)
             evm_jaccount_balance_reaches(acc, &one));
 }
 
-/* EIP-161 emptiness with as few reads as it takes: fields that are loaded come first, and the
- * balance is looked at last, so that a commutative delta stays one where it can. */
-static enum evm_read is_empty(struct evm_journal *j, struct evm_jaccount *acc, bool *empty)
+/* What is loaded comes first, then the code. A balance that is there only has to be there, while a
+ * nonce matters by its value; so the nonce is asked for only where the balance is 0. */
+enum evm_read evm_journal_empty(struct evm_journal *j, struct evm_jaccount *acc, bool *empty)
 {
     const struct evm_u256 one = {{1}};
     *empty = false;
@@ -40,13 +40,13 @@ static enum evm_read is_empty(struct evm_journal *j, struct evm_jaccount *acc, b
         return EVM_READ_PENDING;
     if (acc->code->size != 0)
         return EVM_READ_OK;
-    if (evm_journal_load(j, acc, EVM_NEED_NONCE) != EVM_READ_OK)
-        return EVM_READ_PENDING;
-    if (acc->nonce != 0)
-        return EVM_READ_OK;
     if (evm_journal_load(j, acc, EVM_NEED_BALANCE) != EVM_READ_OK)
         return EVM_READ_PENDING;
-    *empty = !evm_jaccount_balance_reaches(acc, &one);
+    if (known_filled(acc))
+        return EVM_READ_OK;
+    if (evm_journal_load(j, acc, EVM_NEED_NONCE) != EVM_READ_OK)
+        return EVM_READ_PENDING;
+    *empty = acc->nonce == 0 && !evm_jaccount_balance_reaches(acc, &one);
     return EVM_READ_OK;
 }
 
@@ -58,7 +58,7 @@ static enum evm_read settle(struct evm_journal *j, struct evm_jaccount *acc)
     if (!j->clears_empty && (acc->loaded & EVM_NEED_EXISTS))
         return EVM_READ_OK;
     if (j->clears_empty && !acc->destructed) {
-        if (is_empty(j, acc, &empty) != EVM_READ_OK)
+        if (evm_journal_empty(j, acc, &empty) != EVM_READ_OK)
             return EVM_READ_PENDING;
         if (!empty)
             return EVM_READ_OK;

@@ -62,11 +62,11 @@ void evm_journal_add_balance(struct evm_journal *j, struct evm_jaccount *acc,
     evm_journal_touch(j, acc);
     if (evm_u256_is_zero(amount))
         return;
-    /* It is the gain so far that must stay below 2^255, not the sum: see balance_bound. */
+    /* It is the gain so far that must stay small, not the sum (evm_balance_within). */
     struct evm_u256 sum, gain;
     bool wraps = evm_u256_add(&sum, &acc->balance, amount);
     bool gains = !evm_u256_sub(&gain, &sum, &acc->before.balance);
-    acc->balance_observed |= wraps || (gains && gain.w[3] >> 63);
+    acc->balance_observed |= wraps || (gains && gain.w[3] >> 62);
     set_balance(j, acc, &sum);
 }
 
@@ -86,11 +86,10 @@ bool evm_jaccount_balance_reaches(struct evm_jaccount *acc, const struct evm_u25
     return true;
 }
 
-/* Start and gain both below 2^255 cannot wrap, whatever the start is. */
 bool evm_jaccount_balance_bound(const struct evm_jaccount *acc, struct evm_u256 *bound)
 {
     *bound = acc->balance_needed;
-    return !acc->balance_observed && !(acc->before.balance.w[3] >> 63);
+    return !acc->balance_observed && evm_balance_within(&acc->before.balance, bound);
 }
 
 bool evm_journal_balance_reaches(struct evm_journal *j, struct evm_jaccount *acc,
