@@ -1,4 +1,5 @@
 /* weft calibrate: what things cost on this machine, as a profile for the virtual driver. */
+#include <errno.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -13,6 +14,7 @@
 #include "evm/parallel/mvmemory.h"
 #include "evm/parallel/scheduler.h"
 #include "sim/cli/cli.h"
+#include "sim/cli/outfile.h"
 #include "sim/cli/probe.h"
 #include "sim/cli/timing.h"
 
@@ -490,6 +492,11 @@ static void print_json(const struct calibration *c, double seconds)
     printf("}\n");
 }
 
+static int cannot_write(const struct cli_command *self, const char *path)
+{
+    return cli_complain(self, "--output: cannot write '%s': %s", path, strerror(errno));
+}
+
 static int write_profile(const struct cli_command *self, const struct calibration *c,
                          const char *path, double seconds)
 {
@@ -502,14 +509,17 @@ static int write_profile(const struct cli_command *self, const struct calibratio
              seconds, cli_processors(), 100 * c->bench->noise);
     if (evm_profile_print(&c->profile, remark, &text) != EVM_OK)
         status = cli_complain(self, "out of memory");
-    FILE *out = status == CLI_DONE && path ? fopen(path, "wb") : stdout;
-    if (status == CLI_DONE && !out)
-        status = cli_complain(self, "%s: cannot be written", path);
-    bool ok = status != CLI_DONE || fwrite(text.data, 1, text.size, out) == text.size;
-    if (status == CLI_DONE && path)
-        ok = fclose(out) == 0 && ok;
+    struct cli_outfile out = {.file = NULL};
+    if (status == CLI_DONE && path && !cli_outfile_open(&out, path))
+        status = cannot_write(self, path);
+    if (out.file)
+        cli_outfile_write(&out, text.data, text.size);
+    else if (status == CLI_DONE)
+        fwrite(text.data, 1, text.size, stdout); /* cli_finish tells whether it got there */
+    if (!cli_outfile_close(&out, status == CLI_DONE))
+        status = cannot_write(self, path);
     evm_buf_fini(&text);
-    return ok ? status : cli_complain(self, "%s: cannot be written", path ? path : "stdout");
+    return status;
 }
 
 static int run(const struct cli_command *self, int argc, char **argv)
@@ -523,6 +533,8 @@ static int run(const struct cli_command *self, int argc, char **argv)
     if (strlen(set.name) >= sizeof c.profile.name || !set.name[0] || strpbrk(set.name, "\"\\\n#"))
         return cli_complain(self, "--name: 1 to %zu letters, without quotes",
                             sizeof c.profile.name - 1);
+    if (set.output && !cli_outfile_possible(set.output)) /* before a minute is spent */
+        return cannot_write(self, set.output);
     double from = cli_now();
     c.bench = probe_bench_create();
     if (c.bench)

@@ -1,5 +1,6 @@
 /* weft replay: executes recorded blocks again and compares what comes out with their headers. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "sim/cli/executors.h"
 #include "sim/cli/files.h"
 #include "sim/cli/machine.h"
+#include "sim/cli/outfile.h"
 #include "sim/cli/replay.h"
 #include "sim/cli/replay_bal.h"
 
@@ -112,7 +114,7 @@ struct session {
     struct replay_sums sums[REPLAY_CORES];
     struct evm_history *history; /* of the blocks so far; NULL: the executor does not learn */
     struct replay_oracle *oracle;
-    FILE *graph;
+    struct cli_outfile graph;
     struct replay_page *page;
     size_t blocks, mismatches, broken;
 };
@@ -142,8 +144,8 @@ static enum evm_status look_closer(struct session *s, const struct replay_case *
     struct err trouble = {0};
     if (s->oracle)
         st = replay_oracle_add(s->oracle, c);
-    if (st == EVM_OK && s->graph)
-        st = replay_graph_add(s->graph, replay_graph_is_dot(s->set->graph), c);
+    if (st == EVM_OK && s->graph.file)
+        st = replay_graph_add(s->graph.file, replay_graph_is_dot(s->set->graph), c);
     if (st == EVM_OK && s->page &&
         replay_page_add(s->page, c, top_of(s), s->cores, makespans, (uint32_t)s->cores_count,
                         &trouble) != ERR_OK)
@@ -321,26 +323,36 @@ static int open_all(struct session *s)
     if (!s->codes || !s->config.pool || (s->set->oracle && !s->oracle) ||
         (learns(s) && !s->history))
         return cli_complain(s->self, "out of memory");
-    if (s->set->graph && !(s->graph = fopen(s->set->graph, "w")))
+    if (s->set->graph && !cli_outfile_open(&s->graph, s->set->graph))
         return cli_complain(s->self, "cannot write '%s': %s", s->set->graph, strerror(errno));
-    if (s->graph)
-        replay_graph_begin(s->graph, replay_graph_is_dot(s->set->graph));
+    if (s->graph.file)
+        replay_graph_begin(s->graph.file, replay_graph_is_dot(s->set->graph));
     if (s->set->page && replay_page_open(&s->page, s->set->page, &s->config, &err) != ERR_OK)
         return cli_complain(s->self, "%s", err.text);
     return -1;
+}
+
+/* Set to the signal: the block at hand is the last one. The third kills, as without us: timeout(1)
+ * sends two at once, to the process and to its group. */
+static volatile sig_atomic_t interrupted, signals;
+
+static void on_signal(int number)
+{
+    interrupted = number;
+    if (++signals == 2)
+        signal(number, SIG_DFL);
 }
 
 static int close_all(struct session *s, bool done)
 {
     struct err err = {0};
     int status = -1;
-    if (s->graph) {
-        replay_graph_end(s->graph, replay_graph_is_dot(s->set->graph));
-        bool lost = ferror(s->graph) != 0;
-        if (fclose(s->graph) != 0 || lost)
-            status = cli_complain(s->self, "cannot write '%s': %s", s->set->graph, strerror(errno));
-    }
-    if (replay_page_close(s->page, done && s->blocks > 0, &err) != ERR_OK)
+    done = done && s->blocks > 0 && !interrupted;
+    if (s->graph.file)
+        replay_graph_end(s->graph.file, replay_graph_is_dot(s->set->graph));
+    if (!cli_outfile_close(&s->graph, done))
+        status = cli_complain(s->self, "cannot write '%s': %s", s->set->graph, strerror(errno));
+    if (replay_page_close(s->page, done, &err) != ERR_OK)
         status = cli_complain(s->self, "%s", err.text);
     replay_oracle_destroy(s->oracle);
     evm_history_destroy(s->history);
@@ -370,7 +382,7 @@ static void show_totals(const struct session *s)
 
 static int run_files(struct session *s, const struct cli_files *files)
 {
-    for (size_t i = 0; i < files->count; i++) {
+    for (size_t i = 0; i < files->count && !interrupted; i++) {
         struct evm_err err = {0};
         if (replay(s, files->paths[i], &err) != EVM_OK) {
             fflush(stdout);
@@ -405,6 +417,8 @@ static int run(const struct cli_command *self, int argc, char **argv)
         status = cli_complain(self, "no recorded block found there");
     if (status < 0)
         status = replay_bal_open(self, &set.bal, files.count);
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
     if (status < 0)
         status = open_all(&s);
     bool opened = status < 0;
@@ -416,7 +430,12 @@ static int run(const struct cli_command *self, int argc, char **argv)
     cli_files_fini(&files);
     replay_bal_fini(&set.bal);
     cli_list_fini(&set.params);
-    return opened ? cli_finish(self, status) : status;
+    status = opened ? cli_finish(self, status) : status;
+    if (interrupted) { /* nothing half done is left: end as without us */
+        signal(interrupted, SIG_DFL);
+        raise(interrupted);
+    }
+    return status;
 }
 
 const struct cli_command cli_replay = {

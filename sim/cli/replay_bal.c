@@ -7,6 +7,7 @@
 #include "evm/core/keccak.h"
 #include "evm/io/file.h"
 #include "evm/parallel/balsets.h"
+#include "sim/cli/outfile.h"
 
 int replay_bal_open(const struct cli_command *self, struct replay_bal *b, size_t blocks)
 {
@@ -44,12 +45,15 @@ enum evm_status replay_bal_sets(const struct replay_bal *b, const struct evm_blo
 static enum evm_status write_file(const char *path, const struct evm_buf *bytes,
                                   struct evm_err *err)
 {
-    FILE *f = fopen(path, "wb");
-    if (!f)
-        return evm_fail(err, EVM_ERR_IO, "--bal: %s: %s", path, strerror(errno));
-    bool ok = fwrite(bytes->data, 1, bytes->size, f) == bytes->size;
-    ok &= fclose(f) == 0;
-    return ok ? EVM_OK : evm_fail(err, EVM_ERR_IO, "--bal: %s: cannot be written", path);
+    struct cli_outfile out;
+    bool fine = cli_outfile_open(&out, path);
+    if (fine) {
+        cli_outfile_write(&out, bytes->data, bytes->size);
+        fine = cli_outfile_close(&out, true);
+    }
+    return fine ? EVM_OK
+                : evm_fail(err, EVM_ERR_IO, "--bal: cannot write '%.120s': %.80s", path,
+                           strerror(errno));
 }
 
 static void add_line(struct cli_text *t, const struct replay_bal *b, const struct evm_bal *got,

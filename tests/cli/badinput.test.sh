@@ -141,6 +141,9 @@ printf '\300\300' >cut/list
 refused "replay bad access list" "verify-bal: cut/list: a block access list is one RLP list" \
     replay cut/1.json.gz --verify-bal cut/list
 rm cut/list
+refused "replay access list over a folder" "bal: cannot write 'folder': Is a directory" replay cut/1.json.gz --bal folder
+refused "replay graph over a folder" "cannot write 'folder': Is a directory" replay cut/1.json.gz --graph folder
+refused "replay graph in a missing folder" "cannot write 'no/x.dot': No such file" replay cut/1.json.gz --graph no/x.dot
 refused "replay no access list" "verify-bal: .*nothing.*No such file" replay cut/1.json.gz --verify-bal cut/nothing
 refused "replay setting out of range" "\`2M\` is out of range; valid: 0 to 1M" \
     replay cut/1.json.gz --executor ladder --param window=2M
@@ -186,6 +189,19 @@ damaged "ancestors a list" "block: missing or bad 'blockHashes'" 'd["blockHashes
 damaged "uncles a string" "block: missing or bad 'uncles'" 'd["block"]["uncles"] = "0x"'
 damaged "chain a string" "chain: not an object with a 'name'" 'd["chain"] = "mainnet"'
 damaged "transactions a string" "block: missing or bad 'transactions'" 'd["block"]["transactions"] = "0x"'
+# Of a run that fails or is interrupted, nothing is left; what was there stays.
+(cd .. && mkdir kept && cd kept && "$weft" replay "$recorded/1.json.gz" --graph g.dot --bal b && cp g.dot ../g && cp b ../b) >/dev/null
+refused "replay graph of nothing that was executed" 'missing or bad' replay ../damaged.json --graph ../kept/g.dot
+said=$(ulimit -f 0; timeout 60 "$weft" replay cut/1.json.gz --bal ../kept/b 2>&1 >/dev/null)
+[[ $said == *"bal: cannot write '../kept/b': File too large" ]]
+yes_if $? "replay access list over a file size limit"
+for signal in INT TERM; do
+    for _ in 1 2 3 4 5 6 7 8 9; do echo "$recorded"; done | # long enough to be interrupted
+        xargs timeout -s $signal 0.5 "$weft" replay --driver virtual --cores 16 --executor ladder --graph ../kept/g.dot --report ../kept/r.html >../out 2>../err
+    wait
+    grep -q -i 'gas' ../out && [ "$(ls -A ../kept | tr '\n' ' ')" = 'b g.dot ' ] && cmp -s ../g ../kept/g.dot && cmp -s ../b ../kept/b
+    yes_if $? "interrupted by $signal: $(ls -A ../kept | tr '\n' ' ')"
+done
 refused "statetest unknown fork" "fork" statetest empty --fork Atlantis
 
 # The rest.

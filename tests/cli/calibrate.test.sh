@@ -32,4 +32,7 @@ check is_taken timeout 120 "$WEFT" bench parallel --profile "$dir/p.yaml" --reci
 printf 'name: bad\nbase: validator-2025\nwrite: quick\n' >"$dir/bad.yaml"
 check damaged complains "bad.yaml:3: write: 'quick' is not a number" "$WEFT" bench parallel --profile "$dir/bad.yaml" --recipe raw
 check missing complains "$dir/none.yaml" "$WEFT" bench parallel --profile "$dir/none.yaml" --recipe raw
+# Before it measures, not after.
+check no_folder complains "cannot write '$dir/none/p.yaml': No such file or directory" timeout 2 "$WEFT" calibrate -o "$dir/none/p.yaml"
+check over_folder complains "cannot write '$dir': Is a directory" timeout 2 "$WEFT" calibrate -o "$dir"
 check unknown complains "no cost profile is called 'abacus'" "$WEFT" bench parallel --profile abacus --recipe raw
