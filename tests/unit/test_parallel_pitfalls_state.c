@@ -389,6 +389,25 @@ static void pitfall_15_original_value(void **state)
     w_destroy(w);
 }
 
+/* What ran ahead on old values, before the ladder went on with one worker alone, wrote where the
+ * real run does not, and where an earlier transaction has written: all of it goes. */
+static void ahead_of_a_stretch(void **state)
+{
+    enum { N = 400 };
+    struct world *w = w_create(EVM_CANCUN);
+    (void)state;
+    w_senders(w, W_SENDERS, 1000000000);
+    w_contract(w, W_CONTRACT(0), 0, /* the place after the last one taken gets the word */
+               "0 CALLDATALOAD 0 SLOAD DUP1 1 ADD 0 SSTORE 1000 ADD SSTORE");
+    for (unsigned i = 0; i < N; i++)
+        w_number(w, w_tx(w, i % W_SENDERS, W_CONTRACT(0)), 7 + i);
+    struct w_seen seen = w_check(w);
+    for (unsigned i = 0; i < N; i++)
+        assert_int_equal(w_stored(w, W_CONTRACT(0), 1000 + i), 7 + i);
+    assert_true(seen.aborts > 0);
+    w_destroy(w);
+}
+
 /* 16: refunds capped at a fifth, the floor of the input's price, and what they add up to. */
 static void pitfall_16_refunds(void **state)
 {
@@ -643,6 +662,7 @@ int main(void)
         cmocka_unit_test(pitfall_13_beneficiary_in_every_role),
         cmocka_unit_test(pitfall_14_one_root),
         cmocka_unit_test(pitfall_15_original_value),
+        cmocka_unit_test(ahead_of_a_stretch),
         cmocka_unit_test(pitfall_16_refunds),
         cmocka_unit_test(pitfall_17_block_limits),
         cmocka_unit_test(pitfall_21_ripemd),
