@@ -326,7 +326,7 @@ enum evm_status evm_blockrun_begin(struct evm_blockrun *b, const struct evm_bloc
     for (uint32_t i = 0; i < n; i++) {
         struct evm_tx_record *r = &b->records[i];
         r->has_receipt = r->published = r->took_turn = r->wants_turn = r->has_bound = false;
-        r->incarnation = 0;
+        r->incarnation = r->alone_depth = 0;
         r->read_stamp = r->change_stamp = 0;
         r->run = NULL;
         r->cost_ns = r->total_ns = r->path_ns = 0;
@@ -609,23 +609,28 @@ static void wait_for_turn(struct evm_run *run, struct evm_task_result *result)
     run_give(b, run);
 }
 
-struct meeting {
-    uint32_t tx;
-    bool met;
+struct chain {
+    const struct evm_blockrun *block;
+    uint32_t longest;
 };
 
-static void meet(void *self, uint32_t writer)
+static void follow(void *self, uint32_t writer)
 {
-    struct meeting *m = self;
-    m->met |= writer != EVM_NO_TX && m->tx - writer <= EVM_DIRECT_NEAR;
+    struct chain *c = self;
+    if (writer == EVM_NO_TX || writer < c->block->alone_since)
+        return;
+    uint32_t depth = c->block->records[writer].alone_depth;
+    c->longest = depth > c->longest ? depth : c->longest;
 }
 
-/* Did it read what a transaction shortly before wrote? */
-static bool meets(uint32_t tx, const struct evm_mv_log *log)
+/* The longest chain of readers, since nobody else works, that ends with this transaction. */
+static uint32_t alone_depth(struct evm_blockrun *b, uint32_t tx)
 {
-    struct meeting m = {tx, false};
-    evm_mv_log_writers(log, meet, &m);
-    return m.met;
+    struct chain c = {b, 0};
+    if (tx == 0 || b->records[tx - 1].alone_depth == 0)
+        b->alone_since = tx;
+    evm_mv_log_writers(&b->records[tx].log, follow, &c);
+    return c.longest + 1;
 }
 
 void evm_run_finish(struct evm_run *run, struct evm_task_result *result)
@@ -656,8 +661,8 @@ void evm_run_finish(struct evm_run *run, struct evm_task_result *result)
     result->writes = p.writes;
     result->reads = r->log.count;
     result->gas_used = r->outcome.gas_used;
-    if (run->alone)
-        result->met = meets(run->tx, &r->log);
+    r->alone_depth = run->alone ? alone_depth(b, run->tx) : 0;
+    result->depth = r->alone_depth;
     b->counts[run->core].executions += !r->skipped;
     run_end(run, result->gas_used);
 }

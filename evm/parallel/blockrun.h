@@ -120,9 +120,10 @@ struct evm_tx_record {
     struct evm_tx_outcome outcome; /* pointers into the run cleared */
     struct evm_receipt receipt;
     bool has_receipt, published, took_turn;
-    bool skipped;    /* its last run took over what was kept from before the block */
-    bool wants_turn; /* it looks at the beneficiary's balance */
-    bool has_bound;  /* the beneficiary's balance must be `bound` at least */
+    bool skipped;         /* its last run took over what was kept from before the block */
+    uint32_t alone_depth; /* 0: it did not run alone (EVM_TASK_ALONE); else its chain of readers */
+    bool wants_turn;      /* it looks at the beneficiary's balance */
+    bool has_bound;       /* the beneficiary's balance must be `bound` at least */
     struct evm_u256 bound;
     uint32_t incarnation;
     uint64_t read_stamp;   /* the reads are good against every change up to here */
@@ -194,6 +195,7 @@ struct evm_blockrun {
     struct evm_u256 payee_before; /* the beneficiary's balance before the block */
     struct evm_block_result *result;
 
+    uint32_t alone_since;      /* the first transaction of those that run alone now */
     _Atomic uint32_t boundary; /* everything below is committed */
     _Atomic int error;         /* enum evm_status */
     enum evm_stall stalled;

@@ -13,8 +13,8 @@
 /* An account as it is now and as it was before the block. */
 struct direct_account {
     struct evm_addr addr;
-    uint32_t epoch;  /* grows when its storage goes: slots of an older one read 0 */
-    uint32_t writer; /* if written: the last transaction that did */
+    uint32_t epoch; /* grows when its storage goes: slots of an older one read 0 */
+    uint32_t depth; /* longest chain that ends with who paid it last; 0: nobody */
     bool written;
     bool wiped;
     struct evm_account now;      /* has_storage apart: see has_storage() */
@@ -25,7 +25,7 @@ struct direct_account {
 };
 
 struct direct_slot {
-    uint32_t account, epoch, writer;
+    uint32_t account, epoch, depth;
     bool written;
     struct evm_u256 key, now, before;
 };
@@ -115,6 +115,7 @@ static struct direct_account *account_at(struct evm_direct *d, const struct evm_
     a->addr = *addr;
     a->epoch = 0;
     a->written = a->wiped = false;
+    a->depth = 0;
     a->code = NULL;
     a->set_slots = 0;
     check_answer(d->base.ops->account(d->base.self, addr, EVM_NEED_ALL, &a->before));
@@ -143,6 +144,7 @@ static struct direct_slot *slot_at(struct evm_direct *d, const struct direct_acc
     s->account = account;
     s->epoch = 0;
     s->written = false;
+    s->depth = 0;
     s->key = *key;
     check_answer(d->base.ops->slot(d->base.self, &a->addr, key, &s->before));
     s->now = s->before;
@@ -163,12 +165,6 @@ static bool has_storage(const struct direct_account *a)
 
 /* ---- the view of the transaction that runs --------------------------------------------------- */
 
-static bool meets(const struct evm_direct *d, uint32_t writer)
-{
-    return d->tx - writer <= EVM_DIRECT_NEAR &&
-           !evm_addr_eq(&d->in->txs[d->tx]->sender, &d->in->txs[writer]->sender);
-}
-
 static enum evm_read view_account(void *self, const struct evm_addr *addr, unsigned need,
                                   struct evm_account *out)
 {
@@ -178,9 +174,8 @@ static enum evm_read view_account(void *self, const struct evm_addr *addr, unsig
     if (!a)
         return EVM_READ_PENDING;
     *out = a->now;
-    /* Money that somebody else sent: what only counts is whether the sender could do without. */
-    if (a->written && (need & EVM_NEED_NONCE) && meets(d, a->writer))
-        d->met = true;
+    if ((need & EVM_NEED_NONCE) && a->depth > d->credited) /* the sender: see run_one */
+        d->credited = a->depth;
     if (need & EVM_NEED_STORAGE)
         out->has_storage = has_storage(a);
     return EVM_READ_OK;
@@ -196,8 +191,8 @@ static enum evm_read view_slot(void *self, const struct evm_addr *addr, const st
     if (!s)
         return EVM_READ_PENDING;
     *out = slot_counts(a, s) ? s->now : (struct evm_u256){{0}};
-    if (s->written && meets(d, s->writer))
-        d->met = true;
+    if (s->depth > d->depth)
+        d->depth = s->depth;
     return EVM_READ_OK;
 }
 
@@ -222,7 +217,6 @@ static void remove_account(struct direct_account *a)
 {
     wipe(a);
     a->now = (struct evm_account){.code_hash = evm_code_empty()->hash};
-    a->writer = 0; /* far away, or as good as that */
     a->code = evm_code_empty();
     a->written = true;
 }
@@ -237,7 +231,7 @@ static bool write_slot(struct evm_direct *d, struct direct_account *a,
     a->set_slots += !evm_u256_is_zero(&c->value) - was;
     s->epoch = a->epoch;
     s->now = c->value;
-    s->writer = d->tx;
+    s->depth = d->depth + 1;
     s->written = true;
     return true;
 }
@@ -253,7 +247,8 @@ static bool write_account(struct evm_direct *d, const struct evm_account_change 
         return true;
     }
     a->written = true;
-    a->writer = d->tx;
+    if (!evm_addr_eq(&c->addr, &d->in->txs[d->tx]->sender))
+        a->depth = d->depth + 1;
     a->now.exists = true;
     if (c->wrote & EVM_WROTE_WIPE)
         wipe(a);
@@ -464,6 +459,7 @@ enum evm_status evm_direct_open(struct evm_direct *d, const struct evm_block_inp
     if (d->slot_count)
         clear_index(&d->slot_index);
     d->account_count = d->slot_count = d->last = d->payee = 0;
+    d->deepest = 0;
     d->in = in;
     d->ladder = ladder;
     return EVM_OK;
@@ -490,21 +486,33 @@ static void hash_ahead(const struct evm_block_input *in, uint32_t i)
     evm_txbody_hash_ahead(in, i, left < EVM_KECCAK_HINT_AHEAD ? left : EVM_KECCAK_HINT_AHEAD);
 }
 
+/* Could the sender not have paid with what it had at the beginning? */
+static bool spends_gifts(struct evm_direct *d, uint32_t i)
+{
+    const struct direct_account *a = account_at(d, &d->in->txs[i]->sender);
+    struct evm_u256 cost;
+    return a && evm_tx_max_cost(d->in->txs[i], &cost) && evm_u256_lt(&a->before.balance, &cost);
+}
+
 static enum evm_status run_one(struct evm_direct *d, uint32_t i)
 {
     const struct evm_block_input *in = d->in;
     d->tx = i;
-    d->met = false;
+    d->depth = d->credited = 0;
     evm_txbody_hash_for(in, i);
     evm_txrun_begin(d->run, in->rules, in->env, in->txs[i], (struct evm_view){&view_ops, d}, 0);
     while (evm_txrun_step(d->run, NULL, 0) != EVM_STEP_DONE)
         if (d->failed)
             return EVM_ERR_MEMORY;
+    if (d->credited > d->depth && spends_gifts(d, i))
+        d->depth = d->credited;
+    if (d->depth >= d->deepest)
+        d->deepest = d->depth + 1;
     return evm_txrun_outcome(d->run)->error;
 }
 
 enum evm_status evm_direct_run(struct evm_direct *d, const struct evm_block_rules *rules,
-                               uint32_t from, uint32_t to, bool hashes_ahead, uint32_t *met,
+                               uint32_t from, uint32_t to, bool hashes_ahead,
                                struct evm_block_result *r)
 {
     for (uint32_t i = from; i < to; i++) {
@@ -514,8 +522,6 @@ enum evm_status evm_direct_run(struct evm_direct *d, const struct evm_block_rule
         if (st != EVM_OK)
             return st;
         const struct evm_tx_outcome *o = evm_txrun_outcome(d->run);
-        if (met)
-            *met += d->met;
         r->stats[i].incarnations++;
         r->stats[i].invalid = evm_ladder_judge(d->ladder, rules, i, o);
         if (r->stats[i].invalid == EVM_TX_VALID) {
@@ -554,7 +560,7 @@ enum evm_status evm_direct_execute(struct evm_direct *d, const struct evm_block_
     evm_keccak_cache_use(!caches->no_keccak);
     if (st == EVM_OK) {
         evm_txrun_set_tier(d->run, caches->no_code ? EVM_TIER_PLAIN : EVM_TIER_AUTO);
-        st = evm_direct_run(d, rules, 0, n, !caches->no_keccak, NULL, r);
+        st = evm_direct_run(d, rules, 0, n, !caches->no_keccak, r);
     }
     evm_keccak_hints_run(NULL);
     evm_keccak_cache_use(true);

@@ -27,10 +27,12 @@ struct evm_direct {
         } * cells;
         uint32_t capacity; /* 0 or a power of two */
     } account_index, slot_index;
-    uint32_t tx;    /* that runs */
-    bool met;       /* it read what another sender's transaction wrote a moment ago */
-    uint32_t last;  /* the account that was asked for last: 1 + its number, or 0 */
-    uint32_t payee; /* the beneficiary likewise, once it was paid */
+    uint32_t tx;       /* that runs */
+    uint32_t depth;    /* of those whose writes it has read, the longest chain */
+    uint32_t deepest;  /* since the beginning */
+    uint32_t credited; /* its sender got money from others: their longest chain */
+    uint32_t last;     /* the account that was asked for last: 1 + its number, or 0 */
+    uint32_t payee;    /* the beneficiary likewise, once it was paid */
 
     const struct evm_block_input *in;
     struct evm_ladder own;     /* of a whole block */
@@ -50,12 +52,12 @@ void evm_direct_forget(struct evm_direct *d);
 enum evm_status evm_direct_open(struct evm_direct *d, const struct evm_block_input *in,
                                 struct evm_view base, struct evm_codes *codes,
                                 struct evm_ladder *ladder);
-/* Executes transactions [from, to) one after another; receipts and stats go to *r. *met, if not
- * NULL, counts those that read what another sender's transaction wrote at most EVM_DIRECT_NEAR
- * before. r->invalid is set where the block is rejected, and the rest is left. */
-enum { EVM_DIRECT_NEAR = 8 };
+/* Executes transactions [from, to) one after another; receipts and stats go to *r. r->invalid is
+ * set where the block is rejected, and the rest is left. d->deepest is the longest chain since
+ * open() of transactions of which each read a slot that the one before wrote, or spent money it got
+ * there. */
 enum evm_status evm_direct_run(struct evm_direct *d, const struct evm_block_rules *rules,
-                               uint32_t from, uint32_t to, bool hashes_ahead, uint32_t *met,
+                               uint32_t from, uint32_t to, bool hashes_ahead,
                                struct evm_block_result *r);
 /* What was written, against what was there at the beginning: added to *out, which is empty. */
 enum evm_status evm_direct_collect(struct evm_direct *d, struct evm_changes *out);

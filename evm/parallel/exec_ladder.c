@@ -65,9 +65,10 @@ struct stm {
     _Atomic uint32_t front;  /* all at or above have never been started */
     atomic_bool ended;
     /* Window control: an epoch is 32 commits. */
-    _Atomic uint32_t window, pressure; /* pressure: aborts and waits since the last epoch */
+    _Atomic uint32_t window, pressure; /* pressure: aborts since the last epoch */
     _Atomic uint32_t mode;             /* enum mode */
-    uint32_t alone, met;        /* of the commits since the last epoch, while not SPECULATING */
+    /* While not SPECULATING: commits since the last look, the longest chain then and now. */
+    uint32_t alone, depth_then, depth;
     struct evm_senders senders; /* begin() */
 };
 
@@ -155,7 +156,7 @@ static enum evm_status begin(void *state, const struct evm_sched_env *env)
     atomic_store(&s->ended, false);
     atomic_store(&s->pressure, 0);
     atomic_store(&s->mode, SPECULATING);
-    s->alone = s->met = 0;
+    s->alone = s->depth_then = s->depth = 0;
     uint32_t window = env->params->window ? env->params->window : 8 * env->workers;
     atomic_store(&s->window, !env->params->window && window < 64 ? 64 : window);
     return env->txs && env->workers > 1 ? evm_senders_foresee(&s->senders, &s->env) : EVM_OK;
@@ -242,7 +243,7 @@ static struct evm_task next(void *state, uint32_t worker)
         return next_alone(s, head, mode);
     if ((i = claim_commits(s, head)) > 0)
         return (struct evm_task){EVM_TASK_COMMITS, head, i};
-    while ((i = evm_txset_take(&s->check, atomic_load(&s->prefix))) != EVM_NO_TX)
+    while ((i = evm_txset_take(&s->check, n)) != EVM_NO_TX)
         if (i > head && claim(s, i, EXECUTED, VALIDATING, &w)) /* the head's is the ladder's */
             return (struct evm_task){EVM_TASK_VALIDATE, i, incarnation_of(w)};
     uint32_t window = atomic_load(&s->window);
@@ -309,7 +310,6 @@ static void on_blocked(struct stm *s, struct evm_task task, const struct evm_tas
     uint32_t i = task.tx;
     if (r->blocker != EVM_TURN) {
         EVM_CHECK(r->blocker < i, "transaction %u waits for %u", i, r->blocker);
-        atomic_fetch_add(&s->pressure, 1);
         if (!park(s, task, r->blocker, r->kept))
             make_ready(s, i, r->kept, task.incarnation, out);
         return;
@@ -360,8 +360,8 @@ static void check_above(struct stm *s, uint32_t i, uint64_t readers, struct evm_
 static void on_finished(struct stm *s, struct evm_task task, const struct evm_task_result *r,
                         struct evm_wake *out)
 {
-    if (task.kind == EVM_TASK_ALONE) /* while it runs, what counts it is its worker's */
-        s->met += r->met;
+    if (task.kind == EVM_TASK_ALONE && r->depth > s->depth) /* its worker's, while it runs */
+        s->depth = r->depth;
     set(s, task.tx, EXECUTED, false, task.incarnation, 0);
     out->count++; /* its commit or validation */
     executed_once(s, task.tx, out);
@@ -379,18 +379,19 @@ static void on_invalid(struct stm *s, struct evm_task task, struct evm_wake *out
     make_ready(s, task.tx, false, task.incarnation + 1, out);
 }
 
-/* Speculation goes on where most transactions no longer read what those before them wrote. */
-static void look_around(struct stm *s, uint32_t committed, uint32_t met)
+/* Speculation goes on where chains are shorter than half the block that they run through. */
+static void look_around(struct stm *s, uint32_t committed, uint32_t depth)
 {
     s->alone += committed;
-    s->met += met;
+    s->depth = depth > s->depth ? depth : s->depth;
     if (s->alone < EPOCH)
         return;
-    if (s->met * 2 < s->alone) {
+    if ((s->depth - s->depth_then) * 2 < s->alone) {
         atomic_store(&s->mode, s->env.stretches ? LEAVING : SPECULATING);
         atomic_store(&s->window, 4 * s->env.workers);
     }
-    s->alone = s->met = 0;
+    s->alone = 0;
+    s->depth_then = s->depth;
 }
 
 /* Additive increase is too slow for blocks of some thousand transactions, so it grows by half; a
@@ -409,7 +410,7 @@ static void adapt_window(struct stm *s)
         window += window / 2 + 1;
     atomic_store(&s->window, window);
     if (window == 1 && s->env.workers > 1) {
-        s->alone = s->met = 0;
+        s->alone = s->depth_then = s->depth = 0;
         atomic_store(&s->mode, ALONE);
     }
 }
@@ -467,7 +468,7 @@ static void on_stretch(struct stm *s, struct evm_task task, const struct evm_tas
     if (closed)
         atomic_store(&s->mode, SPECULATING);
     else
-        look_around(s, task.incarnation, r->met);
+        look_around(s, task.incarnation, r->depth);
     atomic_store(&s->head, head);
     bool all = head == s->env.tx_count;
     out->count = closed || all ? s->env.workers : 1;

@@ -75,9 +75,9 @@ struct evm_task_result {
     uint64_t readers; /* changed: bit i % 64 is set if transaction i may have read such a value */
     bool overtaken;   /* FINISHED: somebody published while it ran, so its reads may be old */
     uint32_t commits; /* COMMITS: how many were committed, before the INVALID one if there is one */
-    uint32_t met;     /* ALONE, STRETCH: transactions that read what another sender's transaction
-                         wrote shortly before */
-    bool kept;        /* BLOCKED: RESUME goes on at the read that waits */
+    uint32_t depth; /* ALONE, STRETCH: the longest chain of transactions, each reading what the one
+                       before wrote, since nobody else works, or that ends here */
+    bool kept;      /* BLOCKED: RESUME goes on at the read that waits */
     uint32_t blocker; /* BLOCKED: a lower transaction, or EVM_TURN. INVALID, STALE: whose write made
                          the difference, EVM_NO_TX if it is not known */
     uint32_t reads;   /* FINISHED: locations read and ... */

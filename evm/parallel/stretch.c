@@ -133,9 +133,9 @@ static enum evm_status run(struct evm_blockrun *b, struct evm_task task, uint32_
     for (uint32_t i = task.tx; i < end; i++)
         b->result->stats[i].incarnations = executions_of(&b->records[i]);
     if (st == EVM_OK)
-        st = evm_direct_run(s->direct, &b->rules, task.tx, end, s->hashes_ahead, &result->met,
-                            b->result);
+        st = evm_direct_run(s->direct, &b->rules, task.tx, end, s->hashes_ahead, b->result);
     evm_keccak_hints_run(NULL);
+    result->depth = s->direct->deepest;
     if (st != EVM_OK || b->result->invalid != EVM_TX_VALID)
         return st;
     for (uint32_t i = task.tx; i < end && st == EVM_OK; i++)
