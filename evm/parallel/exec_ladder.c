@@ -6,14 +6,14 @@
  * its algorithms 4 and 5 approximate them by counters). An invalid incarnation's writes become
  * estimates; who reads one waits for that transaction. In addition:
  *   - rolling commit: the ladder takes transaction i as soon as it is executed and i-1 committed;
- *   - no validation of i before all lower ones have executed once (the first wave would validate
- *     everything several times over), none at all if nothing was published while it ran;
- *   - an abort by itself validates nobody: who read the aborted value is looked at when the next
- *     incarnation publishes another one;
+ *   - whoever may have read a value that changed, or that an invalid incarnation wrote, is
+ *     validated at once; who only ran while something was published, once all lower ones have
+ *     executed (before, everything would be validated several times over);
  *   - the nonces of a sender with several transactions are predicted, so its later ones need not
  *     wait; where they cannot be, its writes are expected and the later ones wait at that read;
- *   - speculation runs at most `window` ahead of the ladder; the window halves when a quarter of
- * the executions were thrown away and grows otherwise, so a serial chain costs about one core.
+ *   - speculation runs at most `window` ahead of the ladder, which adapts to the aborts; at 1, one
+ *     worker executes the head of the block in stretches, without versions, and the rest sleeps,
+ *     so a serial chain costs about one core.
  *
  * A transaction's word holds status, incarnation and, parked, the one it waits for; every change of
  * a word that others may change too is a compare-and-swap on all of it, so a wake-up from an old
@@ -59,7 +59,8 @@ struct stm {
     struct stm_tx *txs;
     uint32_t capacity;
     struct evm_pick_queue ready;
-    struct evm_txset check;
+    struct evm_txset check;  /* they may have read what changed */
+    struct evm_txset later;  /* somebody published while they ran: once all below have executed */
     _Atomic uint32_t head;   /* lowest that is not committed */
     _Atomic uint32_t prefix; /* all below have executed once */
     _Atomic uint32_t front;  /* all at or above have never been started */
@@ -120,6 +121,7 @@ static void destroy(void *state)
         return;
     evm_pick_fini(&s->ready);
     evm_txset_fini(&s->check);
+    evm_txset_fini(&s->later);
     evm_senders_fini(&s->senders);
     free(s->txs);
     free(s);
@@ -138,7 +140,7 @@ static enum evm_status begin(void *state, const struct evm_sched_env *env)
             return EVM_ERR_MEMORY;
         s->capacity = n;
     }
-    if (!evm_txset_begin(&s->check, n))
+    if (!evm_txset_begin(&s->check, n) || !evm_txset_begin(&s->later, n))
         return EVM_ERR_MEMORY;
     for (uint32_t i = 0; i < n; i++) {
         struct stm_tx *t = &s->txs[i];
@@ -231,6 +233,12 @@ static struct evm_task next_alone(struct stm *s, uint32_t head, enum mode mode)
     return (struct evm_task){.kind = EVM_TASK_IDLE};
 }
 
+static uint32_t take_check(struct stm *s)
+{
+    uint32_t i = evm_txset_take(&s->check, s->env.tx_count);
+    return i != EVM_NO_TX ? i : evm_txset_take(&s->later, atomic_load(&s->prefix));
+}
+
 static struct evm_task next(void *state, uint32_t worker)
 {
     struct stm *s = state;
@@ -243,7 +251,7 @@ static struct evm_task next(void *state, uint32_t worker)
         return next_alone(s, head, mode);
     if ((i = claim_commits(s, head)) > 0)
         return (struct evm_task){EVM_TASK_COMMITS, head, i};
-    while ((i = evm_txset_take(&s->check, n)) != EVM_NO_TX)
+    while ((i = take_check(s)) != EVM_NO_TX)
         if (i > head && claim(s, i, EXECUTED, VALIDATING, &w)) /* the head's is the ladder's */
             return (struct evm_task){EVM_TASK_VALIDATE, i, incarnation_of(w)};
     uint32_t window = atomic_load(&s->window);
@@ -353,8 +361,7 @@ static void check_above(struct stm *s, uint32_t i, uint64_t readers, struct evm_
     if (i + 1 >= front || readers == 0)
         return;
     evm_txset_put_range(&s->check, i + 1, front, readers);
-    if (i + 1 < atomic_load(&s->prefix))
-        out->count += front - i;
+    out->count += front - i;
 }
 
 static void on_finished(struct stm *s, struct evm_task task, const struct evm_task_result *r,
@@ -367,16 +374,23 @@ static void on_finished(struct stm *s, struct evm_task task, const struct evm_ta
     executed_once(s, task.tx, out);
     wake_waiters(s, task.tx, out);
     if (r->overtaken)
-        evm_txset_put(&s->check, task.tx);
+        evm_txset_put(&s->later, task.tx);
     if (r->changed)
         check_above(s, task.tx, r->readers, out);
 }
 
 static void on_invalid(struct stm *s, struct evm_task task, struct evm_wake *out)
 {
-    evm_mv_estimate(s->env.mv, task.tx, task.incarnation);
+    check_above(s, task.tx, evm_mv_estimate(s->env.mv, task.tx, task.incarnation), out);
     atomic_fetch_add(&s->pressure, 1);
     make_ready(s, task.tx, false, task.incarnation + 1, out);
+}
+
+/* Farther ahead there are no cores to fill, only more to look at when something changes. */
+static uint32_t widest(const struct stm *s)
+{
+    uint32_t most = 16 * s->env.workers;
+    return most < 256 ? 256 : most;
 }
 
 /* Speculation goes on where chains are shorter than half the block that they run through. */
@@ -401,13 +415,13 @@ static void adapt_window(struct stm *s)
     if (s->env.params->window)
         return;
     uint32_t pressure = atomic_exchange(&s->pressure, 0);
-    uint32_t window = atomic_load(&s->window), most = s->env.tx_count;
+    uint32_t window = atomic_load(&s->window), most = widest(s);
     if (pressure >= EPOCH)
         window = window < 4 ? 1 : window / 4;
-    else if (4 * pressure >= EPOCH)
+    else if (2 * pressure >= EPOCH)
         window = window < 2 ? 1 : window / 2;
     else if (window < most)
-        window += window / 2 + 1;
+        window = window + window / 2 + 1 < most ? window + window / 2 + 1 : most;
     atomic_store(&s->window, window);
     if (window == 1 && s->env.workers > 1) {
         s->alone = s->depth_then = s->depth = 0;

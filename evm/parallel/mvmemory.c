@@ -508,7 +508,7 @@ enum evm_mv_answer evm_mv_slot(struct evm_mv *mv, uint32_t tx, const struct evm_
 /* Would the reader have done the same, seeing what is there now? */
 static bool holds(const struct evm_mv *mv, const struct evm_mv_read *r, const struct seen *now)
 {
-    if (now->state == MV_EXPECTED)
+    if (now->state == MV_EXPECTED || now->state == MV_ESTIMATE)
         return false;
     if (r->bounded)
         return evm_balance_within(&now->value, &r->bound);
@@ -540,7 +540,7 @@ bool evm_mv_validate(struct evm_mv *mv, uint32_t tx, struct evm_mv_log *log, uin
             see_field(mv, r->where, r->kind, tx, core, cost, &now);
         /* STORED and sums follow from several versions, so their values alone tell. */
         if (r->kind != EVM_MV_STORED && now.incarnation != SUMMED && now.tx == r->tx &&
-            now.incarnation == r->incarnation && !(mv->by_version && now.state != MV_VALUE))
+            now.incarnation == r->incarnation && now.state != MV_ESTIMATE)
             continue;
         if (!holds(mv, r, &now)) {
             note_contested(r);
@@ -770,20 +770,25 @@ enum evm_status evm_mv_publish(struct evm_mv *mv, uint32_t tx, uint32_t incarnat
     return EVM_OK;
 }
 
-void evm_mv_estimate(struct evm_mv *mv, uint32_t tx, uint32_t incarnation)
+uint64_t evm_mv_estimate(struct evm_mv *mv, uint32_t tx, uint32_t incarnation)
 {
     const struct mv_writes *w = &mv->writes[tx];
+    uint64_t readers = 0;
     for (uint32_t i = 0; i < w->count; i++) {
         struct mv_cell *c = w->cells[i];
         evm_spin_lock(mv->threaded, &c->lock);
         uint32_t count = atomic_load_explicit(&c->count, memory_order_relaxed);
         uint32_t at = lower_bound(c, count, tx);
-        if (at < count && c->versions[at].tx == tx && c->versions[at].incarnation == incarnation)
+        if (at < count && c->versions[at].tx == tx && c->versions[at].incarnation == incarnation) {
             c->versions[at].state = c->versions[at].steady ? MV_GUESS : MV_ESTIMATE;
+            if (!c->versions[at].steady)
+                readers |= atomic_load_explicit(&c->readers, memory_order_relaxed);
+        }
         evm_spin_unlock(mv->threaded, &c->lock);
     }
-    if (mv->by_version && w->count > 0) /* whoever read them is to fail now, not when they change */
+    if (w->count > 0) /* whoever read them is to fail now, not when they change */
         next_stamp(mv);
+    return readers;
 }
 
 /* A version of tx before its first execution. */

@@ -122,10 +122,9 @@ enum evm_mv_answer evm_mv_slot(struct evm_mv *mv, uint32_t tx, const struct evm_
                                struct evm_mv_log *log, uint32_t *blocker, uint32_t core,
                                struct evm_mv_cost *cost);
 
-/* Would every read of the log give the same value now? An estimate of the very version that was
- * read counts as the same: whoever replaces it by another value says `changed`. Versions are
- * brought up to date where only they differ. *culprit: who wrote the first value that differs, at
- * read log->broken; its location counts as contested from then on. */
+/* Would every read of the log give the same value now? An estimate gives none. Versions are brought
+ * up to date where only they differ. *culprit: who wrote the first value that differs, at read
+ * log->broken; its location counts as contested from then on. */
 bool evm_mv_validate(struct evm_mv *mv, uint32_t tx, struct evm_mv_log *log, uint32_t *culprit,
                      uint32_t core, struct evm_mv_cost *cost);
 
@@ -148,9 +147,10 @@ enum evm_status evm_mv_publish(struct evm_mv *mv, uint32_t tx, uint32_t incarnat
                                const struct evm_changes *changes, uint32_t core,
                                struct evm_mv_published *out);
 
-/* Turns the versions of that incarnation of tx into estimates; those of any other stay. Where
- * validation is by version, that is a change: who read them is invalid. */
-void evm_mv_estimate(struct evm_mv *mv, uint32_t tx, uint32_t incarnation);
+/* Turns the versions of that incarnation of tx into estimates (nonces and amounts: guesses); those
+ * of any other stay. Whoever read them is invalid from now on; returned is whom that may concern,
+ * as evm_mv_published.readers. */
+uint64_t evm_mv_estimate(struct evm_mv *mv, uint32_t tx, uint32_t incarnation);
 
 /* Before the first execution: says that tx is expected to write there, as an estimate that its
  * publication replaces or removes. */
