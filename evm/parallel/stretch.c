@@ -79,6 +79,10 @@ static enum evm_status withdraw(struct evm_blockrun *b, uint32_t tx, uint32_t co
 {
     struct evm_tx_record *r = &b->records[tx];
     struct evm_mv_published p = {0};
+    if (!r->run && b->mv->writes[tx].count == 0) { /* most: it never ran */
+        r->incarnation = b->result->stats[tx].incarnations - 1;
+        return EVM_OK;
+    }
     evm_run_forget(b, tx);
     r->incarnation = b->result->stats[tx].incarnations - 1;
     enum evm_status st = evm_mv_publish(b->mv, tx, r->incarnation, NULL, core, &p);
