@@ -416,9 +416,11 @@ static void adapt_window(struct stm *s)
         return;
     uint32_t pressure = atomic_exchange(&s->pressure, 0);
     uint32_t window = atomic_load(&s->window), most = widest(s);
-    if (pressure >= EPOCH)
+    /* Two workers cannot abort as often as many: one of them executes at the head. */
+    uint32_t much = s->env.workers == 2 ? EPOCH / 2 : EPOCH;
+    if (pressure >= much)
         window = window < 4 ? 1 : window / 4;
-    else if (2 * pressure >= EPOCH)
+    else if (2 * pressure >= much)
         window = window < 2 ? 1 : window / 2;
     else if (window < most)
         window = window + window / 2 + 1 < most ? window + window / 2 + 1 : most;

@@ -140,8 +140,9 @@ struct evm_mv {
 /* The account or slot with that key, interned (and read from the base) at the first call. NULL when
  * memory is out. *fresh: this call read the base. */
 struct mv_account *mv_account_at(struct evm_mv *mv, const struct evm_addr *addr, bool *fresh);
-/* Is it interned? */
-bool mv_account_known(struct evm_mv *mv, const struct evm_addr *addr);
+/* The interned account, or NULL; is a slot of it interned? */
+struct mv_account *mv_account_known(struct evm_mv *mv, const struct evm_addr *addr);
+bool mv_slot_known(struct evm_mv *mv, const struct mv_account *account, const struct evm_u256 *key);
 struct mv_slot *mv_slot_at(struct evm_mv *mv, struct mv_account *account,
                            const struct evm_u256 *key, bool *fresh);
 /* Likewise, where `core` calls, which no other thread does meanwhile. */

@@ -130,14 +130,14 @@ static struct mv_account *account_by_hash(struct evm_mv *mv, const struct evm_ad
     return a;
 }
 
-bool mv_account_known(struct evm_mv *mv, const struct evm_addr *addr)
+struct mv_account *mv_account_known(struct evm_mv *mv, const struct evm_addr *addr)
 {
     uint64_t hash = evm_hash_addr(addr);
     struct mv_shard *s = &mv->shards[hash >> 58];
     evm_spin_lock(mv->threaded, &s->lock);
-    bool known = find_account(&s->accounts, hash, addr) != NULL;
+    struct mv_account *a = find_account(&s->accounts, hash, addr);
     evm_spin_unlock(mv->threaded, &s->lock);
-    return known;
+    return a;
 }
 
 struct mv_account *mv_account_at(struct evm_mv *mv, const struct evm_addr *addr, bool *fresh)
@@ -188,6 +188,16 @@ static struct mv_slot *find_slot(const struct mv_table *t, uint64_t hash,
             return s;
     }
     return NULL;
+}
+
+bool mv_slot_known(struct evm_mv *mv, const struct mv_account *account, const struct evm_u256 *key)
+{
+    uint64_t hash = evm_hash_slot(account->hash, key);
+    struct mv_shard *shard = &mv->shards[hash >> 58];
+    evm_spin_lock(mv->threaded, &shard->lock);
+    bool known = find_slot(&shard->slots, hash, account, key) != NULL;
+    evm_spin_unlock(mv->threaded, &shard->lock);
+    return known;
 }
 
 static struct mv_slot *add_slot(struct evm_mv *mv, struct mv_table *t, uint64_t hash,

@@ -4,6 +4,7 @@
 
 #include "evm/core/keccak_cache.h"
 #include "evm/core/keccak_hints.h"
+#include "evm/core/u256.h"
 #include "evm/parallel/mvmemory_internal.h"
 
 void evm_stretch_fini(struct evm_stretch *s)
@@ -34,19 +35,29 @@ static enum evm_read first_account(void *self, const struct evm_addr *addr, unsi
     return EVM_READ_OK;
 }
 
+/* Has the memory anything to say of the slot that the state before the block has not? */
+static bool slot_matters(struct evm_blockrun *b, const struct mv_account *a,
+                         const struct evm_u256 *key)
+{
+    const struct mv_cell *wipe = &a->cells[EVM_MV_WIPE];
+    return atomic_load_explicit(&wipe->count, memory_order_acquire) > 0 ||
+           mv_slot_known(b->mv, a, key);
+}
+
 static enum evm_read first_slot(void *self, const struct evm_addr *addr, const struct evm_u256 *key,
                                 struct evm_u256 *out)
 {
     struct evm_blockrun *b = self;
-    if (!mv_account_known(b->mv, addr))
+    const struct mv_account *a = mv_account_known(b->mv, addr);
+    if (!a || !slot_matters(b, a, key))
         return b->base.ops->slot(b->base.self, addr, key, out);
     struct evm_mv_cost cost = {0};
     uint32_t blocker;
-    enum evm_mv_answer a =
+    enum evm_mv_answer answer =
         evm_mv_slot(b->mv, b->stretch.next, addr, key, out, NULL, &blocker, 0, &cost);
-    if (a == EVM_MV_NO_MEMORY)
+    if (answer == EVM_MV_NO_MEMORY)
         return EVM_READ_PENDING;
-    EVM_CHECK(a == EVM_MV_OK, "a slot that is final reads %d", a);
+    EVM_CHECK(answer == EVM_MV_OK, "a slot that is final reads %d", answer);
     return EVM_READ_OK;
 }
 
@@ -183,7 +194,36 @@ static enum evm_status put(struct evm_changes *to, const struct evm_account_chan
     return EVM_OK;
 }
 
-/* Accounts that both know go through the memory, which knows what was there before the block. */
+/* The account's row goes to the memory, with those of its slots that the memory has something to
+ * say of; the others stay behind, as a row without fields. */
+static enum evm_status divide(struct evm_blockrun *b, const struct mv_account *known,
+                              const struct evm_account_change *a,
+                              const struct evm_slot_change *slots, struct evm_changes *memorys,
+                              struct evm_changes *rest)
+{
+    enum evm_status st = evm_changes_reserve(memorys, 1, a->slot_count);
+    if (st == EVM_OK)
+        st = evm_changes_reserve(rest, 1, a->slot_count);
+    if (st != EVM_OK)
+        return st;
+    bool whole = (a->wrote & (EVM_WROTE_WIPE | EVM_WROTE_DELETED)) != 0;
+    struct evm_account_change to = *a, left = {.addr = a->addr, .first_slot = rest->slot_count};
+    to.first_slot = memorys->slot_count;
+    for (uint32_t i = a->first_slot; i < a->first_slot + a->slot_count; i++)
+        if (whole || slot_matters(b, known, &slots[i].key))
+            memorys->slots[memorys->slot_count++] = slots[i];
+        else
+            rest->slots[rest->slot_count++] = slots[i];
+    to.slot_count = memorys->slot_count - to.first_slot;
+    left.slot_count = rest->slot_count - left.first_slot;
+    if (to.wrote || to.slot_count)
+        memorys->accounts[memorys->account_count++] = to;
+    if (left.slot_count)
+        rest->accounts[rest->account_count++] = left;
+    return EVM_OK;
+}
+
+/* What both know goes through the memory, which knows what was there before the block. */
 static enum evm_status split(struct evm_blockrun *b)
 {
     struct evm_stretch *s = &b->stretch;
@@ -195,8 +235,9 @@ static enum evm_status split(struct evm_blockrun *b)
     enum evm_status st = evm_direct_collect(s->direct, &s->scratch);
     for (uint32_t i = 0; st == EVM_OK && i < s->scratch.account_count; i++) {
         const struct evm_account_change *a = &s->scratch.accounts[i];
-        bool both = mv_account_known(b->mv, &a->addr);
-        st = put(both ? &known : &s->changes, a, s->scratch.slots);
+        const struct mv_account *in = mv_account_known(b->mv, &a->addr);
+        st = in ? divide(b, in, a, s->scratch.slots, &known, &s->changes)
+                : put(&s->changes, a, s->scratch.slots);
     }
     if (st == EVM_OK)
         st = evm_mv_publish(b->mv, s->next - 1, b->records[s->next - 1].incarnation, &known, 0, &p);
@@ -204,7 +245,25 @@ static enum evm_status split(struct evm_blockrun *b)
     return st;
 }
 
-/* Two lists without an account in common become one. */
+/* One account's row from the memory, and slots of it that the memory does not know. Room is
+ * reserved. */
+static void put_both(struct evm_changes *out, const struct evm_changes *a,
+                     const struct evm_account_change *x, const struct evm_changes *b,
+                     const struct evm_account_change *y)
+{
+    struct evm_account_change *row = &out->accounts[out->account_count++];
+    uint32_t i = x->first_slot, k = y->first_slot;
+    const uint32_t end = i + x->slot_count, stop = k + y->slot_count;
+    *row = *x;
+    row->first_slot = out->slot_count;
+    while (i < end || k < stop) {
+        bool first = k == stop || (i < end && evm_u256_lt(&a->slots[i].key, &b->slots[k].key));
+        out->slots[out->slot_count++] = first ? a->slots[i++] : b->slots[k++];
+    }
+    row->slot_count = out->slot_count - row->first_slot;
+}
+
+/* Two lists without a slot in common become one; b's rows of accounts that a has are slots only. */
 static enum evm_status merge(struct evm_changes *out, const struct evm_changes *a,
                              const struct evm_changes *b)
 {
@@ -212,10 +271,15 @@ static enum evm_status merge(struct evm_changes *out, const struct evm_changes *
     enum evm_status st = evm_changes_reserve(out, a->account_count + b->account_count,
                                              a->slot_count + b->slot_count);
     while (st == EVM_OK && (i < a->account_count || k < b->account_count)) {
-        bool first =
-            k == b->account_count ||
-            (i < a->account_count && memcmp(a->accounts[i].addr.b, b->accounts[k].addr.b, 20) < 0);
-        st = first ? put(out, &a->accounts[i++], a->slots) : put(out, &b->accounts[k++], b->slots);
+        int order = i == a->account_count   ? 1
+                    : k == b->account_count ? -1
+                                            : memcmp(a->accounts[i].addr.b, b->accounts[k].addr.b,
+                                                     sizeof a->accounts[i].addr.b);
+        if (order == 0)
+            put_both(out, a, &a->accounts[i++], b, &b->accounts[k++]);
+        else
+            st = order < 0 ? put(out, &a->accounts[i++], a->slots)
+                           : put(out, &b->accounts[k++], b->slots);
     }
     return st;
 }
