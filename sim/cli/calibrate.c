@@ -285,11 +285,11 @@ static void step_through(void *self)
             return;
         struct evm_task_result r = {.what = EVM_RAN_FINISHED, .blocker = EVM_NO_TX, .reads = 4};
         struct evm_wake wake;
-        s->failed |= t.kind == EVM_TASK_IDLE;
+        s->failed |= t.kind == EVM_TASK_IDLE || s->tasks > 8 * STEPS;
         if (t.kind == EVM_TASK_VALIDATE)
             r.what = EVM_RAN_VALID;
-        else if (t.kind == EVM_TASK_COMMIT)
-            r.what = EVM_RAN_COMMITTED;
+        else if (t.kind == EVM_TASK_COMMITS)
+            r = (struct evm_task_result){.what = EVM_RAN_COMMITTED, .commits = t.incarnation};
         s->ops->done(s->sched, 0, t, &r, &wake);
     }
 }
