@@ -300,6 +300,8 @@ static int configure(struct session *s)
         status = cli_machine_configure(s->self, &set->machine, &s->config);
     if (status >= 0)
         return status;
+    if (set->machine.storage && !is_virtual(s))
+        return cli_complain(s->self, "--storage is of simulated cores: give --driver virtual");
     if (set->page && !is_virtual(s))
         return cli_complain(s->self, "--report draws simulated cores: give --driver virtual");
     s->config.cores = s->cores[s->cores_count - 1];

@@ -12,7 +12,6 @@
 enum {
     DEFAULT_HOST_MS = 2000,
     DEFAULT_BUFFER = 64 << 20,
-    CLOCK_EVERY = 64, /* appends between two looks at the host clock */
     PAUSE_PER_COST =
         20 /* a flush of t ms is followed by 20 t ms without one: at most 5 % of the run */
 };
@@ -330,13 +329,15 @@ static uint8_t *reserve(struct rec_data *d, uint64_t rows)
     return d->bytes + used;
 }
 
-/* Flushes if it is time to. Only the file is touched by what the host's clock says, never a row. */
+/* Flushes if it is time to. Only the file is touched by what the host's clock says, never a row.
+ * The clock is looked at between samples of the series only (`look`): a flush among the rows of one
+ * block would leave a part of them in a killed run's file. */
 static enum err_code tick(struct record *r, bool look, struct err *err)
 {
     if (!r->path)
         return ERR_OK;
     bool due = r->buffered >= r->policy.buffered_bytes;
-    if (!due && (look || ++r->ticks % CLOCK_EVERY == 0)) {
+    if (!due && look) {
         int64_t passed = host_ns() - r->last_flush_ns;
         due = passed >= (int64_t)r->policy.host_ms * 1000000 && passed >= r->pause_ns;
     }

@@ -146,7 +146,7 @@ struct record_info {
 
 /* When rows go to the file by themselves: whichever comes first. Zeroed: 2 s and 64 MiB. */
 struct record_policy {
-    uint32_t host_ms;      /* of host time since the last flush, looked at on appends and samples */
+    uint32_t host_ms;      /* of host time since the last flush, looked at when a sample is taken */
     size_t buffered_bytes; /* of rows not yet flushed */
 };
 

@@ -62,8 +62,7 @@ struct record {
     bool started, finished, sampling;
     uint64_t published_inode;
     sim_time last_sample;
-    size_t buffered; /* bytes appended since the last flush */
-    uint32_t ticks;
+    size_t buffered;                 /* bytes appended since the last flush */
     int64_t last_flush_ns, pause_ns; /* host clock; least pause before the next one */
     uint64_t flushes;
     struct err failed; /* the first failure, which sticks */
