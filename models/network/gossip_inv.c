@@ -50,8 +50,8 @@ static void announce(const struct inv_state *s, node_id node, node_id except, st
     uint32_t count = s->env->host->neighbours(s->env, node, &neighbours);
     for (uint32_t i = 0; i < count; i++)
         if (neighbours[i] != except)
-            s->env->host->link(s->env, node, neighbours[i], message_ref(m), INV_ANNOUNCE,
-                               (uint32_t)s->cfg->announcement);
+            s->env->host->link(s->env, node, neighbours[i], message_ref(m),
+                               INV_ANNOUNCE | LINK_CONTROL, (uint32_t)s->cfg->announcement);
 }
 
 static void ask(const struct inv_state *s, node_id node, node_id whom, struct message *m)
@@ -59,7 +59,8 @@ static void ask(const struct inv_state *s, node_id node, node_id whom, struct me
     struct inv_peer *p = peer_of(s, m, node);
     p->phase = INV_ASKED;
     p->asked = whom;
-    s->env->host->link(s->env, node, whom, message_ref(m), INV_REQUEST, (uint32_t)s->cfg->request);
+    s->env->host->link(s->env, node, whom, message_ref(m), INV_REQUEST | LINK_CONTROL,
+                       (uint32_t)s->cfg->request);
     s->env->host->timer(s->env, node, s->cfg->timeout, m);
 }
 

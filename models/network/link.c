@@ -93,12 +93,12 @@ static bool retransmit(const struct access_state *s, struct sim_stream *rng, uin
     return false;
 }
 
-static void access_send(void *state, node_id from, node_id to, uint32_t size, sim_time now,
-                        sim_time latency, struct link_departure *out)
+static void access_send(void *state, node_id from, node_id to, uint32_t size, bool control,
+                        sim_time now, sim_time latency, struct link_departure *out)
 {
     struct access_state *s = state;
     struct access_node *up = &s->nodes[from];
-    (void)to;
+    (void)to, (void)control;
     sim_time wire = latency, delay = 0;
     uint64_t bytes = size;
     out->lost = false;

@@ -51,8 +51,10 @@ struct net {
     node_id node_count;
     uint32_t group_count;
     const struct latency_ops *latency;
+    const struct jitter_ops *jitter; /* NULL: none */
     const struct link_ops *link;
-    void *latency_state, *link_state;
+    void *latency_state, *jitter_state, *link_state;
+    struct sim_stream *wires;   /* by sender; NULL where wires take what the latency model says */
     struct net_gossip *gossips; /* group_count x NET_CHANNELS */
     uint32_t *first;            /* neighbours of node n: neighbours[first[n]] .. */
     node_id *neighbours;
@@ -176,6 +178,27 @@ static void on_alarm(struct sim *sim, void *self, const struct sim_event *ev)
     flight_drop(net, f);
 }
 
+static sim_time wire_time(struct net *net, node_id from, node_id to)
+{
+    const struct latency_ops *latency = net->latency;
+    if (!net->wires)
+        return latency->between(net->latency_state, from, to);
+    struct sim_stream *rng = &net->wires[from];
+    sim_time mean = latency->draw ? latency->draw(net->latency_state, from, to, rng)
+                                  : latency->between(net->latency_state, from, to);
+    if (!net->jitter)
+        return mean;
+    sim_time spread = latency->spread ? latency->spread(net->latency_state, from, to) : -1;
+    return net->jitter->draw(net->jitter_state, from, to, mean, spread, rng);
+}
+
+/* Neither a block nor a transaction travels: an announcement, a request, a vote. */
+static bool is_control(const struct message *m, uint8_t type)
+{
+    return type & LINK_CONTROL ||
+           (m->channel != CHANNEL_BLOCK && m->channel != CHANNEL_TX && !m->block && !m->tx);
+}
+
 /* Takes over the reference on m. */
 static void transmit(struct net *net, struct net_gossip *gossip, node_id from, node_id to,
                      struct message *m, uint8_t type, uint32_t size)
@@ -195,6 +218,8 @@ static void transmit(struct net *net, struct net_gossip *gossip, node_id from, n
     struct flight *f = flight_make(net, m, from, to);
     if (!f)
         return;
+    bool control = is_control(m, type);
+    type &= (uint8_t)~LINK_CONTROL;
     CHECK(type <= TYPE_MAX, "a gossip message of type %u", type);
     f->gossip = gossip_number(net, gossip) & GOSSIPS_MAX;
     f->type = (unsigned)type & TYPE_MAX;
@@ -205,8 +230,8 @@ static void transmit(struct net *net, struct net_gossip *gossip, node_id from, n
         return;
     }
     struct link_departure d;
-    sim_time latency = net->latency->between(net->latency_state, from, to) + delay;
-    net->link->send(net->link_state, from, to, size, now, latency, &d);
+    sim_time latency = wire_time(net, from, to) + delay;
+    net->link->send(net->link_state, from, to, size, control, now, latency, &d);
     net->stats[from].messages_out++;
     net->stats[from].bytes_out += size;
     f->last = d.last;
@@ -322,9 +347,37 @@ static enum err_code make_latency(struct net *net, struct err *err)
     return net->latency->init(net->latency_state, net->cfg->latency.cfg, &env, err);
 }
 
+static enum err_code make_jitter(struct net *net, struct err *err)
+{
+    bool spread = net->latency->spread && net->latency->spread(net->latency_state, 0, 0) >= 0;
+    const struct jitter_env env = {sim_seed(net->sim), spread};
+    net->jitter = (const struct jitter_ops *)net->cfg->jitter.model;
+    if (net->jitter) {
+        net->jitter_state = mem_zalloc(1, net->jitter->state_size);
+        if (!net->jitter_state)
+            return err_set(err, ERR_MEMORY, "no memory for the jitter model");
+        enum err_code e = net->jitter->init(net->jitter_state, net->cfg->jitter.cfg, &env, err);
+        if (e)
+            return e;
+    }
+    if (!net->jitter && !net->latency->draw)
+        return ERR_OK;
+    net->wires = mem_alloc(net->node_count, sizeof *net->wires);
+    if (!net->wires)
+        return err_set(err, ERR_MEMORY, "no memory for the wires of %u nodes", net->node_count);
+    for (node_id n = 0; n < net->node_count; n++)
+        sim_stream_init(&net->wires[n], sim_seed(net->sim), n, sim_purpose("network.wire"));
+    return ERR_OK;
+}
+
+static const char *node_region(void *self, node_id node)
+{
+    return net_region(self, node);
+}
+
 static enum err_code make_link(struct net *net, struct err *err)
 {
-    const struct link_env env = {sim_seed(net->sim), net->node_count};
+    const struct link_env env = {sim_seed(net->sim), net->node_count, node_region, net};
     net->link = (const struct link_ops *)net->cfg->link.model;
     net->link_state = mem_zalloc(1, net->link->state_size);
     if (!net->link_state)
@@ -413,6 +466,8 @@ enum err_code net_create(struct net **out, const struct net_cfg *cfg, struct sim
     if (!e)
         e = make_latency(net, err);
     if (!e)
+        e = make_jitter(net, err);
+    if (!e)
         e = make_link(net, err);
     for (uint32_t g = 0; !e && g < group_count; g++) {
         node_id first = group_first[g], count = group_first[g + 1] - first;
@@ -466,6 +521,8 @@ void net_destroy(struct net *net)
         net->latency->fini(net->latency_state);
     mem_free(net->link_state);
     mem_free(net->latency_state);
+    mem_free(net->jitter_state);
+    mem_free(net->wires);
     mem_free(net->gossips);
     mem_free(net->first);
     mem_free(net->neighbours);

@@ -1,8 +1,9 @@
 /* models/network/network.h - how messages get from node to node.
  *
- * Four concerns, each a vtable with its registry, put together by one module (net.c) that the world
+ * Five concerns, each a vtable with its registry, put together by one module (net.c) that the world
  * talks to:
  *   latency    how long the wire takes from one node to another
+ *   jitter     how single messages vary around that
  *   link       what a node's access link does: rates, queues, loss, jitter
  *   topology   who is whose neighbour
  *   gossip     how one message reaches a whole group over the neighbours
@@ -33,13 +34,38 @@ struct latency_ops {
     /* Places every node (regions, cities, coordinates). */
     enum err_code (*init)(void *state, const void *cfg, const struct latency_env *env,
                           struct err *err);
-    /* One-way time of the wire, without jitter. Pure. */
+    /* One-way time of the wire, without jitter; of a model that draws it, its mean. Pure. */
     sim_time (*between)(const void *state, node_id from, node_id to);
+    /* The time of one message, where it is drawn; NULL: always between(). rng: of the sender. */
+    sim_time (*draw)(const void *state, node_id from, node_id to, struct sim_stream *rng);
+    /* Standard deviation of the one-way time as the source measured it; below 0 where it has none.
+     * NULL: none for any pair. Pure. */
+    sim_time (*spread)(const void *state, node_id from, node_id to);
     const char *(*region)(const void *state,
                           node_id node); /* "us-east-1", "" where there is none */
     void (*fini)(void *state);
 };
 extern const struct field_registry latency_registry;
+
+/* ---- jitter ---- */
+
+struct jitter_env {
+    uint64_t seed;
+    bool spread; /* the latency model knows it */
+};
+
+struct jitter_ops {
+    struct field_model model;
+    size_t state_size; /* zeroed before init */
+    enum err_code (*init)(void *state, const void *cfg, const struct jitter_env *env,
+                          struct err *err);
+    /* Wire time of one message where the latency model says `mean` and (below 0: it cannot)
+     * `spread`. From 0 to an hour. rng: of the sender; left alone by draws that belong to a pair.
+     */
+    sim_time (*draw)(const void *state, node_id from, node_id to, sim_time mean, sim_time spread,
+                     struct sim_stream *rng);
+};
+extern const struct field_registry jitter_registry;
 
 /* ---- link ---- */
 
@@ -54,7 +80,13 @@ struct link_departure {
 struct link_env {
     uint64_t seed;
     node_id node_count;
+    const char *(*region)(void *self, node_id node); /* "" where the latency model has none */
+    void *self;
 };
+
+/* Or'ed into the type of a gossip model's message that carries neither block nor transaction: it
+ * announces one, or asks for one. Links may treat it apart; the type comes back without it. */
+enum { LINK_CONTROL = 0x80 };
 
 /* Both ends of a message are separate moments, since the receiver's queue is in order of arrival
  * there: send() when it is handed to the sender's link, receive() when its first byte has come over
@@ -64,8 +96,9 @@ struct link_ops {
     size_t state_size; /* one state for all nodes, zeroed before init */
     enum err_code (*init)(void *state, const void *cfg, const struct link_env *env,
                           struct err *err);
-    /* Queues `size` bytes on from's uplink at `now`, towards to over a wire of `latency`. */
-    void (*send)(void *state, node_id from, node_id to, uint32_t size, sim_time now,
+    /* Queues `size` bytes on from's uplink at `now`, towards to over a wire of `latency`. control:
+     * they hold neither a block nor a transaction. */
+    void (*send)(void *state, node_id from, node_id to, uint32_t size, bool control, sim_time now,
                  sim_time latency, struct link_departure *out);
     /* Queues them on to's downlink at `now` = first; returns when the whole message is there, never
      * before `last`. */
@@ -105,7 +138,8 @@ struct gossip_host {
     sim_time (*now)(struct gossip_env *env);
     /* Neighbours of a node of this group, by global number. */
     uint32_t (*neighbours)(struct gossip_env *env, node_id node, const node_id **out);
-    /* Puts a message on the link; takes over the reference. `type` comes back with link(). */
+    /* Puts a message on the link; takes over the reference. `type` (0 to 15, LINK_CONTROL or'ed in
+     * where it is the announcement of m or a request) comes back with link(). */
     void (*link)(struct gossip_env *env, node_id from, node_id to, struct message *m, uint8_t type,
                  uint32_t size);
     /* m has reached the node whole, for the first time: hand it to its owner. False: the owner
@@ -148,6 +182,7 @@ extern const struct field_registry gossip_registry;
 /* gossip by channel; consensus is direct (each message to each node) where it is none */
 #define NET_FIELDS(F, S)                                                                           \
     F(S, MODEL(latency), latency, "regions", NULL, NULL, "Where nodes stand and how far apart.")   \
+    F(S, MODEL(jitter), jitter, "none", NULL, NULL, "How messages vary around that.")              \
     F(S, MODEL(link), link, "access", NULL, NULL, "Every node's access link.")                     \
     F(S, MODEL(topology), topology, "random-regular", NULL, NULL, "Who is whose neighbour.")       \
     F(S, MODEL(gossip), blocks, "push", NULL, NULL, "How proposals and blocks spread.")            \

@@ -38,3 +38,18 @@ void net_place(uint32_t *place, uint32_t count, const double *shares, uint32_t r
     }
     sim_stream_shuffle(rng, place, count);
 }
+
+struct sim_stream net_pair_stream(uint64_t seed, node_id a, node_id b)
+{
+    struct sim_stream s;
+    sim_stream_init(&s, seed, a < b ? a : b, sim_purpose("network.pair"));
+    /* Far enough apart that no pair draws into the next one's blocks. */
+    s.block = (uint64_t)(a < b ? b : a) << 32;
+    return s;
+}
+
+sim_time net_wire_time(double ns)
+{
+    const double most = (double)SIM_SEC * 3600;
+    return ns < 0.5 ? 0 : ns < most ? llround(ns) : (sim_time)most;
+}

@@ -10,6 +10,14 @@ extern const struct latency_ops latency_regions_model, latency_constant_model;
 REGISTRY(latency, "How long the wire takes from one node to another.", &latency_regions_model.model,
          &latency_constant_model.model);
 
+extern const struct jitter_ops jitter_simblock_model, jitter_gervais_model, jitter_pareto_model,
+    jitter_lognormal_model, jitter_generalised_pareto_model, jitter_measured_model,
+    jitter_around_model;
+REGISTRY(jitter, "How messages vary around the latency of their wire.",
+         &jitter_simblock_model.model, &jitter_gervais_model.model, &jitter_pareto_model.model,
+         &jitter_lognormal_model.model, &jitter_generalised_pareto_model.model,
+         &jitter_measured_model.model, &jitter_around_model.model);
+
 extern const struct link_ops link_access_model;
 REGISTRY(link, "What a node's access link does to a message.", &link_access_model.model);
 
@@ -23,7 +31,7 @@ REGISTRY(gossip, "How one message reaches a whole group.", &gossip_push_model.mo
 
 const struct field_registry *net_registry_at(size_t i)
 {
-    static const struct field_registry *const all[] = {&latency_registry, &link_registry,
-                                                       &topology_registry, &gossip_registry};
+    static const struct field_registry *const all[] = {
+        &latency_registry, &jitter_registry, &link_registry, &topology_registry, &gossip_registry};
     return i < sizeof all / sizeof all[0] ? all[i] : NULL;
 }

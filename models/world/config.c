@@ -84,7 +84,7 @@ FIELD_DEFINE(world_cfg, WORLD_FIELDS, "A scenario.", check_world);
 static const struct field_registry *const registries[] = {
     &consensus_registry, &execution_registry, &fees_registry,    &mempool_registry,
     &workload_registry,  &faults_registry,    &latency_registry, &link_registry,
-    &topology_registry,  &gossip_registry,
+    &jitter_registry,    &topology_registry,  &gossip_registry,
 };
 
 const struct scenario_spec world_spec = {&world_cfg_table, registries,

@@ -154,9 +154,13 @@ static int run_all(const struct cli_command *self, const struct options *o)
 {
     static const node_id sizes[] = {1000, 10000};
     static const char *const gossips[] = {"inv", "push"};
-    static const struct field_registry *const registries[] = {&latency_registry, &link_registry,
-                                                              &topology_registry, &gossip_registry};
-    const struct scenario_spec spec = {&net_cfg_table, registries, 4};
+    const struct field_registry *registries[8];
+    size_t count = 0;
+    while (net_registry_at(count)) {
+        registries[count] = net_registry_at(count);
+        count++;
+    }
+    const struct scenario_spec spec = {&net_cfg_table, registries, count};
     if (!o->json)
         printf("%-7s %7s %8s %10s %12s %9s %9s %9s %11s %10s\n", "gossip", "nodes", "seconds",
                "M events", "events/s", "p50 ms", "p90 ms", "last ms", "engine/node", "peak RSS");

@@ -59,9 +59,13 @@ static bool up(void *self, node_id node)
 
 static void read_cfg(struct rig *r, const char *text, const char *set)
 {
-    static const struct field_registry *const registries[] = {&latency_registry, &link_registry,
-                                                              &topology_registry, &gossip_registry};
-    static const struct scenario_spec spec = {&net_cfg_table, registries, 4};
+    static const struct field_registry *registries[8];
+    size_t count = 0;
+    while (net_registry_at(count)) {
+        registries[count] = net_registry_at(count);
+        count++;
+    }
+    const struct scenario_spec spec = {&net_cfg_table, registries, count};
     struct scenario_problems problems = {0};
     memset(r, 0, sizeof *r);
     r->refuses = NODE_NONE;
