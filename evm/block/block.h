@@ -79,6 +79,8 @@ uint64_t evm_next_excess_blob_gas(const struct evm_chain_config *chain,
 /* ---- proof of work --------------------------------------------------------------------------- */
 
 extern const struct evm_hash evm_no_uncles_hash; /* uncles_hash of a block that has none */
+/* Of block->uncles. EVM_ERR_MEMORY. */
+enum evm_status evm_uncles_hash(const struct evm_block *block, struct evm_hash *out);
 
 /* Difficulty of the child of a block that comes at `timestamp`, after the parent's. Of the parent:
  * number, timestamp, difficulty and uncles_hash. */

@@ -154,7 +154,7 @@ enum evm_block_fault evm_check_child(const struct evm_chain_config *chain,
 
 /* ---- with its body --------------------------------------------------------------------------- */
 
-static enum evm_status hash_uncles(const struct evm_block *block, struct evm_hash *out)
+enum evm_status evm_uncles_hash(const struct evm_block *block, struct evm_hash *out)
 {
     struct evm_buf b = {0};
     size_t list = evm_rlp_open(&b);
@@ -184,7 +184,7 @@ enum evm_status evm_check_body(const struct evm_chain_config *chain, const struc
     struct evm_hash txs, uncles, withdrawals = h->withdrawals_root;
     enum evm_status status = evm_transactions_root(block->txs, block->tx_count, &txs);
     if (status == EVM_OK)
-        status = hash_uncles(block, &uncles);
+        status = evm_uncles_hash(block, &uncles);
     if (status == EVM_OK && h->has_withdrawals_root)
         status = evm_withdrawals_root(block->withdrawals, block->withdrawal_count, &withdrawals);
     if (status != EVM_OK)

@@ -28,7 +28,7 @@ struct evm_profile {
     double first_single, lookup_single, write_single;
     double read_versions, write, validate_entry;
     double sched_step, commit_tx, contended_line;
-    double signature, hash_dirty;
+    double signature, sign, bls_sign, bls_verify, bls_add_key, hash_dirty;
     double device_latency, device_depth, cached;
     double bandwidth, bytes_read, bytes_lookup, bytes_write;
 };

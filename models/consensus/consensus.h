@@ -59,7 +59,23 @@ struct build_request {
     uint64_t difficulty;  /* 1 unless the protocol has a fork choice by weight */
     uint64_t tag;         /* comes back with built() */
     bool empty;           /* no transactions, whatever the pool holds */
+    /* Stale blocks whose headers the block carries; borrowed until env_build returns. They count in
+     * its size and hash, not in its state. */
+    struct block *const *uncles;
+    uint32_t uncle_count;
+    /* A batch: transactions that some env_order() will put into a block; execute-after-order only.
+     * parent says on what head the pool is to be asked, and is not the batch's parent. `taken` are
+     * batches whose transactions are spoken for. With shares > 0 only senders whose number (a hash
+     * of the address) is `share` modulo `shares` are taken, so that validators that build at one
+     * time do not take the same. gas: sum of gas limits, 0 for a block's. */
+    bool batch;
+    struct block *const *taken;
+    uint32_t taken_count;
+    uint32_t share, shares;
+    uint64_t gas;
 };
+
+enum { BUILD_UNCLES_MAX = 2 };
 
 struct consensus_env;
 
@@ -77,6 +93,11 @@ struct consensus_host {
     void (*adopt)(struct consensus_env *env, struct block *b);
     void (*commit)(struct consensus_env *env, struct block *b, const uint32_t *signers,
                    uint32_t signer_count);
+    void (*certify)(struct consensus_env *env, const char *what, const struct block *b,
+                    uint64_t round, const uint32_t *signers, uint32_t signer_count);
+    struct block *(*order)(struct consensus_env *env, struct block *parent,
+                           struct block *const *batches, uint32_t count, uint64_t round,
+                           node_id proposer);
     void (*behind)(struct consensus_env *env, node_id from, uint64_t height);
     struct sim_stream *(*random)(struct consensus_env *env);
     void (*note)(struct consensus_env *env, const char *what, uint64_t height, uint64_t round);
@@ -89,6 +110,7 @@ struct consensus_env {
     node_id node; /* this node */
     uint32_t me;  /* its validator number, or VALIDATOR_NONE */
     layer_id layer;
+    uint8_t instance; /* the world's: 0, or 1 in the second life of a node that equivocates */
     const struct validators *validators;
     struct block *genesis;
 };
@@ -100,8 +122,7 @@ static inline sim_time env_now(struct consensus_env *env)
 
 /* Sends m to one node, or to every other node of the layer by the dissemination that the scenario
  * chose for m's channel (the sender does not hear its own message). Takes over the caller's
- * reference. The signatures that m->signs declares are computed first, on the node's message core.
- */
+ * reference. The signatures that m->signs declares are computed first, on the node's cores. */
 static inline void env_send(struct consensus_env *env, node_id to, struct message *m)
 {
     env->host->send(env, to, m);
@@ -153,13 +174,36 @@ static inline void env_adopt(struct consensus_env *env, struct block *b)
 }
 
 /* b and all its ancestors are final at this node. signers: the validator numbers whose votes prove
- * it, or NULL where the protocol has no certificate; judges look at them. Heights must not fall;
- * committing another block at a committed height is recorded as a violation of safety, and the
- * first stays. */
+ * it, each once, or NULL where the protocol has no certificate or the node took the block over from
+ * a peer; judges look at them. Heights must not fall; committing another block at a committed
+ * height is recorded as a violation of safety, and the first stays. */
 static inline void env_commit(struct consensus_env *env, struct block *b, const uint32_t *signers,
                               uint32_t signer_count)
 {
     env->host->commit(env, b, signers, signer_count);
+}
+
+/* This node formed, or first saw, a certificate for b (NULL: for none, as for a timeout) of
+ * `round`: for judges alone, no cost in simulated time. `what` is a literal that names the kind
+ * ("prepare", "commit"): two certificates of one kind and round for different blocks, or one
+ * without the quorum that traits.quorum says, are a violation. */
+static inline void env_certify(struct consensus_env *env, const char *what, const struct block *b,
+                               uint64_t round, const uint32_t *signers, uint32_t signer_count)
+{
+    env->host->certify(env, what, b, round, signers, signer_count);
+}
+
+/* The block over `parent` that holds the transactions of batches[0 .. count - 1] in that order,
+ * each once, without those that the chain up to parent holds, as far as the gas limit goes (what
+ * does not fit stays in the pools). Equal arguments give the same block at every node; the node
+ * then has it. For protocols that agree on an order of batches (traits.batches): commit() it next.
+ * Borrowed from the world: take a reference to keep it. NULL when memory is out. O(transactions)
+ * the first time. */
+static inline struct block *env_order(struct consensus_env *env, struct block *parent,
+                                      struct block *const *batches, uint32_t count, uint64_t round,
+                                      node_id proposer)
+{
+    return env->host->order(env, parent, batches, count, round, proposer);
 }
 
 /* This node misses blocks up to `height` that node `from` seems to have: fetches them, with their
@@ -184,9 +228,18 @@ static inline void env_note(struct consensus_env *env, const char *what, uint64_
 
 /* ---- what a protocol is ---- */
 
+/* How much voting weight makes a certificate. */
+enum consensus_quorum {
+    QUORUM_NONE,       /* it has no certificates */
+    QUORUM_MAJORITY,   /* more than half */
+    QUORUM_TWO_THIRDS, /* more than two thirds */
+};
+
 /* What it promises, for judges and reports. */
 struct consensus_traits {
-    bool final;           /* a commit is never taken back */
+    bool final;   /* a commit is never taken back */
+    bool batches; /* orders batches (env_order): needs execute-after-order */
+    enum consensus_quorum quorum;
     unsigned fault_share; /* tolerates fewer than 1/fault_share Byzantine weight; 0: crash faults */
     unsigned crash_share; /* keeps going with fewer than 1/crash_share crashed */
 };
@@ -197,6 +250,9 @@ struct consensus_ops {
     struct consensus_traits traits;
     /* Blocks that stand on one when it becomes final; NULL: none need. */
     uint64_t (*depth)(const void *cfg, uint64_t validators);
+    /* How long a node without news waits before it gives up on a leader, a view, a slot: the unit
+     * in which judges of progress count. NULL: it never does (they take 10 s). */
+    sim_time (*timeout)(const void *cfg, uint64_t validators);
 
     /* cfg is model.table's struct, env lives as long as the state; both borrowed. Called for every
      * node before time 0. ERR_INPUT for settings that cannot work with these validators. */
@@ -218,6 +274,10 @@ struct consensus_ops {
     /* The node is up again after a crash: its state is as the crash left it (a real node wrote it
      * down before it spoke), its timers are gone. */
     void (*recovered)(void *state);
+    /* Behaves as `how` says ("selfish-mining") from now on, or no longer: deviations that need the
+     * protocol's own state; those that do not are fault models' alone. False: it knows none of that
+     * name. May be NULL. */
+    bool (*misbehave)(void *state, const char *how, bool on);
     void (*fini)(void *state); /* drops references; also after a failed init */
 };
 

@@ -60,16 +60,28 @@ static void start(struct fee_pool *p, struct fee_sender *s, uint64_t nonce)
 
 /* Transactions of blocks between this node's chain and the parent (proposed, not joined yet) are
  * taken already. */
-static void skip_pending_blocks(struct fee_pool *p, const struct block *parent)
+static void skip_block(struct fee_pool *p, const struct block *b)
 {
-    for (const struct block *b = parent; b && b->height > p->head_height; b = b->parent)
-        for (uint32_t i = 0; i < b->tx_count; i++) {
-            const struct evm_tx *tx = &b->txs[i]->evm;
-            struct fee_sender *s = fee_sender_get(p, &tx->sender);
-            uint64_t from = s && s->pick_mark == p->pick_mark ? s->next_nonce : s ? s->nonce : 0;
-            if (s && tx->nonce + 1 > from)
-                start(p, s, tx->nonce + 1);
-        }
+    for (uint32_t i = 0; i < b->tx_count; i++) {
+        const struct evm_tx *tx = &b->txs[i]->evm;
+        struct fee_sender *s = fee_sender_get(p, &tx->sender);
+        uint64_t from = s && s->pick_mark == p->pick_mark ? s->next_nonce : s ? s->nonce : 0;
+        if (s && tx->nonce + 1 > from)
+            start(p, s, tx->nonce + 1);
+    }
+}
+
+static void skip_pending_blocks(struct fee_pool *p, const struct pool_request *request)
+{
+    for (const struct block *b = request->parent; b && b->height > p->head_height; b = b->parent)
+        skip_block(p, b);
+    for (uint32_t i = 0; i < request->taken_count; i++)
+        skip_block(p, request->taken[i]);
+}
+
+static bool in_share(const struct pool_request *request, const struct evm_addr *sender)
+{
+    return !request->shares || pool_sender_number(sender) % request->shares == request->share;
 }
 
 static uint32_t gather(struct fee_pool *p, const struct pool_request *request)
@@ -84,6 +96,8 @@ static uint32_t gather(struct fee_pool *p, const struct pool_request *request)
     }
     for (uint32_t i = 0; i < p->sender_count; i++) {
         struct fee_sender *s = p->senders[i];
+        if (!in_share(request, &s->addr))
+            continue;
         if (s->pick_mark != p->pick_mark)
             start(p, s, s->nonce);
         n += load(request, s, &p->ready[n]);
@@ -99,8 +113,7 @@ uint32_t fee_pool_pick(void *state, const struct pool_request *request, struct t
     uint64_t gas = request->gas;
     uint32_t bytes = request->bytes, taken = 0;
     p->pick_mark++;
-    if (request->parent)
-        skip_pending_blocks(p, request->parent);
+    skip_pending_blocks(p, request);
     uint32_t n = gather(p, request);
     while (n && taken < request->count && gas >= 21000) {
         struct fee_sender *s = p->ready[0].sender;

@@ -29,6 +29,9 @@ enum pool_verdict {
 };
 const char *pool_verdict_name(enum pool_verdict v); /* "replacement underpriced" */
 
+/* A number that stays with a sender: equal at every node, spread evenly (FNV-1a of the address). */
+uint32_t pool_sender_number(const struct evm_addr *addr);
+
 struct mempool_env;
 struct mempool_host {
     sim_time (*now)(struct mempool_env *env);
@@ -55,6 +58,9 @@ struct pool_request {
     uint32_t bytes;                /* sum of sizes, at most */
     uint32_t count;                /* room in `out` */
     const struct block *parent;    /* the block will stand on it */
+    struct block *const *taken;    /* further blocks whose transactions are spoken for */
+    uint32_t taken_count;
+    uint32_t share, shares; /* shares > 0: only senders whose number is share modulo shares */
 };
 
 struct mempool_ops {

@@ -33,3 +33,11 @@ const char *pool_verdict_name(enum pool_verdict v)
     CHECK((unsigned)v < POOL_VERDICT_COUNT, "pool verdict %d", (int)v);
     return names[v];
 }
+
+uint32_t pool_sender_number(const struct evm_addr *addr)
+{
+    uint32_t h = 2166136261u;
+    for (size_t i = 0; i < sizeof addr->b; i++)
+        h = (h ^ addr->b[i]) * 16777619u;
+    return h ^ h >> 16;
+}

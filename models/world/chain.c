@@ -53,6 +53,12 @@ static void node_address(node_id node, struct evm_addr *out)
     memcpy(out->b, hash.b + 12, sizeof out->b);
 }
 
+void chain_date(struct block *b, sim_time created)
+{
+    b->created = created;
+    b->env.timestamp = GENESIS_TIME + (uint64_t)(created / SIM_SEC);
+}
+
 struct block *chain_block(struct world *w, struct layer *l, node_id proposer,
                           const struct build_request *request, const struct block_fees *fees)
 {
@@ -71,11 +77,18 @@ struct block *chain_block(struct world *w, struct layer *l, node_id proposer,
     b->track = t;
     b->layer = l->id;
     b->proposer = proposer;
-    b->created = sim_now(w->sim);
+    chain_date(b, sim_now(w->sim));
     b->round = request->round;
     b->difficulty = request->difficulty;
     b->fees = *fees;
-    if (parent) {
+    b->batch = request->batch;
+    if (request->uncle_count) {
+        CHECK(request->uncle_count <= BUILD_UNCLES_MAX, "%u uncles", request->uncle_count);
+        b->uncles = mem_alloc(request->uncle_count, sizeof(struct block *));
+        for (uint32_t i = 0; b->uncles && i < request->uncle_count; i++)
+            b->uncles[b->uncle_count++] = block_ref(request->uncles[i]);
+    }
+    if (parent && !b->batch) {
         b->parent = block_ref(parent);
         b->parent_hash = parent->hash;
         b->height = parent->height + 1;
@@ -83,7 +96,6 @@ struct block *chain_block(struct world *w, struct layer *l, node_id proposer,
     }
     struct evm_block_env *env = &b->env;
     env->number = b->height;
-    env->timestamp = GENESIS_TIME + (uint64_t)(b->created / SIM_SEC);
     env->gas_limit = fees->gas_limit;
     env->chain_id = w->cfg->chain_id;
     env->base_fee = fees->base_fee;
@@ -108,12 +120,6 @@ static const struct evm_hash no_requests = {{0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc,
                                              0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c,
                                              0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55}};
 
-/* keccak256(rlp([])): no uncles */
-static const struct evm_hash no_uncles = {{0x1d, 0xcc, 0x4d, 0xe8, 0xde, 0xc7, 0x5d, 0x7a,
-                                           0xab, 0x85, 0xb5, 0x67, 0xb6, 0xcc, 0xd4, 0x1a,
-                                           0xd3, 0x12, 0x45, 0x1b, 0x94, 0x8a, 0x74, 0x13,
-                                           0xf0, 0xa1, 0x42, 0xfd, 0x40, 0xd4, 0x93, 0x47}};
-
 static void header_of(const struct world *w, const struct block *b,
                       const struct execution_result *result, uint8_t extra[EXTRA_BYTES],
                       struct evm_header *h)
@@ -123,7 +129,7 @@ static void header_of(const struct world *w, const struct block *b,
     put_u64(extra + 8, b->proposer);
     *h = (struct evm_header){
         .parent_hash = b->parent_hash,
-        .uncles_hash = no_uncles,
+        .uncles_hash = evm_no_uncles_hash,
         .state_root = b->state_root,
         .transactions_root = b->transactions_root,
         .receipts_root = b->receipts_root,
@@ -149,6 +155,13 @@ static void header_of(const struct world *w, const struct block *b,
         h->bloom = result->bloom;
 }
 
+/* Opaque bytes bring a block up to the size that the scenario wants. */
+static uint32_t filled_up(struct layer *l, const struct block *b, size_t size)
+{
+    double least = b->height > 0 || b->batch ? sim_dist_sample(&l->cfg->block_size, &l->sizes) : 0;
+    return least > (double)size ? (uint32_t)(least < 4e9 ? least : 4e9) : (uint32_t)size;
+}
+
 enum evm_status chain_seal(struct world *w, struct layer *l, struct block *b,
                            const struct execution_result *result)
 {
@@ -158,13 +171,21 @@ enum evm_status chain_seal(struct world *w, struct layer *l, struct block *b,
     for (uint32_t i = 0; i < b->tx_count; i++)
         txs[i] = &b->txs[i]->evm;
     enum evm_status status = evm_transactions_root(txs, b->tx_count, &b->transactions_root);
-    uint8_t extra[EXTRA_BYTES];
-    struct evm_block whole = {
-        .txs = txs, .tx_count = b->tx_count, .has_withdrawals = w->rules->fork >= EVM_SHANGHAI};
+    uint8_t extra[EXTRA_BYTES], uncle_extra[BUILD_UNCLES_MAX][EXTRA_BYTES];
+    struct evm_header uncles[BUILD_UNCLES_MAX];
+    struct evm_block whole = {.txs = txs,
+                              .tx_count = b->tx_count,
+                              .uncles = uncles,
+                              .uncle_count = b->uncle_count,
+                              .has_withdrawals = w->rules->fork >= EVM_SHANGHAI};
+    for (uint32_t i = 0; i < b->uncle_count; i++)
+        header_of(w, b->uncles[i], NULL, uncle_extra[i], &uncles[i]);
     header_of(w, b, result, extra, &whole.header);
+    if (status == EVM_OK && b->uncle_count)
+        status = evm_uncles_hash(&whole, &whole.header.uncles_hash);
     if (status == EVM_OK)
         status = evm_header_hash(&whole.header, &b->hash);
-    b->size = (uint32_t)evm_block_size(&whole);
+    b->size = filled_up(l, b, evm_block_size(&whole));
     mem_free(txs);
     struct fees_parent parent = {.block = b, .fees = &b->fees, .gas_used = b->header_gas_used};
     l->fees->next(l->fees_state, &parent, &b->track->next);
@@ -277,6 +298,8 @@ void chain_publish(struct world *w, struct block *b)
     if (b->track->published)
         return;
     b->track->published = true;
+    if (b->batch)
+        return;
     if (vec_push(&l->open, &b) != ERR_OK) {
         world_out_of_memory(w);
         return;
@@ -710,6 +733,7 @@ void chain_fini(struct layer *l)
     for (size_t i = 0; i < l->open.len; i++)
         block_unref(*(struct block **)vec_at(&l->open, i));
     vec_fini(&l->open);
+    order_fini(l);
     for (size_t i = 0; i < l->committed.len; i++)
         block_unref(((struct committed *)vec_at(&l->committed, i))->block);
     vec_fini(&l->committed);

@@ -8,16 +8,33 @@
 #include "models/mempool/mempool.h"
 #include "models/workload/workload.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 FIELD_ENUM_DEFINE(world_signatures, WORLD_SIGNATURES);
 FIELD_ENUM_DEFINE(world_recorded, WORLD_RECORDED);
+
+bool world_weight(const char *text, uint64_t *out)
+{
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    *out = value;
+    return text[0] >= '0' && text[0] <= '9' && !*end && !errno && value > 0 &&
+           value <= WORLD_WEIGHT_MAX;
+}
 
 /* Blocks are executed once they are final; a header needs the root of one that is. */
 static void check_coupling(const struct world_layer *layer, const struct execution_cfg *execution,
                            struct field_report *report)
 {
     const struct consensus_ops *consensus = (const struct consensus_ops *)layer->consensus.model;
+    if (consensus->traits.batches && execution->coupling != EXECUTE_AFTER_ORDER)
+        field_complain(report, "execution",
+                       "%s orders transactions before anybody can execute them: it needs "
+                       "coupling: execute-after-order",
+                       consensus->model.name);
     if (execution->coupling != EXECUTE_AFTER_ORDER || !consensus->depth)
         return;
     uint64_t voters = layer->validators ? layer->validators : layer->nodes;
@@ -42,9 +59,22 @@ static void check_hardware(const struct world_layer *layer, const struct executi
                        (unsigned long long)nodes, (unsigned long long)layer->nodes);
 }
 
+static void check_first_weights(const struct world_layer *layer, struct field_report *report)
+{
+    uint64_t voters = layer->validators ? layer->validators : layer->nodes, weight;
+    if (layer->first_weights.count > voters)
+        field_complain(report, "first_weights", "%zu weights for %llu validators",
+                       layer->first_weights.count, (unsigned long long)voters);
+    for (size_t i = 0; i < layer->first_weights.count; i++)
+        if (!world_weight(layer->first_weights.items[i], &weight))
+            field_complain(report, "first_weights", "'%s' is no whole number from 1 to 10^12",
+                           layer->first_weights.items[i]);
+}
+
 static void check_layer(const void *cfg, struct field_report *report)
 {
     const struct world_layer *layer = cfg;
+    check_first_weights(layer, report);
     if (layer->validators > layer->nodes)
         field_complain(report, "validators", "%llu of %llu nodes cannot vote",
                        (unsigned long long)layer->validators, (unsigned long long)layer->nodes);

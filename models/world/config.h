@@ -11,7 +11,12 @@
     F(S, COUNT, nodes, NULL, "1", "16M", "Nodes that work for it.")                                \
     F(S, COUNT, validators, "0", "0", "16M",                                                       \
       "How many of them vote, counted from the first; 0 is all.")                                  \
-    F(S, DIST(COUNT), weights, "1", "1", "1G", "Voting weight of each validator.")                 \
+    F(S, DIST(COUNT), weights, "1", "1", "1G",                                                     \
+      "Voting weight of each validator: stake, or power of mining.")                               \
+    F(S, STRINGS, first_weights, "", NULL, NULL,                                                   \
+      "Weights of the first validators, in order, in place of draws: [289, 196, 159].")            \
+    F(S, DIST(SIZE), block_size, "0B", "0B", "1GB",                                                \
+      "A block weighs at least this on the wire, drawn for each: opaque bytes fill it up.")        \
     F(S, MODEL(consensus), consensus, "tendermint", NULL, NULL, "How its blocks are agreed on.")   \
     F(S, MODEL(execution), execution, "ladder", NULL, NULL, "How its nodes execute blocks.")       \
     F(S, MODEL(fees), fees, "eip1559", NULL, NULL, "What its blocks charge and hold.")             \
@@ -59,6 +64,10 @@ FIELD_DECLARE(world_expect, WORLD_EXPECT_FIELDS);
     F(S, STRUCT(world_record), record, "", NULL, NULL, "What the results file holds.")             \
     F(S, STRUCT(world_expect), expect, "", NULL, NULL, "What is expected of the run.")
 FIELD_DECLARE(world_cfg, WORLD_FIELDS);
+
+/* An entry of first_weights; false if it is none. */
+#define WORLD_WEIGHT_MAX UINT64_C(1000000000000)
+bool world_weight(const char *text, uint64_t *out);
 
 /* The root table and all registries, for scenario_load, `weft schema` and `weft models`. */
 extern const struct scenario_spec world_spec;

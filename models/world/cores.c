@@ -68,6 +68,7 @@ static void begin(struct world *w, node_id node)
         bool stale = t->kind == TASK_BUILD && t->serial != n->build_serial;
         post_rest(w, node);
         n->run_busy = 0;
+        n->stolen = 0;
         n->run_start = n->run_end = sim_now(w->sim);
         if (t->kind == TASK_RECOVER) {
             n->run_end += recovery_time(w, node, t->count);
@@ -97,7 +98,13 @@ void cores_on_execute(struct sim *sim, void *self, const struct sim_event *ev)
     struct node *n = &w->nodes[node];
     struct task *t = n->queue;
     CHECK(t && n->running, "node %u finishes an execution that it did not begin", node);
-    if (!t->collected && t->kind != TASK_RECOVER) {
+    if (t->collected || t->kind == TASK_RECOVER) {
+        if (n->run_end > sim_now(sim)) { /* signatures took their time */
+            sim_schedule_timer(sim, &n->execute, n->run_end, SIM_CLASS_EXECUTION, node,
+                               w->handlers[EVENT_EXECUTE], node, 0);
+            return;
+        }
+    } else {
         const struct execution_timing *timing =
             execution_wait_timing(t->block->execution, n->class);
         if (execution_wait(t->block->execution)->status != EVM_OK) {
@@ -106,7 +113,7 @@ void cores_on_execute(struct sim *sim, void *self, const struct sim_event *ev)
             return;
         }
         t->collected = true;
-        n->run_end = n->run_start + timing->duration_ns;
+        n->run_end = n->run_start + timing->duration_ns + n->stolen;
         n->run_busy = timing->busy_ns;
         if (n->run_end > sim_now(sim)) {
             sim_schedule_timer(sim, &n->execute, n->run_end, SIM_CLASS_EXECUTION, node,
@@ -155,6 +162,20 @@ static void push_ancestors(struct world *w, node_id node, struct block *b)
 
 /* ---- what comes of it ---- */
 
+void cores_yield(struct world *w, node_id node, sim_time work)
+{
+    struct node *n = &w->nodes[node];
+    sim_time share = work / layer_of(w, node)->classes[n->class].cores;
+    if (!n->running) {
+        if (n->recover_free > sim_now(w->sim))
+            n->recover_free += share;
+        return;
+    }
+    n->stolen += share;
+    if (n->queue->collected || n->queue->kind == TASK_RECOVER)
+        n->run_end += share; /* cores_on_execute waits on */
+}
+
 static bool hash_is(const struct evm_hash *a, const struct evm_hash *b)
 {
     return evm_hash_eq(a, b);
@@ -170,6 +191,8 @@ static struct block *rooted(const struct layer *l, struct block *b)
 /* What a validator compares before it votes. */
 static bool header_holds(const struct layer *l, struct block *b)
 {
+    if (b->batch)
+        return true; /* it says nothing of results, and who orders it leaves out what is too much */
     struct block *root = rooted(l, b);
     if (!root || !root->execution)
         return false;
@@ -298,7 +321,7 @@ static void call_after(struct world *w, node_id node, struct task *t, sim_time d
 static bool root_known(struct world *w, node_id node, struct task *t)
 {
     struct layer *l = layer_of(w, node);
-    struct block *root = rooted(l, t->block);
+    struct block *root = t->block->batch ? NULL : rooted(l, t->block);
     return !root || track_get(l, root, TRACK_EXECUTED, node);
 }
 
@@ -330,12 +353,11 @@ static void release_waiting(struct world *w, node_id node)
     }
 }
 
-static void finish_ordered_build(struct world *w, node_id node, struct task *t)
+const struct execution_result *cores_root(struct layer *l, struct block *b)
 {
-    struct layer *l = layer_of(w, node);
-    struct block *b = t->block, *root = rooted(l, b);
+    struct block *root = rooted(l, b);
     if (!root || !root->execution)
-        return;
+        return NULL;
     const struct execution_result *r = execution_wait(root->execution);
     b->state_root = r->state_root;
     b->receipts_root = r->receipts_root;
@@ -343,8 +365,19 @@ static void finish_ordered_build(struct world *w, node_id node, struct task *t)
     b->header_gas_used = 0;
     for (uint32_t i = 0; i < b->tx_count; i++)
         b->header_gas_used += b->txs[i]->evm.gas_limit;
+    return r;
+}
+
+static void finish_ordered_build(struct world *w, node_id node, struct task *t)
+{
+    struct layer *l = layer_of(w, node);
+    struct block *b = t->block;
+    const struct execution_result *r = b->batch ? NULL : cores_root(l, b);
+    if (!r && !b->batch)
+        return;
     b->track->built = true;
-    chain_execute(w, l, b); /* on the host already, in the hope that it is ordered */
+    if (!b->batch)
+        chain_execute(w, l, b); /* on the host already, in the hope that it is ordered */
     seal_and_hand_over(w, node, b, r, t->tag);
 }
 
@@ -392,7 +425,7 @@ static uint64_t gas_to_try(const struct layer *l, const struct block *b)
     return (uint64_t)((double)limit * (share > AT_MOST ? AT_MOST : share));
 }
 
-static bool fill(struct world *w, node_id node, struct block *b)
+static bool fill(struct world *w, node_id node, struct block *b, const struct build_request *asked)
 {
     struct layer *l = layer_of(w, node);
     uint64_t most = b->fees.gas_limit / 21000 + 1;
@@ -405,10 +438,14 @@ static bool fill(struct world *w, node_id node, struct block *b)
     }
     struct pool_request request = {
         .fees = &b->fees,
-        .gas = gas_to_try(l, b),
+        .gas = asked->gas ? asked->gas : gas_to_try(l, b),
         .bytes = BLOCK_BYTES_MAX,
         .count = w->pick_room,
-        .parent = b->parent,
+        .parent = asked->parent,
+        .taken = asked->taken,
+        .taken_count = asked->taken_count,
+        .share = asked->share,
+        .shares = asked->shares,
     };
     uint32_t count = l->mempool->pick(mempool_state(l, node), &request, w->pick);
     b->txs = mem_alloc(count, sizeof(struct tx *));
@@ -425,8 +462,10 @@ void cores_build(struct world *w, node_id node, const struct build_request *requ
     struct node *n = &w->nodes[node];
     struct layer *l = layer_of(w, node);
     n->build_serial++;
+    CHECK(!request->batch || l->after_order, "%s builds a batch that would be executed first",
+          l->consensus->model.name);
     struct block *b = chain_block(w, l, node, request, &request->parent->track->next);
-    if (!b || (!request->empty && !fill(w, node, b))) {
+    if (!b || (!request->empty && !fill(w, node, b, request))) {
         block_unref(b);
         world_out_of_memory(w);
         return;

@@ -81,13 +81,14 @@ struct node {
     struct sim_timer execute;
     sim_time run_start, run_end; /* of the queue's head, once collected */
     int64_t run_busy;
-    sim_time message_free; /* the message core is busy until then */
+    sim_time message_free; /* messages' signatures keep the cores busy until then */
     sim_time recover_free; /* senders of transactions are recovered until then, if not running */
     sim_time recover_held; /* of the recovery's time, what was left when the block began */
     int64_t recovered, recovered_before; /* core time asked for in all; when the block began */
     int64_t message_time;                /* core time of messages' signatures asked for in all */
     int64_t block_recovery;              /* core time of TASK_RECOVER, but for the one under way */
     sim_time fetch_free;                 /* fetched blocks are hashed until then */
+    sim_time stolen; /* of the queue's head: what messages' signatures took from it so far */
     uint64_t build_serial;
     struct node_sync *sync; /* NULL until something is missing */
     struct vec orphans;     /* struct parcel *: blocks whose ancestors are missing */
@@ -113,6 +114,12 @@ struct block_track {
     double fees, burnt;
     struct execution_timing timing; /* of the proposer's class */
     uint64_t words[];               /* TRACK_BITS runs of bits */
+};
+
+/* A block that env_order() made. */
+struct ordered {
+    struct evm_hash key; /* of what it was asked for with */
+    struct block *block; /* a reference */
 };
 
 struct committed {
@@ -151,11 +158,13 @@ struct layer {
     uint32_t class_count;
     struct execution_service *service;
     struct block *genesis;
-    struct vec committed; /* struct committed, by height */
-    struct vec open;      /* struct block *: references; every block whose row is not written */
-    uint64_t settled;     /* next height to settle */
-    uint64_t flattened;   /* height whose state is the base */
-    uint64_t cut;         /* heights below it have let their blocks go */
+    struct vec committed;    /* struct committed, by height */
+    struct vec open;         /* struct block *: references; every block whose row is not written */
+    struct vec ordered;      /* struct ordered: blocks that some node may still ask for */
+    struct sim_stream sizes; /* least sizes of blocks */
+    uint64_t settled;        /* next height to settle */
+    uint64_t flattened;      /* height whose state is the base */
+    uint64_t cut;            /* heights below it have let their blocks go */
     uint64_t schedules_kept;
     struct stall stall, longest; /* since the last new height of any head; the longest */
     uint64_t head_height;        /* of the highest head that a node has had */
@@ -264,6 +273,7 @@ void genesis_destroy(struct genesis *g); /* accepts NULL */
 bool track_get(const struct layer *l, const struct block *b, enum track_bit bit, node_id node);
 /* False if it was set already. */
 bool track_set(const struct layer *l, struct block *b, enum track_bit bit, node_id node);
+void chain_date(struct block *b, sim_time created);
 struct block *chain_block(struct world *w, struct layer *l, node_id proposer,
                           const struct build_request *request, const struct block_fees *fees);
 /* Fills roots, hash and size from the transactions and, with result non-NULL, the execution. */
@@ -291,6 +301,12 @@ bool chain_execute(struct world *w, struct layer *l, struct block *b);
 void chain_close_tx(struct world *w, struct tx *tx);
 void chain_fini(struct layer *l);
 
+/* ---- order.c: blocks made of batches ---- */
+struct block *order_block(struct world *w, node_id node, struct block *parent,
+                          struct block *const *batches, uint32_t count, uint64_t round,
+                          node_id proposer);
+void order_fini(struct layer *l);
+
 /* ---- cores.c: building, checking, executing on a node's cores ---- */
 void cores_build(struct world *w, node_id node, const struct build_request *request);
 void cores_check(struct world *w, node_id node, struct block *b, uint64_t tag);
@@ -302,6 +318,11 @@ void cores_on_call(struct sim *sim, void *self, const struct sim_event *ev);
  * recover the senders of the transactions that its pool does not hold. */
 void cores_recover(struct world *w, node_id node, struct block *b);
 int64_t cores_recovery(const struct world *w, node_id node); /* core time of that, up to now */
+/* Signatures of messages need `work` of one core's time now: what executes ends so much later. */
+void cores_yield(struct world *w, node_id node, sim_time work);
+/* Execution follows ordering: fills what b's header says of results, those of the ancestor
+ * `root_delay` below, and returns them; NULL if that one was never executed. */
+const struct execution_result *cores_root(struct layer *l, struct block *b);
 void cores_crash(struct world *w, node_id node);
 int64_t cores_busy(const struct world *w, node_id node); /* up to now */
 

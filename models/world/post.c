@@ -1,5 +1,8 @@
-/* Messages on their way out of and into a node, and the env that protocols see. Signatures are made
- * and checked one after another on one core of the node, apart from those that execute. */
+/* Messages on their way out of and into a node, and the env that protocols see.
+ *
+ * Signatures of messages go first on a node's cores: each is the work of one core, as many at a
+ * time as there are cores, and what executes or recovers senders meanwhile ends later by what they
+ * take (work over cores). */
 #include "models/world/internal.h"
 
 #include "sim/base/check.h"
@@ -55,7 +58,8 @@ int64_t post_message_time(const struct world *w, node_id node)
 {
     const struct node *n = &w->nodes[node];
     sim_time now = sim_now(w->sim);
-    return n->message_free > now ? n->message_time - (n->message_free - now) : n->message_time;
+    int64_t left = n->message_free > now ? (n->message_free - now) * class_of(w, node)->cores : 0;
+    return n->message_time > left ? n->message_time - left : 0;
 }
 
 int64_t post_signature_time(const struct world *w, node_id node)
@@ -68,17 +72,37 @@ int64_t post_signature_time(const struct world *w, node_id node)
 
 /* ---- messages' signatures ---- */
 
-/* Occupies the message core for `signatures` of them; when it is done. */
-static sim_time message_core(struct world *w, node_id node, uint32_t signatures)
+/* Occupies the cores for a message's signatures; when they are done. */
+static sim_time sign_or_check(struct world *w, node_id node, double one, uint32_t count,
+                              double more)
 {
     struct node *n = &w->nodes[node];
     sim_time now = sim_now(w->sim);
+    sim_time work = (sim_time)(one * count + more);
+    if (work == 0)
+        return now;
     if (n->message_free < now)
         n->message_free = now;
-    sim_time time = (sim_time)(class_of(w, node)->profile->signature * signatures);
-    n->message_time += time;
-    n->message_free += time;
-    return n->message_free;
+    n->message_time += work;
+    n->message_free += work / class_of(w, node)->cores;
+    cores_yield(w, node, work);
+    sim_time alone = now + (sim_time)(one + more);
+    return n->message_free > alone ? n->message_free : alone;
+}
+
+static sim_time sign(struct world *w, node_id node, const struct message *m)
+{
+    const struct evm_profile *p = class_of(w, node)->profile;
+    bool bls = m->signature_kind == SIGNATURE_BLS;
+    return sign_or_check(w, node, bls ? p->bls_sign : p->sign, m->signs, 0);
+}
+
+static sim_time verify(struct world *w, node_id node, const struct message *m)
+{
+    const struct evm_profile *p = class_of(w, node)->profile;
+    bool bls = m->signature_kind == SIGNATURE_BLS;
+    return sign_or_check(w, node, bls ? p->bls_verify : p->signature, m->verifies,
+                         bls ? p->bls_add_key * m->keys : 0);
 }
 
 /* Takes over the reference; drops it when memory is out. */
@@ -117,7 +141,7 @@ static void post_out(struct world *w, node_id node, node_id to, struct message *
         m->origin = node;
     if (m->block && m->block->proposer == node)
         chain_publish(w, m->block);
-    sim_time at = message_core(w, node, m->signs);
+    sim_time at = sign(w, node, m);
     if (at == sim_now(w->sim)) {
         leave(w, node, to, m);
         return;
@@ -225,7 +249,7 @@ static bool deliver(void *self, node_id to, node_id from, struct message *m)
     }
     if (m->block)
         chain_got(w, to, m->block);
-    sim_time at = message_core(w, to, m->verifies);
+    sim_time at = verify(w, to, m);
     struct parcel *p = new_parcel(w, to, from, message_ref(m));
     if (p)
         world_schedule(w, at, SIM_CLASS_NETWORK, to, EVENT_INBOX, to, sim_arg(p));
@@ -258,8 +282,7 @@ void post_crash(struct world *w, node_id node)
     n->orphans.len = 0;
     /* What was not done yet never will be. */
     n->recovered -= recovery_left(w, node) * class_of(w, node)->cores;
-    if (n->message_free > sim_now(w->sim))
-        n->message_time -= n->message_free - sim_now(w->sim);
+    n->message_time = post_message_time(w, node);
     n->message_free = 0;
     n->recover_free = 0;
 }
@@ -335,24 +358,48 @@ static void host_adopt(struct consensus_env *env, struct block *b)
     chain_adopt(env->world, env->node, b);
 }
 
+static bool is_quorum(enum consensus_quorum quorum, const struct validators *v, uint64_t weight)
+{
+    return quorum == QUORUM_NONE ||
+           (quorum == QUORUM_MAJORITY ? weight > v->total / 2 : validators_quorum(v, weight));
+}
+
+static void judge_quorum(struct consensus_env *env, const char *what, uint64_t height,
+                         const uint32_t *signers, uint32_t signer_count)
+{
+    struct world *w = env->world;
+    uint64_t weight = 0;
+    for (uint32_t i = 0; i < signer_count; i++)
+        weight += env->validators->weights[signers[i]];
+    if (is_quorum(layer_of(w, env->node)->consensus->traits.quorum, env->validators, weight))
+        return;
+    w->violations++;
+    rows_event(w, RECORD_EVENT_LEVEL_SAFETY, "no-quorum", env->node, env->layer,
+               "node %u: %s of height %llu with the weight %llu of %llu", env->node, what,
+               (unsigned long long)height, (unsigned long long)weight,
+               (unsigned long long)env->validators->total);
+}
+
 static void host_commit(struct consensus_env *env, struct block *b, const uint32_t *signers,
                         uint32_t signer_count)
 {
-    struct world *w = env->world;
-    const struct consensus_ops *ops = layer_of(w, env->node)->consensus;
-    if (signers && ops->traits.fault_share) {
-        uint64_t weight = 0;
-        for (uint32_t i = 0; i < signer_count; i++)
-            weight += env->validators->weights[signers[i]];
-        if (!validators_quorum(env->validators, weight)) {
-            w->violations++;
-            rows_event(w, RECORD_EVENT_LEVEL_SAFETY, "no-quorum", env->node, b->layer,
-                       "node %u commits height %llu with the weight %llu of %llu", env->node,
-                       (unsigned long long)b->height, (unsigned long long)weight,
-                       (unsigned long long)env->validators->total);
-        }
-    }
-    chain_commit(w, env->node, b);
+    if (signers)
+        judge_quorum(env, "commit", b->height, signers, signer_count);
+    chain_commit(env->world, env->node, b);
+}
+
+static void host_certify(struct consensus_env *env, const char *what, const struct block *b,
+                         uint64_t round, const uint32_t *signers, uint32_t signer_count)
+{
+    (void)round;
+    judge_quorum(env, what, b ? b->height : 0, signers, signer_count);
+}
+
+static struct block *host_order(struct consensus_env *env, struct block *parent,
+                                struct block *const *batches, uint32_t count, uint64_t round,
+                                node_id proposer)
+{
+    return order_block(env->world, env->node, parent, batches, count, round, proposer);
 }
 
 static void host_behind(struct consensus_env *env, node_id from, uint64_t height)
@@ -393,6 +440,8 @@ const struct consensus_host post_consensus_host = {
     .has = host_has,
     .adopt = host_adopt,
     .commit = host_commit,
+    .certify = host_certify,
+    .order = host_order,
     .behind = host_behind,
     .random = host_random,
     .note = host_note,

@@ -77,7 +77,7 @@ static void sum_nodes(const struct world *w, struct world_summary *out)
 struct occupation {
     double execution; /* all its cores: blocks */
     double senders;   /* all its cores: recovery of senders */
-    double messages;  /* the core that signs and checks messages */
+    double messages;  /* all its cores: signatures of messages */
 };
 
 static struct occupation occupation_of(const struct world *w, node_id node)
@@ -88,11 +88,11 @@ static struct occupation occupation_of(const struct world *w, node_id node)
     return (struct occupation){
         .execution = ratio((double)n->execution_time, span),
         .senders = ratio((double)post_signature_time(w, node) - messages, span * cores),
-        .messages = ratio(messages, span),
+        .messages = ratio(messages, span * cores),
     };
 }
 
-/* The node whose cores, or (messages) whose message core, have the least time left. */
+/* The node whose cores have the least time left, for blocks and senders or for messages. */
 static struct occupation busiest(const struct world *w, bool messages)
 {
     struct occupation most = {0};
@@ -186,7 +186,7 @@ static void explain_invalid(const struct world *w, struct world_summary *s)
         (unsigned long long)s->pending);
 }
 
-/* Whether the cores, or the one for messages, are busy with signatures most of the time. */
+/* Whether the cores are busy with signatures most of the time. */
 static bool explain_signatures(const struct world *w, struct world_summary *s)
 {
     struct occupation cores = busiest(w, false), messages = busiest(w, true);
@@ -203,11 +203,11 @@ static bool explain_signatures(const struct world *w, struct world_summary *s)
     if (messages.messages <= 0.7)
         return false;
     s->limit = WORLD_LIMIT_SIGNATURES;
-    snprintf(s->limit_text, sizeof s->limit_text,
-             "Signatures: the core that signs and checks the messages of the busiest node does so "
-             "%.0f %% of the time. Fewer validators, longer block intervals or faster cores would "
-             "help, more cores would not.",
-             messages.messages * 100);
+    snprintf(
+        s->limit_text, sizeof s->limit_text,
+        "Signatures: the cores of the busiest node sign and check messages %.0f %% of the time. "
+        "Fewer validators, longer block intervals, more or faster cores would help.",
+        messages.messages * 100);
     return true;
 }
 

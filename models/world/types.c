@@ -40,6 +40,9 @@ void block_unref(struct block *b)
             tx_unref(b->txs[i]);
         }
         mem_free(b->txs);
+        for (uint32_t i = 0; i < b->uncle_count; i++)
+            block_unref(b->uncles[i]);
+        mem_free(b->uncles);
         execution_unref(b->execution);
         mem_free(b->track);
         mem_free(b);

@@ -51,14 +51,16 @@ struct tx {
     sim_time committed; /* executed ones only; else RECORD_NEVER */
     uint64_t height;    /* of the block that holds it */
     uint64_t gas_used;
-    struct evm_u256 gas_price;  /* effective; valid from TX_COMMITTED */
-    struct tx *next, *previous; /* the world's list of transactions whose fate is open */
-    uint8_t verdict;            /* enum pool_verdict: why the last pool let it go */
-    bool fallen;                /* in the world's list of those that no pool holds */
-    bool lost;                  /* no pool threw it out: a crash, or a block that lost, took it */
-    bool row_due;               /* its row is written with its block's */
-    bool skipped;               /* ordered, but execution left it out: counts as dropped */
-    uint32_t executions;        /* by the node that proposed it, repeats included */
+    struct evm_u256 gas_price;   /* effective; valid from TX_COMMITTED */
+    struct tx *next, *previous;  /* the world's list of transactions whose fate is open */
+    uint8_t verdict;             /* enum pool_verdict: why the last pool let it go */
+    bool fallen;                 /* in the world's list of those that no pool holds */
+    bool lost;                   /* no pool threw it out: a crash, or a block that lost, took it */
+    bool row_due;                /* its row is written with its block's */
+    bool skipped;                /* ordered, but execution left it out: counts as dropped */
+    uint32_t executions;         /* by the node that proposed it, repeats included */
+    const struct block *ordered; /* last block that env_order() put it into; compared only */
+    uint64_t ordered_height;     /* its height; 0: none */
     struct evm_tx evm;
 };
 
@@ -89,6 +91,7 @@ struct block {
     uint32_t refs;
     layer_id layer;
     bool dead;        /* another of its height is final: its transactions are not held by it */
+    bool batch;       /* transactions only, on no parent, for env_order(); height is 0 */
     node_id proposer; /* NODE_NONE for genesis */
     uint64_t height;
     uint64_t round;            /* consensus' own: round, view or slot */
@@ -106,6 +109,8 @@ struct block {
     struct evm_block_env env;
     struct tx **txs; /* references */
     uint32_t tx_count;
+    uint32_t uncle_count;
+    struct block **uncles;       /* references, or NULL: stale blocks whose headers it carries */
     uint32_t size;               /* bytes on the wire */
     struct execution *execution; /* NULL until somebody asks for it */
     struct block_track *track;   /* the world's: who has it, who executed it */
@@ -142,12 +147,14 @@ struct message {
     uint32_t refs;
     uint8_t channel;        /* enum channel */
     uint8_t type;           /* the owner's own: a vote, a proposal, ... */
-    uint8_t signature_kind; /* enum signature_kind, of the two counts below */
+    uint8_t signature_kind; /* enum signature_kind, of the counts below */
+    uint8_t instance;       /* which of its maker's instances made it; the world's */
     layer_id layer;
     node_id origin;        /* who made it */
     uint32_t size;         /* bytes on the wire, block and transaction included */
     uint32_t signs;        /* signatures its maker computes before it leaves */
     uint32_t verifies;     /* signatures each receiver checks before its owner sees it */
+    uint32_t keys;         /* of BLS: public keys that each receiver adds up for them, all told */
     uint32_t payload_size; /* bytes of payload */
     struct block *block;   /* a reference, or NULL */
     struct tx *tx;         /* a reference, or NULL */

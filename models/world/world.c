@@ -98,7 +98,9 @@ static enum err_code create_validators(struct world *w, struct layer *l, struct 
             return code;
         double weight = sim_dist_sample(&l->cfg->weights, &rng);
         nodes[i] = l->first + i;
-        weights[i] = weight < 1 ? 1 : weight > 1e12 ? UINT64_C(1000000000000) : (uint64_t)weight;
+        weights[i] = weight < 1 ? 1 : weight > 1e12 ? WORLD_WEIGHT_MAX : (uint64_t)weight;
+        if (i < l->cfg->first_weights.count)
+            world_weight(l->cfg->first_weights.items[i], &weights[i]);
         v->equal = v->equal && weights[i] == 1;
         v->total += weights[i];
         upto[i] = v->total;
@@ -168,6 +170,8 @@ static enum err_code create_layer(struct world *w, layer_id id, struct err *err)
     l->after_order = l->execution_cfg->coupling == EXECUTE_AFTER_ORDER;
     vec_init(&l->committed, sizeof(struct committed));
     vec_init(&l->open, sizeof(struct block *));
+    vec_init(&l->ordered, sizeof(struct ordered));
+    sim_stream_init(&l->sizes, w->cfg->seed, id, sim_purpose("world.block_size"));
     l->fees_state = mem_zalloc(1, l->fees->state_size);
     if (!l->fees_state)
         return err_set(err, ERR_MEMORY, "no memory for a layer");

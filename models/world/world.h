@@ -94,8 +94,7 @@ struct world_summary {
     double speed_up;              /* serial time over makespan, summed over blocks */
     double speed_up_bound;        /* serial time over critical path */
     double core_utilisation;      /* share of all cores' time */
-    double signature_utilisation; /* signatures, as a share of those cores' time; the core that
-                                     does those of messages comes on top of them */
+    double signature_utilisation; /* signatures, as a share of those cores' time */
     uint64_t shed; /* times a node dropped another's transaction unseen, for lack of time */
     double link_utilisation; /* of the busiest node's uplink */
     uint64_t safety_violations, crashes, messages, bytes, events;

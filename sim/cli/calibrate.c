@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "evm/core/bls12.h"
 #include "evm/core/keccak.h"
 #include "evm/core/keccak_cache.h"
 #include "evm/core/sig.h"
@@ -204,6 +205,70 @@ static void recover(void *self)
         evm_sig_recover(&d->digest, d->r, d->s, d->id, d->public_key);
 }
 
+static void make_signature(void *self)
+{
+    struct signed_digest *d = self;
+    const uint8_t secret[32] = {[30] = 4, [31] = 9};
+    for (int i = 0; i < 20; i++)
+        evm_sig_sign(&d->digest, secret, d->r, d->s, &d->id);
+}
+
+/* Inputs of the operations that BLS signatures in G2 are made of: a field element, a point of each
+ * group with a scalar, and two pairs. */
+struct bls {
+    uint8_t element[128], points[512], keys[256], term[288], pairs[768];
+    bool one, ok;
+};
+
+/* RFC 9380's hash_to_curve: two elements of the field to the curve, added. */
+static void hash_to_g2(struct bls *b)
+{
+    b->ok &= evm_bls12_map_fp2_to_g2(b->element, b->points) &&
+             evm_bls12_map_fp2_to_g2(b->element, b->points + 256) &&
+             evm_bls12_g2_add(b->points, b->term);
+}
+
+static void bls_sign(void *self)
+{
+    struct bls *b = self;
+    hash_to_g2(b);
+    b->ok &= evm_bls12_g2_msm(b->term, 1, b->points);
+}
+
+static void bls_verify(void *self)
+{
+    struct bls *b = self;
+    hash_to_g2(b);
+    b->ok &= evm_bls12_pairing(b->pairs, 2, &b->one);
+}
+
+static void bls_add_key(void *self)
+{
+    struct bls *b = self;
+    for (int i = 0; i < 20; i++)
+        b->ok &= evm_bls12_g1_add(b->keys, b->keys);
+}
+
+static void measure_bls(struct calibration *c)
+{
+    struct bls b = {.element = {[63] = 5, [127] = 7}, .ok = true};
+    uint8_t g1[128], g1_element[64] = {[63] = 3};
+    memset(b.term + 256, 0x5a, 32);
+    b.ok = evm_bls12_map_fp_to_g1(g1_element, g1);
+    memcpy(b.keys, g1, 128);
+    g1_element[63] = 4;
+    b.ok &= evm_bls12_map_fp_to_g1(g1_element, b.keys + 128);
+    hash_to_g2(&b);
+    for (int i = 0; i < 2; i++) {
+        memcpy(b.pairs + 384 * i, g1, 128);
+        memcpy(b.pairs + 384 * i + 128, b.term, 256);
+    }
+    set(c, "bls_sign", best_of(c, 10, 1, bls_sign, &b));
+    set(c, "bls_verify", best_of(c, 10, 1, bls_verify, &b));
+    set(c, "bls_add_key", best_of(c, 10, 20, bls_add_key, &b));
+    c->failed |= !b.ok;
+}
+
 static void measure_hashes(struct calibration *c)
 {
     static struct keys keys;
@@ -215,6 +280,8 @@ static void measure_hashes(struct calibration *c)
     double ns = best_of(c, 20, 20, recover, &d);
     set(c, "signature", ns);
     set(c, "op_ecrecover", ns);
+    set(c, "sign", best_of(c, 20, 20, make_signature, &d));
+    measure_bls(c);
 }
 
 static struct evm_account_change changed_account(uint32_t i)

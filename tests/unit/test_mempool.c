@@ -114,7 +114,8 @@ static uint32_t pick(struct fixture *f, uint64_t base_fee, uint64_t gas, struct 
                      const struct block *parent)
 {
     struct block_fees fees = {.base_fee = evm_u256_of(base_fee)};
-    struct pool_request request = {&fees, gas, 1 << 30, 64, parent};
+    struct pool_request request = {
+        .fees = &fees, .gas = gas, .bytes = 1 << 30, .count = 64, .parent = parent};
     return ops->pick(&f->pool, &request, out);
 }
 
