@@ -118,7 +118,7 @@ $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libfuzz.a $(ARCHIVES)
 # The assembler embeds these, which the compiler's dependency files do not show.
 $(B)/models/workload/artifacts.o: $(wildcard scenarios/contracts/build/*.bin)
 
-.PHONY: differential docs gen gen-check bench install help all deps deps-lint run test unit sanitize conformance lint format contracts clean
+.PHONY: validate differential docs gen gen-check bench install help all deps deps-lint run test unit sanitize conformance lint format contracts clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
@@ -188,6 +188,9 @@ gen: docs ## make every generated file anew
 gen-check: all ## fail if a generated file is not what the tables say now
 	@$(B)/weft format | diff -u docs/results-format.md -
 	@$(B)/weft schema --markdown | diff -u docs/scenario-reference.md -
+
+validate: all ## run scenarios/validation and compare with the published figures
+	@$(B)/weft validate scenarios/validation
 
 bench: all ## measure: engine, interpreter, precompiles, transactions, signatures, state roots, executors, gossip
 	@for b in engine evm precompiles transactions signatures stateroot parallel network; do echo "== weft bench $$b"; $(B)/weft bench $$b || exit; done

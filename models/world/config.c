@@ -7,6 +7,8 @@
 #include "models/fees/fees.h"
 #include "models/mempool/mempool.h"
 #include "models/workload/workload.h"
+#include "models/world/figures.h"
+#include "sim/base/nearest.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,6 +16,7 @@
 
 FIELD_ENUM_DEFINE(world_signatures, WORLD_SIGNATURES);
 FIELD_ENUM_DEFINE(world_recorded, WORLD_RECORDED);
+FIELD_ENUM_DEFINE(world_bound, WORLD_BOUND);
 
 bool world_weight(const char *text, uint64_t *out)
 {
@@ -108,6 +111,20 @@ static void check_world(const void *cfg, struct field_report *report)
 FIELD_DEFINE(world_layer, WORLD_LAYER_FIELDS, "One execution layer: its nodes and its models.",
              check_layer);
 FIELD_DEFINE(world_record, WORLD_RECORD_FIELDS, "What the results file holds.", NULL);
+static void check_figure(const void *cfg, struct field_report *report)
+{
+    const struct world_figure *e = cfg;
+    const char *names[256];
+    size_t count = 0;
+    if (figure_find(e->figure) != SIZE_MAX)
+        return;
+    for (const struct figure *f; count < 256 && (f = figure_at(count)); count++)
+        names[count] = f->name;
+    const char *near = nearest_name(e->figure, names, count);
+    field_complain(report, "figure", "no figure is called %s%s%s; weft run --json names them",
+                   e->figure, near ? "; did you mean " : "", near ? near : "");
+}
+FIELD_DEFINE(world_figure, WORLD_FIGURE_FIELDS, "A figure and its target.", check_figure);
 FIELD_DEFINE(world_expect, WORLD_EXPECT_FIELDS, "What is expected of the run.", NULL);
 FIELD_DEFINE(world_cfg, WORLD_FIELDS, "A scenario.", check_world);
 

@@ -43,8 +43,27 @@ FIELD_ENUM_DECLARE(world_recorded, WORLD_RECORDED);
       "Host time between two writes to the file: a killed run loses about as much.")
 FIELD_DECLARE(world_record, WORLD_RECORD_FIELDS);
 
+#define WORLD_BOUND(E, S)                                                                          \
+    E(S, WORLD_BOUND_NEAR, "near", "As near as `within` says.")                                    \
+    E(S, WORLD_BOUND_LEAST, "at-least", "No less.")                                                \
+    E(S, WORLD_BOUND_MOST, "at-most", "No more.")
+FIELD_ENUM_DECLARE(world_bound, WORLD_BOUND);
+
+/* A published or wanted figure; names: models/world/figures.def. */
+#define WORLD_FIGURE_FIELDS(F, S)                                                                  \
+    F(S, STRING, figure, NULL, NULL, NULL, "Its name, as weft run --json has it: latency_s.p50.")  \
+    F(S, REAL, target, NULL, NULL, NULL, "What it should be, in the figure's unit.")               \
+    F(S, ENUM(world_bound), bound, "near", NULL, NULL, "How it is compared.")                      \
+    F(S, FRACTION, within, "10%", "0%", "1000%", "near: how far off it may be.")                   \
+    F(S, STRING, source, "", NULL, NULL, "Where the target is from.")                              \
+    F(S, STRING, because, "", NULL, NULL,                                                          \
+      "Why it is off, where that is known: weft run and weft validate then pass it, marked so.")
+FIELD_DECLARE(world_figure, WORLD_FIGURE_FIELDS);
+
 #define WORLD_EXPECT_FIELDS(F, S)                                                                  \
-    F(S, BOOL, unsafe, "false", NULL, NULL, "Broken safety is what this scenario shows.")
+    F(S, BOOL, unsafe, "false", NULL, NULL, "Broken safety is what this scenario shows.")          \
+    F(S, COUNT, seeds, "1", "1", "1000", "weft validate: runs whose figures' mean is taken.")      \
+    F(S, LIST(world_figure), figures, "", "0", "100", "Figures of the summary and their targets.")
 FIELD_DECLARE(world_expect, WORLD_EXPECT_FIELDS);
 
 #define WORLD_FIELDS(F, S)                                                                         \

@@ -22,9 +22,11 @@ static bool add_file(struct cli_files *f, const char *path)
     return f->paths[f->count] && ++f->count;
 }
 
-static bool is_json(const char *name)
+static bool is_wanted(const struct cli_files *f, const char *name)
 {
     size_t size = strlen(name);
+    if (f->yaml)
+        return size > 5 && !strcmp(name + size - 5, ".yaml");
     return (size > 5 && !strcmp(name + size - 5, ".json")) ||
            (size > 8 && !strcmp(name + size - 8, ".json.gz"));
 }
@@ -55,7 +57,7 @@ int cli_files_add(const struct cli_command *self, struct cli_files *f, const cha
                 snprintf(child, size, "%s/%s", path, names[i]->d_name);
             if (!child)
                 status = cli_complain(self, "out of memory");
-            else if (stat(child, &st) == 0 && (S_ISDIR(st.st_mode) || is_json(child)))
+            else if (stat(child, &st) == 0 && (S_ISDIR(st.st_mode) || is_wanted(f, child)))
                 status = cli_files_add(self, f, child);
         }
         free(child);

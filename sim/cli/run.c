@@ -1,5 +1,5 @@
 /* weft run: a scenario from YAML to a results file and a summary. */
-#include "models/world/world.h"
+#include "models/world/figures.h"
 
 #include <errno.h>
 #include <math.h>
@@ -104,11 +104,6 @@ static void show_progress(void *self, sim_time now, sim_time end, uint64_t commi
 
 /* ---- the summary ---- */
 
-struct line {
-    const char *name;
-    double value;
-};
-
 static void print_percentiles(const char *name, const char *unit, const struct world_percentiles *p)
 {
     printf("  %-24s p50 %.4g   p90 %.4g   p99 %.4g %s\n", name, p->p50, p->p90, p->p99, unit);
@@ -181,58 +176,30 @@ static void add_number(struct cli_text *t, const char *name, double x, bool last
         cli_text_add(t, ": null%s", last ? "" : ", ");
 }
 
-static void add_percentiles(struct cli_text *t, const char *name, const struct world_percentiles *p)
+/* "latency_s.p50" and its kind become one object. */
+static void add_figures(struct cli_text *t, const struct world_summary *s)
 {
-    cli_text_json(t, name);
-    cli_text_add(t, ": {");
-    add_number(t, "mean", p->mean, false);
-    add_number(t, "p50", p->p50, false);
-    add_number(t, "p90", p->p90, false);
-    add_number(t, "p99", p->p99, true);
-    cli_text_add(t, "}, ");
+    const struct figure *f;
+    char open[64] = "";
+    for (size_t i = 0; (f = figure_at(i)); i++) {
+        const char *dot = strchr(f->name, '.');
+        size_t size = dot ? (size_t)(dot - f->name) : 0;
+        if (dot && (strlen(open) != size || memcmp(open, f->name, size) != 0)) {
+            snprintf(open, sizeof open, "%.*s", (int)size, f->name);
+            cli_text_json(t, open);
+            cli_text_add(t, ": {");
+        }
+        const struct figure *next = figure_at(i + 1);
+        bool last = dot && !(next && strncmp(next->name, f->name, size + 1) == 0);
+        add_number(t, dot ? dot + 1 : f->name, figure_value(i, s), last);
+        if (last)
+            cli_text_add(t, "}, ");
+    }
 }
 
 static int print_json(const struct cli_command *self, const struct world_summary *s,
                       const char *name, const char *out, double wall)
 {
-    const struct line lines[] = {
-        {"simulated_s", (double)s->end / 1e9},
-        {"wall_s", wall},
-        {"offered", (double)s->offered},
-        {"committed", (double)s->committed},
-        {"reverted", (double)s->reverted},
-        {"dropped", (double)s->dropped},
-        {"skipped", (double)s->skipped},
-        {"pending", (double)s->pending},
-        {"offered_per_s", s->offered_rate},
-        {"achieved_per_s", s->achieved_rate},
-        {"gas_per_s", s->gas_rate},
-        {"base_fee_first_gwei", s->base_fee_first_gwei},
-        {"base_fee_last_gwei", s->base_fee_last_gwei},
-        {"base_fee_min_gwei", s->base_fee_min_gwei},
-        {"base_fee_max_gwei", s->base_fee_max_gwei},
-        {"blocks", (double)s->blocks},
-        {"stale_blocks", (double)s->stale_blocks},
-        {"further_rounds", (double)s->failed_rounds},
-        {"block_interval_s", s->block_interval_s},
-        {"block_fill", s->block_fill},
-        {"block_packed", s->block_packed},
-        {"full_blocks", s->full_blocks},
-        {"block_transactions", s->block_txs},
-        {"executions", (double)s->executions},
-        {"aborts", (double)s->aborts},
-        {"speed_up", s->speed_up},
-        {"speed_up_bound", s->speed_up_bound},
-        {"core_utilisation", s->core_utilisation},
-        {"signature_utilisation", s->signature_utilisation},
-        {"shed", (double)s->shed},
-        {"link_utilisation", s->link_utilisation},
-        {"crashes", (double)s->crashes},
-        {"messages", (double)s->messages},
-        {"bytes", (double)s->bytes},
-        {"events", (double)s->events},
-        {"safety_violations", (double)s->safety_violations},
-    };
     struct cli_text t = {0};
     cli_text_add(&t, "{\"scenario\": ");
     cli_text_json(&t, name);
@@ -241,11 +208,8 @@ static int print_json(const struct cli_command *self, const struct world_summary
     cli_text_add(&t, ", \"digest\": ");
     cli_text_json(&t, s->digest);
     cli_text_add(&t, ", \"completed\": %s, ", s->stopped ? "false" : "true");
-    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
-        add_number(&t, lines[i].name, lines[i].value, false);
-    add_percentiles(&t, "latency_s", &s->latency_s);
-    add_percentiles(&t, "fee_gwei", &s->fee_gwei);
-    add_percentiles(&t, "tip_gwei", &s->tip_gwei);
+    add_number(&t, "wall_s", wall, false);
+    add_figures(&t, s);
     cli_text_add(&t, "\"limit\": ");
     cli_text_json(&t, world_limit_name(s->limit));
     cli_text_add(&t, ", \"limit_text\": ");
@@ -371,11 +335,41 @@ static int simulate(struct job *j)
     return interrupted && !j->world ? CLI_FAILED : CLI_BAD_INPUT;
 }
 
+/* Whether every figure that the scenario expects holds, or is explained. */
+static bool as_expected(const struct world_cfg *cfg, const struct world_summary *s)
+{
+    const struct world_figure *all = cfg->expect.figures.items;
+    double deviation;
+    for (size_t i = 0; i < cfg->expect.figures.count; i++)
+        if (figure_judge(&all[i], figure_value(figure_find(all[i].figure), s), &deviation) ==
+            FIGURE_OFF)
+            return false;
+    return true;
+}
+
+static void print_expectations(const struct world_cfg *cfg, const struct world_summary *s)
+{
+    const struct world_figure *all = cfg->expect.figures.items;
+    for (size_t i = 0; i < cfg->expect.figures.count; i++) {
+        size_t f = figure_find(all[i].figure);
+        double value = figure_value(f, s), deviation;
+        enum figure_verdict v = figure_judge(&all[i], value, &deviation);
+        printf("%s%s is %.4g, %s %.4g expected (%+.1f %%): %s%s\n", i ? "" : "\n", all[i].figure,
+               value, world_bound_names.names[all[i].bound], all[i].target, deviation * 100,
+               v == FIGURE_HOLDS       ? "holds"
+               : v == FIGURE_EXPLAINED ? "off, because "
+                                       : "OFF",
+               v == FIGURE_EXPLAINED ? all[i].because : "");
+    }
+}
+
 static int verdict(const struct job *j, const struct world_summary *s)
 {
     const struct world_cfg *cfg = scenario_root(j->scenario);
     if (s->safety_violations > 0 && !cfg->expect.unsafe)
         return CLI_UNSAFE;
+    if (!as_expected(cfg, s))
+        return CLI_FAILED;
     if (s->stopped || (s->safety_violations == 0 && cfg->expect.unsafe))
         return CLI_FAILED;
     return CLI_DONE;
@@ -398,6 +392,7 @@ static int conclude(struct job *j)
     } else if (!o->quiet) {
         const struct world_cfg *cfg = scenario_root(j->scenario);
         print_summary(&s, j->name, cfg->layers.count, wall);
+        print_expectations(cfg, &s);
         printf("\nResults: %s%s\n", j->out, s.stopped ? " (incomplete)" : "");
         if (!s.stopped)
             printf("Digest:  %s\n", s.digest);
@@ -446,7 +441,9 @@ const struct cli_command cli_run = {
         "'workload[0].rate=50/s'. With .kind=NAME (layers.main.fees.kind=fixed) the settings that\n"
         "the model NAME has too are kept and those of the old model alone are dropped.\n\n"
         "Ctrl-C ends the run early: the results file holds what happened so far and is marked as\n"
-        "incomplete (status 1). Broken safety, where the scenario does not expect it, is status 3.",
+        "incomplete (status 1). A figure that is not what expect.figures wants is status 1 as "
+        "well.\n"
+        "Broken safety, where the scenario does not expect it, is status 3.",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .min_operands = 1,
