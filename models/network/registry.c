@@ -6,9 +6,10 @@
     const struct field_registry name##_registry = {                                                \
         #name, about, name##_entries, sizeof name##_entries / sizeof name##_entries[0]}
 
-extern const struct latency_ops latency_regions_model, latency_constant_model;
+extern const struct latency_ops latency_regions_model, latency_constant_model, latency_drawn_model,
+    latency_distance_model;
 REGISTRY(latency, "How long the wire takes from one node to another.", &latency_regions_model.model,
-         &latency_constant_model.model);
+         &latency_constant_model.model, &latency_drawn_model.model, &latency_distance_model.model);
 
 extern const struct jitter_ops jitter_simblock_model, jitter_gervais_model, jitter_pareto_model,
     jitter_lognormal_model, jitter_generalised_pareto_model, jitter_measured_model,
