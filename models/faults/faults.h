@@ -21,8 +21,22 @@ struct fault_host {
     void (*crash)(struct fault_env *env, node_id node);
     void (*recover)(struct fault_env *env, node_id node);
     bool (*up)(struct fault_env *env, node_id node);
-    /* Puts the node's messages through filter() from now on, or no longer. */
+    /* Puts what the node sends and is sent through filter() from now on, or no longer; counted, so
+     * each `on` needs its own `off`. */
     void (*watch)(struct fault_env *env, node_id node, bool on);
+    /* Gives the node a second life, from init alone: the honest protocol once more, under the same
+     * identity, from time 0 on; messages and blocks that it makes carry instance 1. Marks the node
+     * Byzantine. ERR_INPUT as of the protocol's init. A node that has one keeps it. */
+    enum err_code (*twin)(struct fault_env *env, node_id node, struct err *err);
+    /* What the second life says leaves the node from now on, or no longer; counted, like watch. */
+    void (*voice)(struct fault_env *env, node_id node, bool on);
+    /* Marks the node Byzantine, from init alone: judges believe nothing that it claims, and its
+     * commits make nothing committed. */
+    void (*byzantine)(struct fault_env *env, node_id node);
+    /* The name of the node's protocol. */
+    const char *(*protocol)(struct fault_env *env, node_id node);
+    /* consensus_ops.misbehave of the node; false: its protocol knows nothing of that name. */
+    bool (*misbehave)(struct fault_env *env, node_id node, const char *how, bool on);
     /* A row of /faults for what the model did by itself. `what` is a literal. */
     void (*note)(struct fault_env *env, const char *what, node_id node, double value);
 };
@@ -55,7 +69,9 @@ struct fault_ops {
     enum err_code (*init)(void *state, const void *cfg, struct fault_env *env, struct err *err);
     /* What at() asked for. */
     void (*fire)(void *state, uint32_t kind, uint64_t value);
-    /* One message of a watched node on its way to `to`; *verdict starts as "pass". NULL: none. */
+    /* One message about to enter the link from `from` to `to`, of which one at least is watched, by
+     * this model or another: the model looks whether it means them. m->origin made it, `from` may
+     * pass it on; every channel, announcements too. *verdict starts as "pass". NULL: none. */
     void (*filter)(void *state, node_id from, node_id to, const struct message *m,
                    struct fault_verdict *verdict);
     void (*fini)(void *state);

@@ -127,6 +127,7 @@ static void header_of(const struct world *w, const struct block *b,
     memset(extra, 0, EXTRA_BYTES);
     put_u64(extra, b->round);
     put_u64(extra + 8, b->proposer);
+    extra[EXTRA_BYTES - 1] = b->instance;
     *h = (struct evm_header){
         .parent_hash = b->parent_hash,
         .uncles_hash = evm_no_uncles_hash,
@@ -396,13 +397,16 @@ void chain_adopt(struct world *w, node_id node, struct block *b)
     }
     n->head = block_ref(b);
     block_unref(old);
-    head_grew(w, l, b);
+    if (!n->byzantine)
+        head_grew(w, l, b);
 }
 
 /* ---- commit ---- */
 
 static void violated(struct world *w, node_id node, const struct block *b, const char *what)
 {
+    if (w->nodes[node].byzantine)
+        return;
     w->violations++;
     rows_event(w, RECORD_EVENT_LEVEL_SAFETY, "safety", node, b->layer, "node %u %s at height %llu",
                node, what, (unsigned long long)b->height);
@@ -686,13 +690,15 @@ static void commit_path(struct world *w, node_id node, struct block *b)
         struct block *on = block_ancestor(b, h);
         if (!on)
             continue;
-        if (h >= l->committed.len)
+        bool first = h >= l->committed.len;
+        if (first && !w->nodes[node].byzantine)
             commit_first(w, l, on);
-        else if (!evm_hash_eq(&((struct committed *)vec_at(&l->committed, h))->hash, &on->hash))
+        else if (!first &&
+                 !evm_hash_eq(&((struct committed *)vec_at(&l->committed, h))->hash, &on->hash))
             violated(w, node, on, "commits a block that is not the one committed before");
         on->track->finals++;
         if (l->after_order)
-            cores_run(w, node, on);
+            cores_run(w, node, 0, on);
     }
 }
 
@@ -713,6 +719,22 @@ void chain_commit(struct world *w, node_id node, struct block *b)
     n->final = block_ref(b);
     block_unref(old);
     settle_ready(w, layer_of(w, node));
+}
+
+void chain_commit_twin(struct world *w, node_id node, struct block *b)
+{
+    struct twin *twin = w->nodes[node].twin;
+    if (b->height <= twin->final->height)
+        return;
+    for (uint64_t h = twin->final->height + 1; h <= b->height && layer_of(w, node)->after_order;
+         h++) {
+        struct block *on = block_ancestor(b, h);
+        if (on)
+            cores_run(w, node, 1, on);
+    }
+    struct block *old = twin->final;
+    twin->final = block_ref(b);
+    block_unref(old);
 }
 
 void chain_executed(struct world *w, node_id node, struct block *b)

@@ -11,8 +11,8 @@
 
 enum { BLOCK_BYTES_MAX = 8 << 20 }; /* of transactions; Ethereum's gossip limit is 10 MiB */
 
-static struct task *new_task(struct world *w, node_id node, enum task_kind kind, struct block *b,
-                             uint64_t tag)
+static struct task *new_task(struct world *w, node_id node, uint8_t instance, enum task_kind kind,
+                             struct block *b, uint64_t tag)
 {
     struct task *t = pool_get(&w->tasks);
     if (!t) {
@@ -22,6 +22,7 @@ static struct task *new_task(struct world *w, node_id node, enum task_kind kind,
     *t = (struct task){.block = block_ref(b),
                        .tag = tag,
                        .kind = (uint8_t)kind,
+                       .instance = instance,
                        .epoch = w->nodes[node].epoch,
                        .from = NODE_NONE};
     return t;
@@ -59,13 +60,24 @@ static sim_time recovery_time(const struct world *w, node_id node, uint32_t coun
 
 static void finish(struct world *w, node_id node, bool possible);
 
+static uint64_t *build_serial(struct world *w, node_id node, uint8_t instance)
+{
+    struct node *n = &w->nodes[node];
+    return instance && n->twin ? &n->twin->build_serial : &n->build_serial;
+}
+
+static bool outdated(struct world *w, node_id node, const struct task *t)
+{
+    return t->kind == TASK_BUILD && t->serial != *build_serial(w, node, t->instance);
+}
+
 static void begin(struct world *w, node_id node)
 {
     struct node *n = &w->nodes[node];
     struct layer *l = layer_of(w, node);
     while (n->queue && !n->running) {
         struct task *t = n->queue;
-        bool stale = t->kind == TASK_BUILD && t->serial != n->build_serial;
+        bool stale = outdated(w, node, t);
         post_rest(w, node);
         n->run_busy = 0;
         n->stolen = 0;
@@ -153,7 +165,7 @@ static void push_ancestors(struct world *w, node_id node, struct block *b)
             oldest = p;
         if (!oldest)
             return;
-        struct task *t = new_task(w, node, TASK_RUN, oldest, 0);
+        struct task *t = new_task(w, node, 0, TASK_RUN, oldest, 0);
         if (!t)
             return;
         push(w, node, t);
@@ -209,7 +221,7 @@ static bool header_holds(const struct layer *l, struct block *b)
 }
 
 static void seal_and_hand_over(struct world *w, node_id node, struct block *b,
-                               const struct execution_result *bloom_of, uint64_t tag)
+                               const struct execution_result *bloom_of, const struct task *t)
 {
     struct layer *l = layer_of(w, node);
     if (chain_seal(w, l, b, bloom_of) != EVM_OK) {
@@ -217,7 +229,7 @@ static void seal_and_hand_over(struct world *w, node_id node, struct block *b,
         return;
     }
     chain_built(w, b);
-    l->consensus->built(consensus_state(l, node), b, tag);
+    l->consensus->built(life_state(w, node, t->instance), b, t->tag);
 }
 
 /* The block's transactions are those that took effect; the execution is shared where none was left
@@ -245,18 +257,40 @@ static void finish_build(struct world *w, node_id node, struct task *t)
         chain_execute(w, l, b);
     }
     chain_executed(w, node, b);
-    seal_and_hand_over(w, node, b, r, t->tag);
+    seal_and_hand_over(w, node, b, r, t);
     execution_unref(tried);
 }
 
 static void release_waiting(struct world *w, node_id node);
+
+/* A committed block was executed. */
+static void ran_committed(struct world *w, node_id node, const struct task *t)
+{
+    struct node *n = &w->nodes[node];
+    struct layer *l = layer_of(w, node);
+    if (!t->instance) {
+        struct block *old = n->executed;
+        n->executed = block_ref(t->block);
+        block_unref(old);
+    }
+    release_waiting(w, node);
+    if (l->consensus->executed)
+        l->consensus->executed(life_state(w, node, t->instance), t->block);
+}
+
+static void hand_over_fetched(struct world *w, node_id node, const struct task *t)
+{
+    for (uint8_t i = 0; i < lives(w, node); i++)
+        layer_of(w, node)->consensus->block(life_state(w, node, i), t->block, t->from,
+                                            t->committed);
+}
 
 static void finish(struct world *w, node_id node, bool possible)
 {
     struct node *n = &w->nodes[node];
     struct layer *l = layer_of(w, node);
     struct task *t = n->queue;
-    void *state = consensus_state(l, node);
+    void *state = life_state(w, node, t->instance);
     n->queue = t->next;
     post_resume(w, node);
     if (t->kind == TASK_RECOVER) {
@@ -280,18 +314,12 @@ static void finish(struct world *w, node_id node, bool possible)
         l->consensus->checked(state, t->block, ran && header_holds(l, t->block), t->tag);
         break;
     case TASK_RUN:
-        if (ran && l->after_order) {
-            struct block *old = n->executed;
-            n->executed = block_ref(t->block);
-            block_unref(old);
-            release_waiting(w, node);
-            if (l->consensus->executed)
-                l->consensus->executed(state, t->block);
-        }
+        if (ran && l->after_order)
+            ran_committed(w, node, t);
         break;
     case TASK_FETCHED:
         if (ran && header_holds(l, t->block))
-            l->consensus->block(state, t->block, t->from, t->committed);
+            hand_over_fetched(w, node, t);
         break;
     case TASK_RECOVER: break;
     }
@@ -378,7 +406,7 @@ static void finish_ordered_build(struct world *w, node_id node, struct task *t)
     b->track->built = true;
     if (!b->batch)
         chain_execute(w, l, b); /* on the host already, in the hope that it is ordered */
-    seal_and_hand_over(w, node, b, r, t->tag);
+    seal_and_hand_over(w, node, b, r, t);
 }
 
 void cores_on_call(struct sim *sim, void *self, const struct sim_event *ev)
@@ -388,14 +416,14 @@ void cores_on_call(struct sim *sim, void *self, const struct sim_event *ev)
     node_id node = ev->target;
     struct node *n = &w->nodes[node];
     struct layer *l = layer_of(w, node);
-    void *state = consensus_state(l, node);
+    void *state = life_state(w, node, t->instance);
     (void)sim;
     if (n->up && t->epoch == n->epoch) {
         if (t->kind == TASK_CHECK)
             l->consensus->checked(state, t->block, header_holds(l, t->block), t->tag);
         else if (t->kind == TASK_FETCHED)
-            l->consensus->block(state, t->block, t->from, t->committed);
-        else if (t->kind == TASK_BUILD && t->serial == n->build_serial)
+            hand_over_fetched(w, node, t);
+        else if (t->kind == TASK_BUILD && !outdated(w, node, t))
             finish_ordered_build(w, node, t);
     }
     free_task(w, t);
@@ -457,11 +485,11 @@ static bool fill(struct world *w, node_id node, struct block *b, const struct bu
     return true;
 }
 
-void cores_build(struct world *w, node_id node, const struct build_request *request)
+void cores_build(struct world *w, node_id node, uint8_t instance,
+                 const struct build_request *request)
 {
-    struct node *n = &w->nodes[node];
     struct layer *l = layer_of(w, node);
-    n->build_serial++;
+    uint64_t serial = ++*build_serial(w, node, instance);
     CHECK(!request->batch || l->after_order, "%s builds a batch that would be executed first",
           l->consensus->model.name);
     struct block *b = chain_block(w, l, node, request, &request->parent->track->next);
@@ -470,11 +498,12 @@ void cores_build(struct world *w, node_id node, const struct build_request *requ
         world_out_of_memory(w);
         return;
     }
-    struct task *t = new_task(w, node, TASK_BUILD, b, request->tag);
+    b->instance = instance;
+    struct task *t = new_task(w, node, instance, TASK_BUILD, b, request->tag);
     block_unref(b);
     if (!t)
         return;
-    t->serial = n->build_serial;
+    t->serial = serial;
     if (l->after_order) {
         wait_or_call(w, node, t);
         return;
@@ -484,10 +513,10 @@ void cores_build(struct world *w, node_id node, const struct build_request *requ
     begin(w, node);
 }
 
-void cores_check(struct world *w, node_id node, struct block *b, uint64_t tag)
+void cores_check(struct world *w, node_id node, uint8_t instance, struct block *b, uint64_t tag)
 {
     struct layer *l = layer_of(w, node);
-    struct task *t = new_task(w, node, TASK_CHECK, b, tag);
+    struct task *t = new_task(w, node, instance, TASK_CHECK, b, tag);
     if (!t)
         return;
     if (l->after_order) {
@@ -501,9 +530,9 @@ void cores_check(struct world *w, node_id node, struct block *b, uint64_t tag)
     }
 }
 
-void cores_run(struct world *w, node_id node, struct block *b)
+void cores_run(struct world *w, node_id node, uint8_t instance, struct block *b)
 {
-    struct task *t = new_task(w, node, TASK_RUN, b, 0);
+    struct task *t = new_task(w, node, instance, TASK_RUN, b, 0);
     if (!t)
         return;
     push(w, node, t);
@@ -513,7 +542,7 @@ void cores_run(struct world *w, node_id node, struct block *b)
 void cores_fetched(struct world *w, node_id node, struct block *b, node_id from, bool committed)
 {
     struct layer *l = layer_of(w, node);
-    struct task *t = new_task(w, node, TASK_FETCHED, b, 0);
+    struct task *t = new_task(w, node, 0, TASK_FETCHED, b, 0);
     if (!t)
         return;
     t->from = from;
@@ -539,7 +568,7 @@ void cores_recover(struct world *w, node_id node, struct block *b)
     uint32_t count = 0;
     for (uint32_t i = 0; i < b->tx_count; i++)
         count += b->txs[i]->pools < l->count && !l->mempool->has(pool, b->txs[i]);
-    struct task *t = count ? new_task(w, node, TASK_RECOVER, b, 0) : NULL;
+    struct task *t = count ? new_task(w, node, 0, TASK_RECOVER, b, 0) : NULL;
     if (!t)
         return;
     t->count = count;
@@ -571,6 +600,8 @@ void cores_crash(struct world *w, node_id node)
     free_list(w, &n->queue);
     free_list(w, &n->waiting);
     n->build_serial++;
+    if (n->twin)
+        n->twin->build_serial++;
     n->fetch_free = 0;
     /* Committed blocks that were waiting for the cores are executed after recovery. */
 }

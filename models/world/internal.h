@@ -59,20 +59,35 @@ struct task {
     node_id from; /* TASK_FETCHED */
     uint8_t kind; /* enum task_kind */
     uint8_t epoch;
-    bool collected;  /* its duration is known */
-    bool committed;  /* TASK_FETCHED: as the peer said */
-    uint32_t count;  /* TASK_RECOVER: transactions */
-    bool valid;      /* what checked() will hear */
-    uint64_t serial; /* TASK_BUILD: forgotten if a later one was asked for */
+    bool collected;   /* its duration is known */
+    bool committed;   /* TASK_FETCHED: as the peer said */
+    uint32_t count;   /* TASK_RECOVER: transactions */
+    bool valid;       /* what checked() will hear */
+    uint8_t instance; /* of the node's twins, that asked */
+    uint64_t serial;  /* TASK_BUILD: forgotten if a later one was asked for */
 };
 
 struct node_sync; /* sync.c */
 
+/* The second life of a node that equivocates: the honest protocol once more, under the same
+ * identity, after Bano et al., "Twins: BFT Systems Made Robust", OPODIS 2021. Both lives share the
+ * node's blocks, pool, cores, links and crashes; the head and the final block that the world knows
+ * are those of the first. */
+struct twin {
+    struct consensus_env env;
+    struct block *final; /* a reference: last that the second life committed */
+    uint64_t build_serial;
+    struct sim_stream random;
+    uint16_t voices; /* fault models that let it speak; at 0 nothing it says leaves the node */
+    _Alignas(16) unsigned char state[];
+};
+
 struct node {
     layer_id layer;
-    uint8_t class; /* of the layer's hardware classes */
-    uint8_t epoch; /* counts crashes */
-    bool up, watched;
+    uint8_t class;    /* of the layer's hardware classes */
+    uint8_t epoch;    /* counts crashes */
+    uint16_t watched; /* fault models that look at its messages */
+    bool up, byzantine;
     bool running;                    /* the queue's head is under way */
     struct block *head, *final;      /* references; final: last committed here */
     struct block *executed;          /* a reference: last executed committed block */
@@ -91,6 +106,7 @@ struct node {
     sim_time stolen; /* of the queue's head: what messages' signatures took from it so far */
     uint64_t build_serial;
     struct node_sync *sync; /* NULL until something is missing */
+    struct twin *twin;      /* NULL but in nodes that equivocate */
     struct vec orphans;     /* struct parcel *: blocks whose ancestors are missing */
     struct sim_stream random;
     /* totals */
@@ -254,6 +270,16 @@ static inline void *consensus_state(struct layer *l, node_id node)
 {
     return l->consensus_states + (size_t)(node - l->first) * l->consensus_stride;
 }
+/* The state of one of the node's lives: 0, or 1 where it has a twin. */
+static inline void *life_state(struct world *w, node_id node, uint8_t instance)
+{
+    struct twin *twin = w->nodes[node].twin;
+    return instance && twin ? twin->state : consensus_state(layer_of(w, node), node);
+}
+static inline uint8_t lives(const struct world *w, node_id node)
+{
+    return w->nodes[node].twin ? 2 : 1;
+}
 static inline void *mempool_state(struct layer *l, node_id node)
 {
     return l->mempool_states + (size_t)(node - l->first) * l->mempool_stride;
@@ -294,6 +320,9 @@ void chain_crashed(struct world *w, struct layer *l);
 struct stall chain_longest_stall(const struct world *w, const struct layer *l);
 void chain_adopt(struct world *w, node_id node, struct block *b);
 void chain_commit(struct world *w, node_id node, struct block *b);
+/* The node's second life commits: that counts nowhere, but where execution follows ordering the
+ * node executes what it ordered. */
+void chain_commit_twin(struct world *w, node_id node, struct block *b);
 void chain_executed(struct world *w, node_id node, struct block *b);
 /* Executed on the host from now on, if its parent is; false if it cannot be executed any more. */
 bool chain_execute(struct world *w, struct layer *l, struct block *b);
@@ -308,9 +337,11 @@ struct block *order_block(struct world *w, node_id node, struct block *parent,
 void order_fini(struct layer *l);
 
 /* ---- cores.c: building, checking, executing on a node's cores ---- */
-void cores_build(struct world *w, node_id node, const struct build_request *request);
-void cores_check(struct world *w, node_id node, struct block *b, uint64_t tag);
-void cores_run(struct world *w, node_id node, struct block *b);
+/* instance: of the node's lives, the one that asks and is answered. */
+void cores_build(struct world *w, node_id node, uint8_t instance,
+                 const struct build_request *request);
+void cores_check(struct world *w, node_id node, uint8_t instance, struct block *b, uint64_t tag);
+void cores_run(struct world *w, node_id node, uint8_t instance, struct block *b);
 void cores_fetched(struct world *w, node_id node, struct block *b, node_id from, bool committed);
 void cores_on_execute(struct sim *sim, void *self, const struct sim_event *ev);
 void cores_on_call(struct sim *sim, void *self, const struct sim_event *ev);
@@ -374,6 +405,7 @@ void pools_settle_fallen(struct world *w, bool last);
 enum err_code trouble_create(struct world *w, struct err *err);
 void trouble_on_fault(struct sim *sim, void *self, const struct sim_event *ev);
 void trouble_destroy(struct world *w);
+void trouble_fini_node(struct world *w, node_id node); /* its twin */
 bool trouble_filter(struct world *w, node_id from, node_id to, const struct message *m,
                     sim_time *delay, struct message **replace);
 

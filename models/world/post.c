@@ -134,8 +134,13 @@ static void leave(struct world *w, node_id node, node_id to, struct message *m)
         net_send(w->net, node, to, m);
 }
 
-static void post_out(struct world *w, node_id node, node_id to, struct message *m)
+static void post_out(struct world *w, node_id node, uint8_t instance, node_id to, struct message *m)
 {
+    if (instance && !w->nodes[node].twin->voices) {
+        message_unref(m);
+        return;
+    }
+    m->instance = instance;
     m->layer = w->nodes[node].layer;
     if (m->origin == NODE_NONE)
         m->origin = node;
@@ -179,7 +184,11 @@ static bool connect(struct world *w, node_id node, struct block *b)
 static void hand_over(struct world *w, node_id node, node_id from, const struct message *m)
 {
     struct layer *l = layer_of(w, node);
-    l->consensus->message(consensus_state(l, node), from, m);
+    /* What one twin signed is heard by the like life of another: they act in concert. */
+    bool sides = w->nodes[node].twin && w->nodes[m->origin].twin;
+    for (uint8_t i = 0; i < lives(w, node); i++)
+        if (!sides || m->instance == i)
+            l->consensus->message(life_state(w, node, i), from, m);
 }
 
 /* Keeps the message until its block's ancestors are here, and asks for them. */
@@ -266,7 +275,8 @@ static bool filter(void *self, node_id from, node_id to, const struct message *m
                    struct message **replace)
 {
     struct world *w = self;
-    return !w->nodes[from].watched || trouble_filter(w, from, to, m, delay, replace);
+    return !(w->nodes[from].watched | w->nodes[to].watched) ||
+           trouble_filter(w, from, to, m, delay, replace);
 }
 
 struct net_host post_net_host(struct world *w)
@@ -289,6 +299,8 @@ void post_crash(struct world *w, node_id node)
 
 /* ---- the protocols' env ---- */
 
+enum { TIMER_KINDS = 128 };
+
 static sim_time host_now(struct consensus_env *env)
 {
     const struct world *w = env->world;
@@ -297,12 +309,12 @@ static sim_time host_now(struct consensus_env *env)
 
 static void host_send(struct consensus_env *env, node_id to, struct message *m)
 {
-    post_out(env->world, env->node, to, m);
+    post_out(env->world, env->node, env->instance, to, m);
 }
 
 static void host_broadcast(struct consensus_env *env, struct message *m)
 {
-    post_out(env->world, env->node, NODE_NONE, m);
+    post_out(env->world, env->node, env->instance, NODE_NONE, m);
 }
 
 static struct sim_timer host_timer(struct consensus_env *env, sim_time delay, uint32_t kind,
@@ -310,9 +322,11 @@ static struct sim_timer host_timer(struct consensus_env *env, sim_time delay, ui
 {
     struct world *w = env->world;
     struct sim_timer timer = {0};
-    CHECK(delay >= 0 && kind < 256 && value >> 48 == 0, "timer in %lld ns, kind %u, value %llu",
-          (long long)delay, kind, (unsigned long long)value);
-    uint64_t arg = (uint64_t)kind << 56 | (uint64_t)w->nodes[env->node].epoch << 48 | value;
+    CHECK(delay >= 0 && kind < TIMER_KINDS && value >> 48 == 0,
+          "timer in %lld ns, kind %u, value %llu", (long long)delay, kind,
+          (unsigned long long)value);
+    uint64_t arg = (uint64_t)env->instance << 63 | (uint64_t)kind << 56 |
+                   (uint64_t)w->nodes[env->node].epoch << 48 | value;
     sim_time now = sim_now(w->sim);
     if (delay < SIM_TIME_NEVER - now)
         sim_schedule_timer(w->sim, &timer, now + delay, SIM_CLASS_TIMER, env->node,
@@ -327,7 +341,8 @@ void post_on_timer(struct sim *sim, void *self, const struct sim_event *ev)
     struct layer *l = layer_of(w, ev->target);
     (void)sim;
     if (n->up && (uint8_t)(ev->arg >> 48) == n->epoch)
-        l->consensus->timer(consensus_state(l, ev->target), (uint32_t)(ev->arg >> 56),
+        l->consensus->timer(life_state(w, ev->target, (uint8_t)(ev->arg >> 63)),
+                            (uint32_t)(ev->arg >> 56) & (TIMER_KINDS - 1),
                             ev->arg & ((UINT64_C(1) << 48) - 1));
 }
 
@@ -339,12 +354,12 @@ static void host_cancel(struct consensus_env *env, struct sim_timer *timer)
 
 static void host_build(struct consensus_env *env, const struct build_request *request)
 {
-    cores_build(env->world, env->node, request);
+    cores_build(env->world, env->node, env->instance, request);
 }
 
 static void host_check(struct consensus_env *env, struct block *b, uint64_t tag)
 {
-    cores_check(env->world, env->node, b, tag);
+    cores_check(env->world, env->node, env->instance, b, tag);
 }
 
 static bool host_has(struct consensus_env *env, const struct block *b)
@@ -355,7 +370,8 @@ static bool host_has(struct consensus_env *env, const struct block *b)
 
 static void host_adopt(struct consensus_env *env, struct block *b)
 {
-    chain_adopt(env->world, env->node, b);
+    if (!env->instance)
+        chain_adopt(env->world, env->node, b);
 }
 
 static bool is_quorum(enum consensus_quorum quorum, const struct validators *v, uint64_t weight)
@@ -383,6 +399,10 @@ static void judge_quorum(struct consensus_env *env, const char *what, uint64_t h
 static void host_commit(struct consensus_env *env, struct block *b, const uint32_t *signers,
                         uint32_t signer_count)
 {
+    if (env->instance) {
+        chain_commit_twin(env->world, env->node, b);
+        return;
+    }
     if (signers)
         judge_quorum(env, "commit", b->height, signers, signer_count);
     chain_commit(env->world, env->node, b);
@@ -392,7 +412,8 @@ static void host_certify(struct consensus_env *env, const char *what, const stru
                          uint64_t round, const uint32_t *signers, uint32_t signer_count)
 {
     (void)round;
-    judge_quorum(env, what, b ? b->height : 0, signers, signer_count);
+    if (!env->instance)
+        judge_quorum(env, what, b ? b->height : 0, signers, signer_count);
 }
 
 static struct block *host_order(struct consensus_env *env, struct block *parent,
@@ -410,7 +431,8 @@ static void host_behind(struct consensus_env *env, node_id from, uint64_t height
 static struct sim_stream *host_random(struct consensus_env *env)
 {
     struct world *w = env->world;
-    return &w->nodes[env->node].random;
+    struct node *n = &w->nodes[env->node];
+    return env->instance ? &n->twin->random : &n->random;
 }
 
 /* Every node tells of a new round; the first one makes the row. */
@@ -418,6 +440,8 @@ static void host_note(struct consensus_env *env, const char *what, uint64_t heig
 {
     struct world *w = env->world;
     struct layer *l = layer_of(w, env->node);
+    if (env->instance)
+        return;
     if (strcmp(what, "round") == 0) {
         uint64_t key = height << 16 | (round & 0xffff);
         if (key <= l->last_round)

@@ -63,8 +63,14 @@ static void resume_execution(struct world *w, node_id node)
         if (!b)
             continue;
         cores_recover(w, node, b);
-        cores_run(w, node, b);
+        cores_run(w, node, 0, b);
     }
+    /* Of the second life nothing says how far it got; what is executed already costs nothing. */
+    struct block *last = n->twin ? n->twin->final : NULL, *done = last;
+    while (done && !track_get(layer_of(w, node), done, TRACK_EXECUTED, node))
+        done = done->parent;
+    for (uint64_t h = done ? done->height + 1 : UINT64_MAX; last && h <= last->height; h++)
+        cores_run(w, node, 1, block_ancestor(last, h));
 }
 
 static void host_recover(struct fault_env *env, node_id node)
@@ -79,7 +85,8 @@ static void host_recover(struct fault_env *env, node_id node)
     rows_fault(w, "recover", node, "");
     resume_execution(w, node);
     sync_random(w, node);
-    l->consensus->recovered(consensus_state(l, node));
+    for (uint8_t i = 0; i < lives(w, node); i++)
+        l->consensus->recovered(life_state(w, node, i));
 }
 
 static bool host_up(struct fault_env *env, node_id node)
@@ -91,7 +98,8 @@ static bool host_up(struct fault_env *env, node_id node)
 static void host_watch(struct fault_env *env, node_id node, bool on)
 {
     struct world *w = env->world;
-    w->nodes[node].watched = on;
+    CHECK(on || w->nodes[node].watched, "node %u is watched by nobody", node);
+    w->nodes[node].watched = (uint16_t)(w->nodes[node].watched + (on ? 1 : -1));
 }
 
 static void host_note(struct fault_env *env, const char *what, node_id node, double value)
@@ -101,8 +109,88 @@ static void host_note(struct fault_env *env, const char *what, node_id node, dou
     rows_fault(env->world, what, node == NODE_NONE ? -1 : (int64_t)node, detail);
 }
 
-static const struct fault_host host = {host_now, host_at,    host_crash, host_recover,
-                                       host_up,  host_watch, host_note};
+static enum err_code host_twin(struct fault_env *env, node_id node, struct err *err)
+{
+    struct world *w = env->world;
+    struct node *n = &w->nodes[node];
+    struct layer *l = layer_of(w, node);
+    w->nodes[node].byzantine = true;
+    if (n->twin || !l->consensus_states) /* world_check: nodes have no lives */
+        return ERR_OK;
+    struct twin *twin = mem_zalloc(1, sizeof *twin + l->consensus_stride);
+    if (!twin)
+        return err_set(err, ERR_MEMORY, "no memory for a twin of node %u", node);
+    n->twin = twin;
+    twin->env = l->consensus_envs[node - l->first];
+    twin->env.instance = 1;
+    twin->final = block_ref(l->genesis);
+    sim_stream_init(&twin->random, w->cfg->seed, node, sim_purpose("world.twin"));
+    return l->consensus->init(twin->state, l->consensus_cfg, &twin->env, err);
+}
+
+static void host_voice(struct fault_env *env, node_id node, bool on)
+{
+    struct twin *twin = ((struct world *)env->world)->nodes[node].twin;
+    CHECK(twin && (on || twin->voices), "node %u has no twin to speak or to be still", node);
+    twin->voices = (uint16_t)(twin->voices + (on ? 1 : -1));
+}
+
+static void host_byzantine(struct fault_env *env, node_id node)
+{
+    ((struct world *)env->world)->nodes[node].byzantine = true;
+}
+
+/* The layer's own struct is filled only in a world that will run. */
+static const struct consensus_ops *protocol_of(const struct world *w, node_id node)
+{
+    layer_id layer = 0;
+    while (node >= w->layer_first[layer + 1])
+        layer++;
+    const struct world_layer *layers = w->cfg->layers.items;
+    return (const struct consensus_ops *)layers[layer].consensus.model;
+}
+
+static const char *host_protocol(struct fault_env *env, node_id node)
+{
+    return protocol_of(env->world, node)->model.name;
+}
+
+static bool host_misbehave(struct fault_env *env, node_id node, const char *how, bool on)
+{
+    struct world *w = env->world;
+    const struct consensus_ops *ops = protocol_of(w, node);
+    if (!ops->misbehave)
+        return false;
+    struct layer *l = layer_of(w, node);
+    return !l->consensus_states || ops->misbehave(consensus_state(l, node), how, on);
+}
+
+void trouble_fini_node(struct world *w, node_id node)
+{
+    struct twin *twin = w->nodes[node].twin;
+    if (!twin)
+        return;
+    if (layer_of(w, node)->consensus->fini)
+        layer_of(w, node)->consensus->fini(twin->state);
+    block_unref(twin->final);
+    mem_free(twin);
+    w->nodes[node].twin = NULL;
+}
+
+static const struct fault_host host = {
+    .now = host_now,
+    .at = host_at,
+    .crash = host_crash,
+    .recover = host_recover,
+    .up = host_up,
+    .watch = host_watch,
+    .twin = host_twin,
+    .voice = host_voice,
+    .byzantine = host_byzantine,
+    .protocol = host_protocol,
+    .misbehave = host_misbehave,
+    .note = host_note,
+};
 
 bool trouble_filter(struct world *w, node_id from, node_id to, const struct message *m,
                     sim_time *delay, struct message **replace)
@@ -138,6 +226,22 @@ static layer_id layer_by_name(const struct fault_env *env, const char *name)
         if (strcmp(w->layers[i].name, name) == 0)
             return i;
     return LAYER_NONE;
+}
+
+/* Judges and the committed chain go by honest nodes: each layer needs one. */
+static enum err_code someone_honest(const struct world *w, struct err *err)
+{
+    const struct world_layer *layers = w->cfg->layers.items;
+    for (layer_id i = 0; i < w->layer_count; i++) {
+        bool honest = false;
+        for (node_id n = w->layer_first[i]; n < w->layer_first[i + 1] && !honest; n++)
+            honest = !w->nodes[n].byzantine;
+        if (!honest)
+            return scenario_fail(w->scenario, err, "faults",
+                                 "every node of layer '%s' is Byzantine; leave one of its %llu",
+                                 w->layers[i].name, (unsigned long long)layers[i].nodes);
+    }
+    return ERR_OK;
 }
 
 enum err_code trouble_create(struct world *w, struct err *err)
@@ -178,7 +282,7 @@ enum err_code trouble_create(struct world *w, struct err *err)
         if (code != ERR_OK)
             return err_set(err, code, "%s", inner.text);
     }
-    return ERR_OK;
+    return someone_honest(w, err);
 }
 
 void trouble_destroy(struct world *w)

@@ -92,6 +92,7 @@ struct block {
     layer_id layer;
     bool dead;        /* another of its height is final: its transactions are not held by it */
     bool batch;       /* transactions only, on no parent, for env_order(); height is 0 */
+    uint8_t instance; /* which of its proposer's instances built it; the world's; in the header */
     node_id proposer; /* NODE_NONE for genesis */
     uint64_t height;
     uint64_t round;            /* consensus' own: round, view or slot */

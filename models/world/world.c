@@ -381,7 +381,8 @@ static void start_models(struct world *w)
     for (layer_id i = 0; i < w->layer_count; i++) {
         struct layer *l = &w->layers[i];
         for (node_id n = l->first; n < l->first + l->count; n++)
-            l->consensus->start(consensus_state(l, n));
+            for (uint8_t life = 0; life < lives(w, n); life++)
+                l->consensus->start(life_state(w, n, life));
     }
     sources_start(w);
     world_schedule(w, SIM_SEC, SIM_CLASS_TIMER, world_source(w, SOURCE_POOLS), EVENT_POOLS, 0, 0);
@@ -418,6 +419,7 @@ static void destroy_layer(struct world *w, struct layer *l)
         vec_fini(&n->orphans);
         if (l->consensus_states && l->consensus->fini)
             l->consensus->fini(consensus_state(l, l->first + i));
+        trouble_fini_node(w, l->first + i);
         if (l->mempool_states && l->mempool->fini)
             l->mempool->fini(mempool_state(l, l->first + i));
         block_unref(n->head);
