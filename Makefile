@@ -10,11 +10,11 @@ B      := build/$(MODE)
 
 # Debian packages the build needs, and those that only the checks need.
 DEPS      := gcc pkg-config libgsl-dev libyaml-dev libhdf5-dev libsecp256k1-dev libgmp-dev \
-             libjansson-dev libssl-dev zlib1g-dev libcmocka-dev libjs-dygraphs
+             libjansson-dev libssl-dev libigraph-dev zlib1g-dev libcmocka-dev libjs-dygraphs
 DEPS_LINT := clang-format cppcheck python3 clang
 DEPS_FUZZ := clang llvm libclang-rt-dev libomp-dev
 
-LIBS_PC  := gsl hdf5 libsecp256k1 jansson gmp libcrypto zlib yaml-0.1
+LIBS_PC  := gsl hdf5 libsecp256k1 jansson gmp libcrypto zlib yaml-0.1 igraph
 PKG       = $(shell pkg-config --cflags $(LIBS_PC) 2>/dev/null)
 LDLIBS    = $(shell pkg-config --libs $(LIBS_PC) 2>/dev/null) -lhdf5_hl -ldl -lpthread -lm
 

@@ -56,8 +56,9 @@ struct net {
     void *latency_state, *jitter_state, *link_state;
     struct sim_stream *wires;   /* by sender; NULL where wires take what the latency model says */
     struct net_gossip *gossips; /* group_count x NET_CHANNELS */
-    uint32_t *first;            /* neighbours of node n: neighbours[first[n]] .. */
+    uint32_t *first, *degree;   /* neighbours of node n: degree[n] from neighbours[first[n]] on */
     node_id *neighbours;
+    size_t neighbour_count;     /* entries of that array */
     struct sim_stream *streams; /* of gossip models, by node; made when one asks */
     struct sim_stream spare;    /* until the run ends, when there is no memory for them */
     struct net_node_stats *stats;
@@ -276,7 +277,7 @@ static sim_time gossip_latency(struct gossip_env *env, node_id from, node_id to)
 static void gossip_timer(struct gossip_env *env, node_id node, sim_time delay, struct message *m)
 {
     struct net *net = env->net;
-    struct flight *f = flight_make(net, message_ref(m), node, node);
+    struct flight *f = flight_make(net, m ? message_ref(m) : NULL, node, node);
     if (!f)
         return;
     f->gossip = gossip_number(net, (struct net_gossip *)env) & GOSSIPS_MAX;
@@ -312,6 +313,24 @@ static struct sim_stream *gossip_random(struct gossip_env *env, node_id node)
     return &net->streams[node];
 }
 
+static void gossip_rates(struct gossip_env *env, node_id node, uint64_t *up, uint64_t *down)
+{
+    struct net *net = env->net;
+    net->link->rates(net->link_state, node, up, down);
+}
+
+static uint64_t gossip_weight(struct gossip_env *env, node_id node)
+{
+    struct net *net = env->net;
+    return net->host.weight ? net->host.weight(net->host.self, node) : 1;
+}
+
+static uint32_t gossip_missing(struct gossip_env *env, node_id node, const struct message *m)
+{
+    struct net *net = env->net;
+    return net->host.missing && m->block ? net->host.missing(net->host.self, node, m) : UINT32_MAX;
+}
+
 static const struct gossip_host gossip_side = {
     .now = gossip_now,
     .neighbours = gossip_neighbours,
@@ -322,6 +341,9 @@ static const struct gossip_host gossip_side = {
     .fail = gossip_fail,
     .up = gossip_up,
     .random = gossip_random,
+    .rates = gossip_rates,
+    .weight = gossip_weight,
+    .missing = gossip_missing,
 };
 
 /* ---- making ---- */
@@ -409,18 +431,24 @@ static enum err_code make_graph(struct net *net, uint32_t group, node_id first, 
         ops->build(net->cfg->topology.cfg, count, &rng, group_region, &regions, &graph, err);
     if (e)
         return e;
-    uint32_t have = net->first[first], more = graph.first[count];
-    node_id *all = mem_resize(net->neighbours, (size_t)have + more, sizeof *all);
-    if (all) {
+    bool everyone = graph.everyone || graph.first[count] == (uint64_t)count * (count - 1);
+    size_t have = net->neighbour_count, more = everyone ? 2 * (size_t)count : graph.first[count];
+    node_id *all = mem_resize(net->neighbours, have + more, sizeof *all);
+    if (all && have + more <= UINT32_MAX) {
         net->neighbours = all;
-        for (uint32_t i = 0; i < more; i++)
-            all[have + i] = first + graph.neighbours[i];
-        for (node_id n = 0; n <= count; n++)
-            net->first[first + n] = have + graph.first[n];
+        net->neighbour_count = have + more;
+        for (size_t i = 0; i < more; i++)
+            all[have + i] = first + (everyone ? (node_id)(i % count) : graph.neighbours[i]);
+        for (node_id n = 0; n < count; n++) {
+            net->first[first + n] = (uint32_t)have + (everyone ? n + 1 : graph.first[n]);
+            net->degree[first + n] = everyone ? count - 1 : graph.first[n + 1] - graph.first[n];
+        }
     }
     mem_free(graph.first);
     mem_free(graph.neighbours);
-    return all ? ERR_OK : err_set(err, ERR_MEMORY, "no memory for a graph of %u nodes", count);
+    return all && have + more <= UINT32_MAX
+               ? ERR_OK
+               : err_set(err, ERR_MEMORY, "no memory for a graph of %u nodes", count);
 }
 
 static enum err_code make_gossips(struct net *net, uint32_t group, node_id first, node_id count,
@@ -455,12 +483,13 @@ enum err_code net_create(struct net **out, const struct net_cfg *cfg, struct sim
     net->group_count = group_count;
     net->node_count = group_first[group_count];
     net->gossips = mem_zalloc((size_t)group_count * NET_CHANNELS, sizeof *net->gossips);
-    net->first = mem_zalloc((size_t)net->node_count + 1, sizeof *net->first);
+    net->first = mem_zalloc(net->node_count, sizeof *net->first);
+    net->degree = mem_zalloc(net->node_count, sizeof *net->degree);
     net->stats = mem_zalloc(net->node_count, sizeof *net->stats);
     net->crashes = mem_zalloc(net->node_count, sizeof *net->crashes);
     CHECK(net->node_count <= 1 << 24 && group_count <= GOSSIPS_MAX / NET_CHANNELS,
           "a network of %u nodes in %u groups", net->node_count, group_count);
-    enum err_code e = net->gossips && net->first && net->stats && net->crashes
+    enum err_code e = net->gossips && net->first && net->degree && net->stats && net->crashes
                           ? make_handlers(net, err)
                           : err_set(err, ERR_MEMORY, "no memory for %u nodes", net->node_count);
     if (!e)
@@ -525,6 +554,7 @@ void net_destroy(struct net *net)
     mem_free(net->wires);
     mem_free(net->gossips);
     mem_free(net->first);
+    mem_free(net->degree);
     mem_free(net->neighbours);
     mem_free(net->streams);
     mem_free(net->stats);
@@ -550,12 +580,28 @@ void net_publish(struct net *net, uint32_t group, node_id origin, struct message
     message_unref(m);
 }
 
+static void tell_gossips(struct net *net, node_id node, bool is_up)
+{
+    for (uint32_t i = 0; i < net->group_count * NET_CHANNELS; i++) {
+        struct net_gossip *g = &net->gossips[i];
+        void (*tell)(void *, node_id) = is_up ? g->ops->recover : g->ops->crash;
+        if (tell && node >= g->env.first && node < g->env.first + g->env.count)
+            tell(g->state, node);
+    }
+}
+
 void net_crash(struct net *net, node_id node)
 {
     sim_time now = sim_now(net->sim);
     net->crashes[node].count++;
     net->crashes[node].last = now;
     net->link->crash(net->link_state, node, now);
+    tell_gossips(net, node, false);
+}
+
+void net_recover(struct net *net, node_id node)
+{
+    tell_gossips(net, node, true);
 }
 
 const char *net_region(const struct net *net, node_id node)
@@ -571,7 +617,7 @@ sim_time net_latency(const struct net *net, node_id from, node_id to)
 uint32_t net_neighbours(const struct net *net, node_id node, const node_id **out)
 {
     *out = net->neighbours + net->first[node];
-    return net->first[node + 1] - net->first[node];
+    return net->degree[node];
 }
 
 void net_stats(const struct net *net, node_id node, struct net_node_stats *out)

@@ -116,8 +116,9 @@ extern const struct field_registry link_registry;
 
 /* Neighbours of all nodes in one array: those of node n (numbered within the group) are
  * neighbours[first[n]] .. neighbours[first[n + 1] - 1], ascending. Undirected: each edge stands
- * twice. */
+ * twice. With `everyone` all nodes are linked to all others, and the arrays stay NULL. */
 struct topology_graph {
+    bool everyone;
     uint32_t *first; /* count + 1 entries; made by the model with mem_alloc, freed by net.c */
     uint32_t *neighbours;
 };
@@ -136,7 +137,7 @@ extern const struct field_registry topology_registry;
 struct gossip_env;
 struct gossip_host {
     sim_time (*now)(struct gossip_env *env);
-    /* Neighbours of a node of this group, by global number. */
+    /* Neighbours of a node of this group, by global number: as net_neighbours gives them. */
     uint32_t (*neighbours)(struct gossip_env *env, node_id node, const node_id **out);
     /* Puts a message on the link; takes over the reference. `type` (0 to 15, LINK_CONTROL or'ed in
      * where it is the announcement of m or a request) comes back with link(). */
@@ -147,12 +148,19 @@ struct gossip_host {
     bool (*deliver)(struct gossip_env *env, node_id at, node_id from, struct message *m);
     /* One-way time of the wire, for models that draw arrival times instead of sending. */
     sim_time (*latency)(struct gossip_env *env, node_id from, node_id to);
-    /* Calls timer(state, node, m) after `delay`; holds a reference on m until then. */
+    /* Calls timer(state, node, m) after `delay`; holds a reference on m, which may be NULL, until
+     * then. */
     void (*timer)(struct gossip_env *env, node_id node, sim_time delay, struct message *m);
     /* Memory is out: the run ends with ERR_MEMORY. */
     void (*fail)(struct gossip_env *env);
     bool (*up)(struct gossip_env *env, node_id node);
     struct sim_stream *(*random)(struct gossip_env *env, node_id node);
+    /* Bits a second that the node's link sends and receives. */
+    void (*rates)(struct gossip_env *env, node_id node, uint64_t *up, uint64_t *down);
+    /* As net_host: a validator's weight, 0 for other nodes; bytes that the node lacks of m's block,
+     * UINT32_MAX where nobody knows. */
+    uint64_t (*weight)(struct gossip_env *env, node_id node);
+    uint32_t (*missing)(struct gossip_env *env, node_id node, const struct message *m);
 };
 struct gossip_env {
     const struct gossip_host *host;
@@ -165,14 +173,18 @@ struct gossip_ops {
     size_t
         state_size; /* one state a group and channel; a node's part is the model's to keep small */
     enum err_code (*init)(void *state, const void *cfg, struct gossip_env *env, struct err *err);
-    /* m (borrowed) starts at origin, which has it. m->route is the model's, zero at first: who has
-     * it, who asked for it; memory from mem_alloc. */
+    /* m (borrowed) starts at origin, which has it. m->route is the model's, NULL at first: who has
+     * it, who asked for it; memory from mem_alloc. What arrives may be another message than was
+     * sent (a fault's), with no route yet. */
     void (*publish)(void *state, node_id origin, struct message *m);
     /* What link() sent arrived at `at`. */
     void (*link)(void *state, node_id at, node_id from, struct message *m, uint8_t type);
     /* What timer() asked for; also while the node is down, when what it sends goes nowhere. May be
      * NULL in a model that asks for none. */
     void (*timer)(void *state, node_id node, struct message *m);
+    /* The node just went down; is up again. May be NULL. */
+    void (*crash)(void *state, node_id node);
+    void (*recover)(void *state, node_id node);
     void (*fini)(void *state);
 };
 extern const struct field_registry gossip_registry;
@@ -200,6 +212,11 @@ struct net_host {
      * another message (a reference for the network) in *replace. */
     bool (*filter)(void *self, node_id from, node_id to, const struct message *m, sim_time *delay,
                    struct message **replace);
+    /* Weight of the node as a validator, 0 for one that is none. NULL: every node weighs 1. */
+    uint64_t (*weight)(void *self, node_id node);
+    /* Bytes of those transactions of m's block that the node's pool does not hold. NULL: there are
+     * no pools. */
+    uint32_t (*missing)(void *self, node_id node, const struct message *m);
 };
 
 struct net;
@@ -215,7 +232,8 @@ enum err_code net_create_places(struct net **out, const struct net_cfg *cfg, str
 /* A node went down just now: what had not left its link whole, or was not in whole, never arrives.
  */
 void net_crash(struct net *net, node_id node);
-void net_destroy(struct net *net); /* accepts NULL; drops what is in flight */
+void net_recover(struct net *net, node_id node); /* it is up again */
+void net_destroy(struct net *net);               /* accepts NULL; drops what is in flight */
 
 /* Sends m from one node to another over latency and links. Takes over one reference. A node that is
  * down sends nothing; one that is down on arrival receives nothing. To itself: delivered at once.
@@ -228,7 +246,8 @@ void net_publish(struct net *net, uint32_t group, node_id origin, struct message
 
 const char *net_region(const struct net *net, node_id node);
 sim_time net_latency(const struct net *net, node_id from, node_id to);
-/* Borrowed; ascending. */
+/* Borrowed; ascending, in a full mesh round from the node's own number on, so that a group's lists
+ * are one array of twice its nodes. */
 uint32_t net_neighbours(const struct net *net, node_id node, const node_id **out);
 
 /* Totals of a node since the start. */

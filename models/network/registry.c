@@ -22,9 +22,13 @@ REGISTRY(jitter, "How messages vary around the latency of their wire.",
 extern const struct link_ops link_access_model;
 REGISTRY(link, "What a node's access link does to a message.", &link_access_model.model);
 
-extern const struct topology_ops topology_regular_model, topology_full_model;
+extern const struct topology_ops topology_regular_model, topology_full_model, topology_random_model,
+    topology_small_world_model, topology_preferential_model, topology_near_model,
+    topology_outbound_model, topology_file_model;
 REGISTRY(topology, "Who is whose neighbour.", &topology_regular_model.model,
-         &topology_full_model.model);
+         &topology_full_model.model, &topology_random_model.model,
+         &topology_small_world_model.model, &topology_preferential_model.model,
+         &topology_near_model.model, &topology_outbound_model.model, &topology_file_model.model);
 
 extern const struct gossip_ops gossip_push_model, gossip_inv_model, gossip_direct_model;
 REGISTRY(gossip, "How one message reaches a whole group.", &gossip_push_model.model,

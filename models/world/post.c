@@ -279,9 +279,36 @@ static bool filter(void *self, node_id from, node_id to, const struct message *m
            trouble_filter(w, from, to, m, delay, replace);
 }
 
+static uint64_t weight(void *self, node_id node)
+{
+    const struct world *w = self;
+    const struct validators *v = &w->layers[w->nodes[node].layer].validators;
+    uint32_t i = validators_index(v, node);
+    return i < v->count ? v->weights[i] : 0;
+}
+
+static uint32_t missing(void *self, node_id node, const struct message *m)
+{
+    struct world *w = self;
+    struct layer *l = layer_of(w, node);
+    const void *pool = mempool_state(l, node);
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < m->block->tx_count; i++) {
+        const struct tx *t = m->block->txs[i];
+        if (t->pools < l->count && !l->mempool->has(pool, t))
+            bytes += t->size;
+    }
+    return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX - 1;
+}
+
 struct net_host post_net_host(struct world *w)
 {
-    return (struct net_host){.self = w, .deliver = deliver, .up = node_up, .filter = filter};
+    return (struct net_host){.self = w,
+                             .deliver = deliver,
+                             .up = node_up,
+                             .filter = filter,
+                             .weight = weight,
+                             .missing = missing};
 }
 
 void post_crash(struct world *w, node_id node)

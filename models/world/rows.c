@@ -271,11 +271,13 @@ static void node_row(struct world *w, node_id id)
     const struct node *n = &w->nodes[id];
     const struct hardware_class *class = &w->layers[n->layer].classes[n->class];
     struct net_node_stats net;
+    const node_id *neighbours;
     net_stats(w->net, id, &net);
     struct record_nodes_row row = {
         .id = id,
         .layer = n->layer,
         .cores = class->cores,
+        .degree = net_neighbours(w->net, id, &neighbours),
         .uplink = (double)net.up_rate,
         .downlink = (double)net.down_rate,
         .height = n->final->height,

@@ -83,6 +83,7 @@ static void host_recover(struct fault_env *env, node_id node)
     n->up = true;
     n->crashed_time += sim_now(w->sim) - n->down_since;
     rows_fault(w, "recover", node, "");
+    net_recover(w->net, node);
     resume_execution(w, node);
     sync_random(w, node);
     for (uint8_t i = 0; i < lives(w, node); i++)

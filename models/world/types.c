@@ -111,6 +111,8 @@ void message_unref(struct message *m)
         m->release(m);
     block_unref(m->block);
     tx_unref(m->tx);
+    if (m->route_fini)
+        m->route_fini(m->route);
     mem_free(m->route);
     mem_free(m);
 }

@@ -160,7 +160,8 @@ struct message {
     struct block *block;   /* a reference, or NULL */
     struct tx *tx;         /* a reference, or NULL */
     void (*release)(struct message *m); /* NULL, or drops what the payload refers to, at the end */
-    void *route; /* the dissemination model's: who has it already. free()d at the end */
+    void *route; /* the dissemination model's: who has it already. mem_free()d at the end ... */
+    void (*route_fini)(void *route); /* ... after this, unless NULL, let go of what it refers to */
     _Alignas(16) unsigned char payload[]; /* the owner's own struct, zeroed by message_create */
 };
 

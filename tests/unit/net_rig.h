@@ -69,7 +69,7 @@ static void make_or_fail(struct world *w, const char *yaml, node_id nodes, uint6
     }
     assert_int_equal(sim_create(&w->sim, seed), ERR_OK);
     const node_id first[2] = {0, nodes};
-    const struct net_host host = {w, deliver, up, NULL};
+    const struct net_host host = {.self = w, .deliver = deliver, .up = up};
     if (net_create(&w->net, scenario_root(w->scenario), w->sim, 1, first, &host, &err))
         snprintf(why, 1024, "%s", err.text);
 }
