@@ -37,6 +37,8 @@ void evm_header_encode(struct evm_buf *b, const struct evm_header *h)
     }
     if (h->has_requests_hash)
         evm_rlp_put_hash(b, &h->requests_hash);
+    if (h->has_access_list_hash)
+        evm_rlp_put_hash(b, &h->access_list_hash);
     evm_rlp_close(b, list);
 }
 

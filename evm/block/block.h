@@ -26,8 +26,8 @@ struct evm_header {
     bool has_blob_gas; /* the two blob fields and the beacon root came together */
     uint64_t blob_gas_used, excess_blob_gas;
     struct evm_hash parent_beacon_root;
-    bool has_requests_hash;
-    struct evm_hash requests_hash;
+    bool has_requests_hash, has_access_list_hash; /* EIP-7685, EIP-7928 */
+    struct evm_hash requests_hash, access_list_hash;
 };
 
 struct evm_withdrawal {

@@ -7,7 +7,12 @@
  *                         header carries the block's own roots (Ethereum)
  *   execute-after-order   consensus votes on the order alone; a committed block is executed
  *                         afterwards, one after another, and the header carries the roots of the
- *                         block `root_delay` heights below (asynchronous execution; Monad) */
+ *                         block `root_delay` heights below (asynchronous execution; Monad):
+ * consensus may be so far ahead of execution, and no further execute-on-proposal   as
+ * execute-after-order, but a node begins with a block as soon as it has it, in the hope that it
+ * will be ordered; what loses was for nothing propose-with-list     as execute-before-vote, and the
+ * block carries its access list (EIP-7928): a validator knows every value beforehand, so no
+ * transaction waits for another, and it computes the state root from the list meanwhile */
 #ifndef MODELS_EXECUTION_EXECUTION_H
 #define MODELS_EXECUTION_EXECUTION_H
 
@@ -19,7 +24,13 @@
     E(S, EXECUTE_BEFORE_VOTE, "execute-before-vote",                                               \
       "Proposers execute before they propose, validators before they vote.")                       \
     E(S, EXECUTE_AFTER_ORDER, "execute-after-order",                                               \
-      "Consensus orders blocks, nodes execute them after commit.")
+      "Consensus orders blocks, nodes execute them after commit.")                                 \
+    E(S, EXECUTE_ON_PROPOSAL, "execute-on-proposal",                                               \
+      "Consensus orders blocks, nodes execute them as soon as they come, before the order is "     \
+      "known.")                                                                                    \
+    E(S, EXECUTE_WITH_LIST, "propose-with-list",                                                   \
+      "As execute-before-vote; blocks carry their access list (EIP-7928), by which validators "    \
+      "execute.")
 FIELD_ENUM_DECLARE(execution_coupling, EXECUTION_COUPLING);
 
 #define EXECUTION_ROOT(E, S)                                                                       \
@@ -69,13 +80,20 @@ FIELD_DECLARE(execution_storage, EXECUTION_STORAGE_FIELDS);
     F(S, ENUM(execution_coupling), coupling, "execute-before-vote", NULL, NULL,                    \
       "Order of execution against consensus.")                                                     \
     F(S, COUNT, root_delay, "3", "1", "256",                                                       \
-      "execute-after-order: headers carry the roots of the block this far below, final by then.")  \
+      "execute-after-order, -on-proposal: headers carry the roots of the block this far below, "   \
+      "final by then; consensus waits for nodes that are further behind.")                         \
     F(S, DURATION, ingress_wait, "1s", "0s", "1h",                                                 \
       "Transactions of other nodes are dropped when recovering their senders would take longer; "  \
       "blocks go first on the cores.")                                                             \
     F(S, ENUM(execution_root), state_root, "mpt", NULL, NULL, "What the state root is.")           \
     F(S, LIST(execution_hardware), hardware, "", "0", "64", "Nodes on other hardware.")
 FIELD_DECLARE(execution_cfg, EXECUTION_FIELDS);
+
+/* Whether consensus orders blocks before anybody need have executed them. */
+static inline bool execution_follows(enum execution_coupling coupling)
+{
+    return coupling == EXECUTE_AFTER_ORDER || coupling == EXECUTE_ON_PROPOSAL;
+}
 
 /* The profile a layer's nodes have: *name, or *cfg's, with *cfg's storage, `by` times as slow.
  * False with a text if there is none. */

@@ -152,8 +152,11 @@ static void header_of(const struct world *w, const struct block *b,
         .requests_hash = no_requests,
     };
     h->difficulty.w[0] = w->rules->fork >= EVM_PARIS ? 0 : b->difficulty;
-    if (result)
-        h->bloom = result->bloom;
+    if (!result)
+        return;
+    h->bloom = result->bloom;
+    h->has_access_list_hash = w->layers[b->layer].with_list;
+    h->access_list_hash = result->list_hash;
 }
 
 /* Opaque bytes bring a block up to the size that the scenario wants. */
@@ -186,7 +189,7 @@ enum evm_status chain_seal(struct world *w, struct layer *l, struct block *b,
         status = evm_uncles_hash(&whole, &whole.header.uncles_hash);
     if (status == EVM_OK)
         status = evm_header_hash(&whole.header, &b->hash);
-    b->size = filled_up(l, b, evm_block_size(&whole));
+    b->size = filled_up(l, b, evm_block_size(&whole) + (result ? result->list_size : 0));
     mem_free(txs);
     struct fees_parent parent = {.block = b, .fees = &b->fees, .gas_used = b->header_gas_used};
     l->fees->next(l->fees_state, &parent, &b->track->next);
@@ -748,6 +751,13 @@ void chain_executed(struct world *w, node_id node, struct block *b)
         t->median_executed = sim_now(w->sim);
     w->nodes[node].executed_blocks++;
     settle_ready(w, l);
+}
+
+uint64_t chain_behind(const struct world *w, node_id node)
+{
+    const struct node *n = &w->nodes[node];
+    const struct layer *l = &w->layers[n->layer];
+    return l->committed.len - 1 - (l->after_order ? n->executed : n->final)->height;
 }
 
 void chain_fini(struct layer *l)

@@ -33,20 +33,21 @@ static void check_coupling(const struct world_layer *layer, const struct executi
                            struct field_report *report)
 {
     const struct consensus_ops *consensus = (const struct consensus_ops *)layer->consensus.model;
-    if (consensus->traits.batches && execution->coupling != EXECUTE_AFTER_ORDER)
+    if (consensus->traits.batches && !execution_follows(execution->coupling))
         field_complain(report, "execution",
                        "%s orders transactions before anybody can execute them: it needs "
-                       "coupling: execute-after-order",
+                       "coupling: execute-after-order or execute-on-proposal",
                        consensus->model.name);
-    if (execution->coupling != EXECUTE_AFTER_ORDER || !consensus->depth)
+    if (!execution_follows(execution->coupling) || !consensus->depth)
         return;
     uint64_t voters = layer->validators ? layer->validators : layer->nodes;
     uint64_t depth = consensus->depth(layer->consensus.cfg, voters);
     if (execution->root_delay <= depth)
         field_complain(report, "execution",
-                       "%s makes a block final when %llu stand on it, so execute-after-order needs "
+                       "%s makes a block final when %llu stand on it, so %s needs "
                        "root_delay: %llu or more, not %llu",
                        consensus->model.name, (unsigned long long)depth,
+                       execution_coupling_names.names[execution->coupling],
                        (unsigned long long)depth + 1, (unsigned long long)execution->root_delay);
 }
 

@@ -125,8 +125,10 @@ void cores_on_execute(struct sim *sim, void *self, const struct sim_event *ev)
             return;
         }
         t->collected = true;
-        n->run_end = n->run_start + timing->duration_ns + n->stolen;
-        n->run_busy = timing->busy_ns;
+        bool listed = layer_of(w, node)->with_list && t->kind != TASK_BUILD;
+        n->run_end =
+            n->run_start + n->stolen + (listed ? timing->listed_duration_ns : timing->duration_ns);
+        n->run_busy = listed ? timing->listed_busy_ns : timing->busy_ns;
         if (n->run_end > sim_now(sim)) {
             sim_schedule_timer(sim, &n->execute, n->run_end, SIM_CLASS_EXECUTION, node,
                                w->handlers[EVENT_EXECUTE], node, 0);
@@ -229,6 +231,7 @@ static void seal_and_hand_over(struct world *w, node_id node, struct block *b,
         return;
     }
     chain_built(w, b);
+    cores_speculate(w, node, b);
     l->consensus->built(life_state(w, node, t->instance), b, t->tag);
 }
 
@@ -257,25 +260,39 @@ static void finish_build(struct world *w, node_id node, struct task *t)
         chain_execute(w, l, b);
     }
     chain_executed(w, node, b);
+    if (l->with_list) /* indices in the list are those of what is left */
+        r = execution_wait(b->execution);
     seal_and_hand_over(w, node, b, r, t);
     execution_unref(tried);
 }
 
 static void release_waiting(struct world *w, node_id node);
 
-/* A committed block was executed. */
-static void ran_committed(struct world *w, node_id node, const struct task *t)
+/* The node has executed a block. What is not ordered yet counts when it is. */
+static void caught_up(struct world *w, node_id node, const struct task *t)
 {
     struct node *n = &w->nodes[node];
     struct layer *l = layer_of(w, node);
-    if (!t->instance) {
+    struct block *b = t->block;
+    bool next = b->height == n->executed->height + 1 && block_ancestor(n->final, b->height) == b;
+    if (!t->instance && next) {
         struct block *old = n->executed;
-        n->executed = block_ref(t->block);
+        n->executed = block_ref(b);
         block_unref(old);
     }
     release_waiting(w, node);
-    if (l->consensus->executed)
-        l->consensus->executed(life_state(w, node, t->instance), t->block);
+    if (l->consensus->executed && (t->instance || next))
+        l->consensus->executed(life_state(w, node, t->instance), b);
+}
+
+void cores_speculate(struct world *w, node_id node, struct block *b)
+{
+    struct layer *l = layer_of(w, node);
+    struct node *n = &w->nodes[node];
+    if (!l->on_proposal || b->batch || track_get(l, b, TRACK_EXECUTED, node) || queued(n, b))
+        return;
+    push_ancestors(w, node, b);
+    cores_run(w, node, 0, b);
 }
 
 static void hand_over_fetched(struct world *w, node_id node, const struct task *t)
@@ -315,7 +332,7 @@ static void finish(struct world *w, node_id node, bool possible)
         break;
     case TASK_RUN:
         if (ran && l->after_order)
-            ran_committed(w, node, t);
+            caught_up(w, node, t);
         break;
     case TASK_FETCHED:
         if (ran && header_holds(l, t->block))

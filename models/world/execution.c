@@ -1,6 +1,7 @@
 #include "models/world/execution.h"
 
 #include "evm/core/keccak.h"
+#include "evm/parallel/balsets.h"
 #include "evm/parallel/history.h"
 #include "evm/parallel/scheduler.h"
 #include "sim/base/check.h"
@@ -207,6 +208,55 @@ static enum evm_status look_ahead(struct execution *e, const struct evm_block_ha
     return e->ahead_status;
 }
 
+/* The same block where its access list came with it: executed by the list, in any order, while the
+ * root is computed from the values that it tells. */
+static enum evm_status time_with_list(struct class_job *c, const struct evm_exec_config *config,
+                                      const struct evm_block_input *in,
+                                      const struct evm_block_result *made)
+{
+    const struct execution_service *s = c->execution->service;
+    const struct hardware_class *class = &s->config.classes[c->class];
+    struct evm_exec_params params = *class->params;
+    params.sets = EVM_SETS_BAL;
+    struct evm_exec_config by_list = *config;
+    by_list.executor = evm_executor_find("access-list");
+    by_list.params = &params;
+    by_list.keep_sets = by_list.keep_bal = by_list.keep_schedule = false;
+    struct evm_block_input listed = *in;
+    struct evm_access_sets sets;
+    struct evm_block_result result = {0};
+    enum evm_status st =
+        evm_bal_sets(&made->bal, in->tx_count, &in->env->coinbase, s->config.codes, &sets);
+    listed.sets = &sets;
+    listed.history = NULL;
+    if (st == EVM_OK)
+        st = evm_execute(&by_list, &listed, &result, NULL);
+    if (st == EVM_OK) {
+        int64_t root = c->timing.root_ns, run = result.makespan_ns + result.filter_ns;
+        uint32_t lanes = class->cores < 16 ? class->cores : 16;
+        int64_t all = result.filter_ns + (result.busy_ns + root * lanes) / class->cores;
+        c->timing.listed_busy_ns = result.busy_ns;
+        c->timing.listed_duration_ns = run > root ? run : root;
+        if (c->timing.listed_duration_ns < all)
+            c->timing.listed_duration_ns = all;
+    }
+    evm_block_result_fini(&result);
+    evm_access_sets_fini(&sets);
+    return st;
+}
+
+static enum evm_status keep_list(struct execution_result *r, const struct evm_bal *bal)
+{
+    struct evm_buf raw = {0};
+    evm_bal_encode(&raw, bal);
+    enum evm_status st = raw.failed ? EVM_ERR_MEMORY : EVM_OK;
+    r->list_size = (uint32_t)raw.size;
+    if (st == EVM_OK)
+        evm_keccak256(&r->list_hash, (struct evm_bytes){raw.data, raw.size});
+    evm_buf_fini(&raw);
+    return st;
+}
+
 static void run_class(struct job *job)
 {
     struct class_job *c = (struct class_job *)job; /* its first member */
@@ -234,6 +284,7 @@ static void run_class(struct job *job)
         .caches = s->config.caches,
         .keep_schedule = e->keep_schedule && c->class == 0,
         .keep_sets = true,
+        .keep_bal = s->config.lists,
         .pool = s->pool,
     };
     struct evm_block_hashes hashes = {e->hash_numbers, e->hashes, e->hash_count};
@@ -269,8 +320,12 @@ static void run_class(struct job *job)
             .ahead_ns = result.ahead_ns,
         };
         c->timing.duration_ns = c->timing.makespan_ns + result.filter_ns + c->timing.root_ns;
-        if (c->class == 0)
+        if (s->config.lists && result.invalid == EVM_TX_VALID)
+            c->status = time_with_list(c, &config, &in, &result);
+        if (c->class == 0 && c->status == EVM_OK)
             c->status = keep_result(e, &result);
+        if (c->class == 0 && c->status == EVM_OK && e->result.valid && s->config.lists)
+            c->status = keep_list(&e->result, &result.bal);
         if (c->class == 0 && c->status == EVM_OK && e->result.valid)
             c->status = learn(e, &result.sets);
         if (c->class == 0 && c->status == EVM_OK && e->result.valid)

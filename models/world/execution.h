@@ -31,6 +31,8 @@ struct execution_timing {
     uint64_t executions, aborts, validations, wasted_gas;
     uint32_t ahead_hits, ahead_misses; /* of struct evm_block_result */
     int64_t ahead_ns;
+    /* Of a node that got the block's access list with it; with config.lists. */
+    int64_t listed_duration_ns, listed_busy_ns;
 };
 
 /* Valid after execution_wait. */
@@ -45,6 +47,8 @@ struct execution_result {
     uint64_t gas_used;
     struct evm_u256 fees, burnt;
     struct evm_hash state_root, receipts_root;
+    struct evm_hash list_hash; /* with config.lists: the access list's hash and its bytes as RLP */
+    uint32_t list_size;
     struct evm_bloom bloom;
     struct evm_state *state;  /* sealed version after the block; a reference */
     struct evm_slice *slices; /* class 0, if asked for */
@@ -66,6 +70,7 @@ struct execution_config {
      * holds is taken over. The work before the block is charged to nobody's cores; timing.ahead_ns
      * tells it. */
     bool precompute;
+    bool lists; /* blocks carry access lists (EIP-7928) */
     uint64_t seed;
     const struct hardware_class *classes; /* at least one; class 0 gives the result */
     uint32_t class_count;                 /* at most 64 */

@@ -164,7 +164,9 @@ struct layer {
     const struct execution_ops *execution;
     const struct execution_cfg *execution_cfg;
     struct evm_exec_params execution_params; /* the executor's own settings */
-    bool after_order;
+    bool after_order; /* blocks are executed after they are ordered, or while they are */
+    bool on_proposal; /* of those: while */
+    bool with_list;   /* blocks carry their access lists */
     unsigned char *consensus_states, *mempool_states; /* count states each */
     size_t consensus_stride, mempool_stride;
     struct consensus_env *consensus_envs;
@@ -328,6 +330,9 @@ void chain_executed(struct world *w, node_id node, struct block *b);
 bool chain_execute(struct world *w, struct layer *l, struct block *b);
 /* Takes tx off the list of open ones, with its reference: its fate is known. */
 void chain_close_tx(struct world *w, struct tx *tx);
+/* Blocks that its layer has committed and the node has not; where execution follows the order: has
+ * not executed. */
+uint64_t chain_behind(const struct world *w, node_id node);
 void chain_fini(struct layer *l);
 
 /* ---- order.c: blocks made of batches ---- */
@@ -342,6 +347,8 @@ void cores_build(struct world *w, node_id node, uint8_t instance,
                  const struct build_request *request);
 void cores_check(struct world *w, node_id node, uint8_t instance, struct block *b, uint64_t tag);
 void cores_run(struct world *w, node_id node, uint8_t instance, struct block *b);
+/* execute-on-proposal: b and its ancestors are at the node. */
+void cores_speculate(struct world *w, node_id node, struct block *b);
 void cores_fetched(struct world *w, node_id node, struct block *b, node_id from, bool committed);
 void cores_on_execute(struct sim *sim, void *self, const struct sim_event *ev);
 void cores_on_call(struct sim *sim, void *self, const struct sim_event *ev);

@@ -178,6 +178,7 @@ static bool connect(struct world *w, node_id node, struct block *b)
     if (b->parent ? !track_get(l, b->parent, TRACK_HAS, node) : b->height > 0)
         return false;
     track_set(l, b, TRACK_HAS, node);
+    cores_speculate(w, node, b);
     return true;
 }
 

@@ -281,6 +281,7 @@ static void node_row(struct world *w, node_id id)
         .uplink = (double)net.up_rate,
         .downlink = (double)net.down_rate,
         .height = n->final->height,
+        .behind = chain_behind(w, id),
         .proposed = n->proposed,
         .accepted = n->accepted,
         .executed = n->executed_blocks,

@@ -73,6 +73,21 @@ static void sum_nodes(const struct world *w, struct world_summary *out)
     out->signature_utilisation = ratio(signatures, room);
 }
 
+static void sum_behind(const struct world *w, struct world_summary *out)
+{
+    for (node_id i = 0; i < w->node_count; i++) {
+        const struct layer *l = &w->layers[w->nodes[i].layer];
+        uint64_t behind = chain_behind(w, i);
+        if (!w->nodes[i].up || behind <= (l->after_order ? l->execution_cfg->root_delay : 2))
+            continue;
+        out->nodes_behind++;
+        if (behind > out->most_behind) {
+            out->most_behind = behind;
+            out->furthest = i;
+        }
+    }
+}
+
 /* How one node spends the run, in shares of it. */
 struct occupation {
     double execution; /* all its cores: blocks */
@@ -316,6 +331,7 @@ void world_summarise(const struct world *w, struct world_summary *out)
     out->dropped = t->dropped;
     out->skipped = t->skipped;
     out->pending = out->offered - out->committed - out->dropped;
+    sum_behind(w, out);
     out->offered_rate = ratio((double)t->offered, seconds);
     out->achieved_rate = ratio((double)t->committed, seconds);
     out->gas_rate = ratio((double)t->gas, seconds);

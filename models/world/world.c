@@ -117,6 +117,7 @@ static enum err_code create_service(struct world *w, struct layer *l, struct err
                    .no_keccak = !l->execution_cfg->keccak_cache,
                    .no_code = !l->execution_cfg->code_cache},
         .precompute = l->execution_cfg->precompute,
+        .lists = l->with_list,
         .real_root = l->execution_cfg->state_root == EXECUTION_ROOT_MPT,
         .seed = w->cfg->seed,
         .classes = l->classes,
@@ -167,7 +168,9 @@ static enum err_code create_layer(struct world *w, layer_id id, struct err *err)
     l->execution_cfg = l->execution->common(cfg->execution.cfg);
     l->execution_params = evm_exec_params_default();
     l->execution->params(cfg->execution.cfg, &l->execution_params);
-    l->after_order = l->execution_cfg->coupling == EXECUTE_AFTER_ORDER;
+    l->after_order = execution_follows(l->execution_cfg->coupling);
+    l->on_proposal = l->execution_cfg->coupling == EXECUTE_ON_PROPOSAL;
+    l->with_list = l->execution_cfg->coupling == EXECUTE_WITH_LIST;
     vec_init(&l->committed, sizeof(struct committed));
     vec_init(&l->open, sizeof(struct block *));
     vec_init(&l->ordered, sizeof(struct ordered));

@@ -97,6 +97,10 @@ struct world_summary {
     double signature_utilisation; /* signatures, as a share of those cores' time */
     uint64_t shed; /* times a node dropped another's transaction unseen, for lack of time */
     double link_utilisation; /* of the busiest node's uplink */
+    /* Nodes that are up and further behind their layer at the end than its pipeline explains; the
+     * furthest of them, and by how many blocks. */
+    uint64_t nodes_behind, most_behind;
+    node_id furthest;
     uint64_t safety_violations, crashes, messages, bytes, events;
     enum world_limit limit;
     char limit_text[400]; /* in plain words, with what to try; the file's attribute `verdict` */

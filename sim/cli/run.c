@@ -162,6 +162,10 @@ static void print_summary(const struct world_summary *s, const char *name, size_
            s->link_utilisation * 100);
     printf("  %-24s %llu messages, %.1f MB, %llu events\n", "traffic",
            (unsigned long long)s->messages, (double)s->bytes / 1e6, (unsigned long long)s->events);
+    if (s->nodes_behind)
+        printf("  %-24s %llu nodes at the end; node %u by %llu blocks\n", "fallen behind",
+               (unsigned long long)s->nodes_behind, s->furthest,
+               (unsigned long long)s->most_behind);
     if (s->safety_violations)
         printf("  %-24s %llu violations\n", "SAFETY", (unsigned long long)s->safety_violations);
     printf("\nWhat limited it: %s\n", s->limit_text);
