@@ -63,6 +63,7 @@ struct build_request {
      * its size and hash, not in its state. */
     struct block *const *uncles;
     uint32_t uncle_count;
+    struct block_seal *seal; /* goes into the block; borrowed until env_build returns */
     /* A batch: transactions that some env_order() will put into a block; execute-after-order only.
      * parent says on what head the pool is to be asked, and is not the batch's parent. `taken` are
      * batches whose transactions are spoken for. With shares > 0 only senders whose number (a hash
@@ -110,6 +111,7 @@ struct consensus_env {
     node_id node; /* this node */
     uint32_t me;  /* its validator number, or VALIDATOR_NONE */
     layer_id layer;
+    uint64_t seed;    /* of the run: for draws that all nodes must see alike */
     uint8_t instance; /* the world's: 0, or 1 in the second life of a node that equivocates */
     const struct validators *validators;
     struct block *genesis;
@@ -122,7 +124,8 @@ static inline sim_time env_now(struct consensus_env *env)
 
 /* Sends m to one node, or to every other node of the layer by the dissemination that the scenario
  * chose for m's channel (the sender does not hear its own message). Takes over the caller's
- * reference. The signatures that m->signs declares are computed first, on the node's cores. */
+ * reference. The signatures that m->signs declares are computed first, on the node's cores; once,
+ * if one message is sent to several nodes (take a reference for each). */
 static inline void env_send(struct consensus_env *env, node_id to, struct message *m)
 {
     env->host->send(env, to, m);
@@ -238,6 +241,7 @@ enum consensus_quorum {
 /* What it promises, for judges and reports. */
 struct consensus_traits {
     bool final;   /* a commit is never taken back */
+    bool follows; /* takes from a fetch what is not final yet, as a fork choice does */
     bool batches; /* orders batches (env_order): needs execute-after-order */
     enum consensus_quorum quorum;
     unsigned fault_share; /* tolerates fewer than 1/fault_share Byzantine weight; 0: crash faults */

@@ -88,6 +88,8 @@ struct block *chain_block(struct world *w, struct layer *l, node_id proposer,
         for (uint32_t i = 0; b->uncles && i < request->uncle_count; i++)
             b->uncles[b->uncle_count++] = block_ref(request->uncles[i]);
     }
+    if (request->seal)
+        b->seal = block_seal_ref(request->seal);
     if (parent && !b->batch) {
         b->parent = block_ref(parent);
         b->parent_hash = parent->hash;
@@ -127,6 +129,8 @@ static void header_of(const struct world *w, const struct block *b,
     memset(extra, 0, EXTRA_BYTES);
     put_u64(extra, b->round);
     put_u64(extra + 8, b->proposer);
+    if (b->seal)
+        memcpy(extra + 16, b->seal->hash.b, sizeof b->seal->hash.b);
     extra[EXTRA_BYTES - 1] = b->instance;
     *h = (struct evm_header){
         .parent_hash = b->parent_hash,
@@ -189,7 +193,9 @@ enum evm_status chain_seal(struct world *w, struct layer *l, struct block *b,
         status = evm_uncles_hash(&whole, &whole.header.uncles_hash);
     if (status == EVM_OK)
         status = evm_header_hash(&whole.header, &b->hash);
-    b->size = filled_up(l, b, evm_block_size(&whole) + (result ? result->list_size : 0));
+    b->size = filled_up(l, b,
+                        evm_block_size(&whole) + (result ? result->list_size : 0) +
+                            (b->seal ? b->seal->size : 0));
     mem_free(txs);
     struct fees_parent parent = {.block = b, .fees = &b->fees, .gas_used = b->header_gas_used};
     l->fees->next(l->fees_state, &parent, &b->track->next);

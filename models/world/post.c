@@ -146,7 +146,11 @@ static void post_out(struct world *w, node_id node, uint8_t instance, node_id to
         m->origin = node;
     if (m->block && m->block->proposer == node)
         chain_publish(w, m->block);
-    sim_time at = sign(w, node, m);
+    sim_time at = sim_now(w->sim);
+    if (m->signed_at == SIM_TIME_NEVER)
+        m->signed_at = sign(w, node, m);
+    if (at < m->signed_at)
+        at = m->signed_at;
     if (at == sim_now(w->sim)) {
         leave(w, node, to, m);
         return;

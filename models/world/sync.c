@@ -203,8 +203,9 @@ static void take_answer(struct world *w, node_id node, node_id from, struct mess
         chain_got(w, node, b);
         cores_fetched(w, node, b, from, b->height <= a->final);
         post_connect(w, node, b);
-        /* A protocol with finality takes only what is final from a fetch. */
-        if (b->height <= a->final || !l->consensus->traits.final) {
+        /* Most protocols with finality take only what is final from a fetch. */
+        const struct consensus_traits *traits = &l->consensus->traits;
+        if (b->height <= a->final || !traits->final || traits->follows) {
             forget_fetched(n->sync);
             n->sync->fetched = block_ref(b);
         }

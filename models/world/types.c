@@ -21,6 +21,29 @@ void tx_unref(struct tx *t)
     mem_free(t);
 }
 
+struct block_seal *block_seal_create(size_t payload_size)
+{
+    struct block_seal *s = mem_zalloc(1, sizeof *s + payload_size);
+    if (s)
+        s->refs = 1;
+    return s;
+}
+
+struct block_seal *block_seal_ref(struct block_seal *s)
+{
+    s->refs++;
+    return s;
+}
+
+void block_seal_unref(struct block_seal *s)
+{
+    if (!s)
+        return;
+    CHECK(s->refs > 0, "a seal of %u bytes has no reference to drop", s->size);
+    if (--s->refs == 0)
+        mem_free(s);
+}
+
 struct block *block_ref(struct block *b)
 {
     b->refs++;
@@ -43,6 +66,7 @@ void block_unref(struct block *b)
         for (uint32_t i = 0; i < b->uncle_count; i++)
             block_unref(b->uncles[i]);
         mem_free(b->uncles);
+        block_seal_unref(b->seal);
         execution_unref(b->execution);
         mem_free(b->track);
         mem_free(b);
@@ -75,6 +99,7 @@ struct message *message_create(enum channel channel, uint8_t type, size_t payloa
     m->channel = (uint8_t)channel;
     m->type = type;
     m->origin = NODE_NONE;
+    m->signed_at = SIM_TIME_NEVER;
     m->payload_size = (uint32_t)payload_size;
     m->size = (uint32_t)payload_size;
     return m;

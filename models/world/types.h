@@ -79,6 +79,21 @@ struct block_fees {
 
 /* ---- blocks ---- */
 
+/* What a protocol puts into a block beside its transactions: votes, a certificate. Immutable from
+ * the moment that env_build() gets it, shared by all nodes like the block that holds it, and there
+ * wherever the block is, also after a catch-up. Its hash stands for it in the header. */
+struct block_seal {
+    uint32_t refs;
+    uint32_t size; /* bytes on the wire: counted in the block's */
+    struct evm_hash hash;
+    _Alignas(16) unsigned char payload[]; /* the protocol's own, zeroed by block_seal_create */
+};
+
+/* One reference for the caller; NULL when memory is out. */
+struct block_seal *block_seal_create(size_t payload_size);
+struct block_seal *block_seal_ref(struct block_seal *s);
+void block_seal_unref(struct block_seal *s); /* accepts NULL */
+
 struct execution; /* models/world/execution.h */
 struct block_track;
 
@@ -112,6 +127,7 @@ struct block {
     uint32_t tx_count;
     uint32_t uncle_count;
     struct block **uncles;       /* references, or NULL: stale blocks whose headers it carries */
+    struct block_seal *seal;     /* a reference, or NULL */
     uint32_t size;               /* bytes on the wire */
     struct execution *execution; /* NULL until somebody asks for it */
     struct block_track *track;   /* the world's: who has it, who executed it */
@@ -155,6 +171,7 @@ struct message {
     uint32_t size;         /* bytes on the wire, block and transaction included */
     uint32_t signs;        /* signatures its maker computes before it leaves */
     uint32_t verifies;     /* signatures each receiver checks before its owner sees it */
+    sim_time signed_at;    /* when those were made, later sends wait for it; the world's */
     uint32_t keys;         /* of BLS: public keys that each receiver adds up for them, all told */
     uint32_t payload_size; /* bytes of payload */
     struct block *block;   /* a reference, or NULL */

@@ -222,6 +222,7 @@ static enum err_code create_node(struct world *w, struct layer *l, node_id id, s
         .node = id,
         .me = validators_index(&l->validators, id),
         .layer = l->id,
+        .seed = w->cfg->seed,
         .validators = &l->validators,
         .genesis = l->genesis,
     };
