@@ -1,11 +1,12 @@
 /* Every consensus protocol: one row. */
 #include "models/consensus/consensus.h"
 
-extern const struct consensus_ops consensus_poa, consensus_tendermint;
+extern const struct consensus_ops consensus_poa, consensus_pow, consensus_tendermint;
 
 static const struct field_model *const entries[] = {
     &consensus_tendermint.model,
     &consensus_poa.model,
+    &consensus_pow.model,
 };
 
 const struct field_registry consensus_registry = {"consensus",
