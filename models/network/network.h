@@ -110,7 +110,7 @@ struct link_ops {
     void (*busy)(const void *state, node_id node, sim_time *up, sim_time *down);
     void (*fini)(void *state);
 };
-extern const struct field_registry link_registry;
+extern const struct field_registry link_registry, class_registry; /* the latter: of nodes */
 
 /* ---- topology ---- */
 

@@ -1,4 +1,5 @@
 /* Every network model: one row each. */
+#include "models/network/link_internal.h"
 #include "models/network/network.h"
 
 #define REGISTRY(name, about, ...)                                                                 \
@@ -19,8 +20,9 @@ REGISTRY(jitter, "How messages vary around the latency of their wire.",
          &jitter_lognormal_model.model, &jitter_generalised_pareto_model.model,
          &jitter_measured_model.model, &jitter_around_model.model);
 
-extern const struct link_ops link_access_model;
-REGISTRY(link, "What a node's access link does to a message.", &link_access_model.model);
+extern const struct link_ops link_access_model, link_serial_model;
+REGISTRY(link, "What a node's access link does to a message.", &link_access_model.model,
+         &link_serial_model.model);
 
 extern const struct topology_ops topology_regular_model, topology_full_model, topology_random_model,
     topology_small_world_model, topology_preferential_model, topology_near_model,
@@ -36,7 +38,8 @@ REGISTRY(gossip, "How one message reaches a whole group.", &gossip_push_model.mo
 
 const struct field_registry *net_registry_at(size_t i)
 {
-    static const struct field_registry *const all[] = {
-        &latency_registry, &jitter_registry, &link_registry, &topology_registry, &gossip_registry};
+    static const struct field_registry *const all[] = {&latency_registry,  &jitter_registry,
+                                                       &link_registry,     &class_registry,
+                                                       &topology_registry, &gossip_registry};
     return i < sizeof all / sizeof all[0] ? all[i] : NULL;
 }
