@@ -7,6 +7,7 @@ ifeq ($(origin CC),default)
 CC     := gcc
 endif
 B      := build/$(MODE)
+VERSION = $(shell sed -n 's/.*define WEFT_VERSION "\(.*\)"/\1/p' sim/cli/cli.h)
 
 # Debian packages the build needs, and those that only the checks need.
 DEPS      := gcc pkg-config libgsl-dev libyaml-dev libhdf5-dev libsecp256k1-dev libgmp-dev \
@@ -195,8 +196,20 @@ validate: all ## run scenarios/validation and compare with the published figures
 bench: all ## measure: engine, interpreter, precompiles, transactions, signatures, state roots, executors, gossip
 	@for b in engine evm precompiles transactions signatures stateroot parallel network; do echo "== weft bench $$b"; $(B)/weft bench $$b || exit; done
 
-install: all ## copy the program to $$(PREFIX)/bin (PREFIX=/usr/local)
+# What a plug-in is compiled with: the headers of models/ and sim/, nothing to link.
+PLUGIN_FLAGS := -std=gnu17 -O2 -g -Wall -Wextra -shared -fPIC
+OUT ?= $(SRC:.c=.so)
+.PHONY: plugin
+plugin: ## build a model of your own: SRC=mine.c [OUT=mine.so]
+	$(CC) $(PLUGIN_FLAGS) -I. $(SRC) -o $(OUT)
+
+HEADERS := $(filter-out %internal.h sim/cli/%,$(wildcard evm/*/*.h sim/*/*.h models/*/*.h))
+install: all ## copy the program, and the headers for plug-ins, to $$(PREFIX) (PREFIX=/usr/local)
 	install -D -m 755 $(B)/weft $(DESTDIR)$(PREFIX)/bin/weft
+	@for h in $(HEADERS); do install -D -m 644 $$h $(DESTDIR)$(PREFIX)/include/weft/$$h || exit; done
+	@mkdir -p $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	@printf 'Name: weft\nDescription: headers for models outside the tree\nVersion: %s\nCflags: -I%s/include/weft\n' \
+	    $(VERSION) $(PREFIX) >$(DESTDIR)$(PREFIX)/lib/pkgconfig/weft.pc
 
 clean: ## remove what was built
 	rm -rf build

@@ -8,6 +8,7 @@
 #include "models/mempool/mempool.h"
 #include "models/workload/workload.h"
 #include "models/world/figures.h"
+#include "models/world/plugin.h"
 #include "sim/base/nearest.h"
 
 #include <errno.h>
@@ -136,4 +137,4 @@ static const struct field_registry *const registries[] = {
 };
 
 const struct scenario_spec world_spec = {&world_cfg_table, registries,
-                                         sizeof registries / sizeof registries[0]};
+                                         sizeof registries / sizeof registries[0], &plugin_loader};

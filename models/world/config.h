@@ -68,6 +68,7 @@ FIELD_DECLARE(world_expect, WORLD_EXPECT_FIELDS);
 
 #define WORLD_FIELDS(F, S)                                                                         \
     F(S, STRING, name, "", NULL, NULL, "What the run is called; empty is the file's name.")        \
+    F(S, PATHS, plugins, "", "0", "64", "Shared objects, each with a model of one's own.")         \
     F(S, STRING, description, "", NULL, NULL, "The question it asks.")                             \
     F(S, COUNT, seed, "1", "0", "9223372036854775807", "Every random draw follows from it.")       \
     F(S, DURATION, duration, "30s", "1ms", "10000h", "How long load is offered.")                  \

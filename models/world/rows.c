@@ -436,6 +436,24 @@ void rows_on_sample(struct sim *sim, void *self, const struct sim_event *ev)
 
 /* ---- begin and end ---- */
 
+/* What a digest stands for besides the scenario and the program: a line a plug-in. */
+static enum err_code record_plugins(struct world *w, struct err *err)
+{
+    const struct scenario_plugins *p = scenario_plugins(w->scenario);
+    size_t room = 1, used = 0;
+    for (size_t i = 0; i < p->count; i++)
+        room += strlen(p->items[i].model->name) + strlen(p->items[i].path) + 96;
+    char *text = mem_zalloc(room, 1);
+    if (!text)
+        return err_set(err, ERR_MEMORY, "no memory for the names of plug-ins");
+    for (size_t i = 0; i < p->count; i++)
+        used += (size_t)snprintf(text + used, room - used, "%s%s keccak256:%s %s", i ? "\n" : "",
+                                 p->items[i].model->name, p->items[i].hash, p->items[i].path);
+    enum err_code code = p->count ? record_set_text(w->record, "plugins", text, err) : ERR_OK;
+    mem_free(text);
+    return code;
+}
+
 enum err_code rows_open(struct world *w, struct err *err)
 {
     const struct world_layer *first = w->cfg->layers.items;
@@ -472,7 +490,7 @@ enum err_code rows_open(struct world *w, struct err *err)
                                execution_root_names.names[execution->state_root], err);
     if (code == ERR_OK)
         code = record_set_text(w->record, "execution_driver", "virtual", err);
-    return code;
+    return code == ERR_OK ? record_plugins(w, err) : code;
 }
 
 void rows_start(struct world *w)

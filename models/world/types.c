@@ -74,6 +74,13 @@ void block_unref(struct block *b)
     }
 }
 
+void block_hold(struct block **at, struct block *b)
+{
+    struct block *old = *at;
+    *at = b ? block_ref(b) : NULL;
+    block_unref(old);
+}
+
 void block_bury(struct block *b)
 {
     CHECK(!b->dead, "block %llu dies twice", (unsigned long long)b->height);

@@ -136,6 +136,9 @@ struct block {
 struct block *block_ref(struct block *b);
 void block_unref(struct block *b); /* accepts NULL */
 
+/* *at holds a reference on b from now on, and none on what it held before; either may be NULL. */
+void block_hold(struct block **at, struct block *b);
+
 /* b lost: sets `dead`, and counts that in its transactions. Once a block. */
 void block_bury(struct block *b);
 

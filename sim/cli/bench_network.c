@@ -160,7 +160,7 @@ static int run_all(const struct cli_command *self, const struct options *o)
         registries[count] = net_registry_at(count);
         count++;
     }
-    const struct scenario_spec spec = {&net_cfg_table, registries, count};
+    const struct scenario_spec spec = {&net_cfg_table, registries, count, NULL};
     if (!o->json)
         printf("%-7s %7s %8s %10s %12s %9s %9s %9s %11s %10s\n", "gossip", "nodes", "seconds",
                "M events", "events/s", "p50 ms", "p90 ms", "last ms", "engine/node", "peak RSS");

@@ -76,7 +76,7 @@ static enum err_code check_table(const struct scenario_spec *spec, const struct 
         struct scenario_problems problems = {0};
         struct scenario *s = NULL;
         struct field_table one = {t->name, t->doc, &t->rows[i], 1, t->size, NULL};
-        struct scenario_spec alone = {&one, spec->registries, spec->registry_count};
+        struct scenario_spec alone = {&one, spec->registries, spec->registry_count, NULL};
         if (!t->rows[i].def || t->rows[i].type == FIELD_STRUCT)
             continue;
         enum err_code code = scenario_parse(&s, &alone, t->name, "{}", 2, NULL, 0, &problems);
@@ -92,6 +92,12 @@ static enum err_code check_table(const struct scenario_spec *spec, const struct 
             return code;
     }
     return ERR_OK;
+}
+
+enum err_code sc_check_model(const struct scenario_spec *spec, const struct field_model *m,
+                             struct err *err)
+{
+    return check_table(spec, m->table, true, err);
 }
 
 enum err_code scenario_spec_check(const struct scenario_spec *spec, struct err *err)
@@ -120,6 +126,7 @@ void sc_type_name(const struct field *row, struct sc_text *out)
     switch (row->type) {
     case FIELD_STRING: sc_text_add(out, "text"); break;
     case FIELD_STRINGS: sc_text_add(out, "list of texts"); break;
+    case FIELD_PATHS: sc_text_add(out, "list of files"); break;
     case FIELD_PATH: sc_text_add(out, "file"); break;
     case FIELD_SKEW: sc_text_add(out, "skew"); break;
     case FIELD_WEIGHTS: sc_text_add(out, "shares"); break;

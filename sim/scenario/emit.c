@@ -86,12 +86,16 @@ static void print_weights(const struct field_weights *w, struct sc_text *out)
     sc_text_add(out, "}");
 }
 
-static void print_strings(const struct field_strings *list, struct sc_text *out)
+static void print_strings(const struct scenario *s, const struct field_strings *list, bool paths,
+                          struct sc_text *out)
 {
     sc_text_add(out, "[");
     for (size_t i = 0; i < list->count; i++) {
         sc_text_add(out, i ? ", " : "");
-        sc_text_yaml(out, list->items[i]);
+        if (paths)
+            print_path(s, list->items[i], true, out);
+        else
+            sc_text_yaml(out, list->items[i]);
     }
     sc_text_add(out, "]");
 }
@@ -120,7 +124,8 @@ void sc_print_setting(const struct scenario *s, const struct field *row, const v
     case FIELD_DIST: print_dist(s, row, at, out); break;
     case FIELD_SKEW: print_skew(at, out); break;
     case FIELD_WEIGHTS: print_weights(at, out); break;
-    case FIELD_STRINGS: print_strings(at, out); break;
+    case FIELD_STRINGS:
+    case FIELD_PATHS: print_strings(s, at, row->type == FIELD_PATHS, out); break;
     default:
         value_load(row, cfg, &v);
         value_print(row->type, &v, text);
@@ -275,7 +280,7 @@ static void walk_rows(struct walk *w, const struct field_table *t, const void *c
 enum err_code sc_resolve(struct scenario *s)
 {
     struct walk w = {.s = s, .out = &s->resolved};
-    walk_rows(&w, s->spec.root, s->cfg, 0);
+    walk_rows(&w, s->plugins.spec.root, s->cfg, 0);
     bool failed = s->resolved.failed || w.path.failed;
     sc_text_fini(&w.path);
     return failed ? ERR_MEMORY : ERR_OK;
@@ -289,7 +294,7 @@ const char *scenario_resolved(const struct scenario *s)
 void scenario_each(const struct scenario *s, scenario_visit visit, void *user)
 {
     struct walk w = {.s = s, .visit = visit, .user = user};
-    walk_rows(&w, s->spec.root, s->cfg, 0);
+    walk_rows(&w, s->plugins.spec.root, s->cfg, 0);
     sc_text_fini(&w.path);
 }
 

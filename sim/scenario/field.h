@@ -72,6 +72,7 @@ enum field_type {
     FIELD_ENUM,      /* one of the names; an enum */
     FIELD_PATH,      /* a file, relative to the file that names it; const char *, "" for none.
                         The text is made absolute or relative to the working directory */
+    FIELD_PATHS,     /* [a.so, b.so]; struct field_strings of such files; range: how many */
     FIELD_DIST,    /* normal(250ms, 50ms); struct sim_dist in the value's base unit: ns, bytes, gas,
                       wei, bits a second. A bare value is constant. DIST rows take a relative sd
                       (lognormal(40ms, 10%)) as a share of the mean written beside it and hold
@@ -256,6 +257,7 @@ void field_complain(struct field_report *report, const char *field, const char *
 #define FIELD_C_STRINGS   struct field_strings
 #define FIELD_C_ENUM(e)   enum e
 #define FIELD_C_PATH      const char *
+#define FIELD_C_PATHS     struct field_strings
 #define FIELD_C_DIST(of)   struct sim_dist
 #define FIELD_C_AROUND(of) struct sim_dist
 #define FIELD_C_SKEW      struct field_skew
@@ -281,6 +283,7 @@ void field_complain(struct field_report *report, const char *field, const char *
 #define FIELD_R_STRINGS   .type = FIELD_STRINGS
 #define FIELD_R_ENUM(e)   .type = FIELD_ENUM, .names = &e##_names
 #define FIELD_R_PATH      .type = FIELD_PATH
+#define FIELD_R_PATHS     .type = FIELD_PATHS
 #define FIELD_R_DIST(k)   .type = FIELD_DIST, .of = FIELD_##k
 #define FIELD_R_AROUND(k) .type = FIELD_DIST, .of = FIELD_##k, .around = true
 #define FIELD_R_SKEW      .type = FIELD_SKEW

@@ -220,7 +220,8 @@ static bool fill_strings(const struct sc_spot *at, struct field_strings *out)
         if (n->kind != SC_SCALAR || (!*n->text && !n->quoted))
             ok = sc_complain(&spot, "must be a text");
         else
-            items[i] = n->text;
+            items[i] = at->row->type == FIELD_PATHS ? sc_fill_path(&spot, n->text) : n->text;
+        ok &= items[i] != NULL;
     }
     *out = (struct field_strings){items, at->node->count};
     return ok && count_in_range(at, at->node->count, "items");
@@ -244,7 +245,7 @@ static bool fill_list(const struct sc_spot *at, int depth, struct field_list *ou
 /* node: `name`, or {kind: name, ...}. */
 static bool fill_choice(const struct sc_spot *at, int depth, struct field_choice *out)
 {
-    const struct field_registry *r = sc_registry(&at->s->spec, at->row->registry);
+    const struct field_registry *r = sc_registry(&at->s->plugins.spec, at->row->registry);
     const struct sc_node *node = at->node, *kind = node;
     if (node->kind == SC_MAP)
         kind = sc_node_get(node, "kind");
@@ -291,6 +292,7 @@ static enum sc_kind wanted_kind(const struct field *row)
 {
     switch (row->type) {
     case FIELD_STRINGS:
+    case FIELD_PATHS:
     case FIELD_LIST:
     case FIELD_MODELS: return SC_LIST;
     case FIELD_STRUCT:
@@ -311,7 +313,9 @@ static bool wrong_kind(const struct sc_spot *at, enum sc_kind wanted)
         snprintf(is, sizeof is, "%s", found[n->kind]);
     if (wanted == SC_LIST)
         return sc_complain(at, "is %s; write a list, as in [%s]", is,
-                           at->row->type == FIELD_STRINGS ? "a, b" : "{...}, {...}");
+                           at->row->type == FIELD_STRINGS || at->row->type == FIELD_PATHS
+                               ? "a, b"
+                               : "{...}, {...}");
     if (at->row->type == FIELD_WEIGHTS)
         return sc_complain(at, "is %s; write shares, as in {a: 40%%, b: 60%%}", is);
     if (wanted == SC_MAP) {
@@ -345,7 +349,8 @@ static bool fill_row(struct scenario *s, const struct field *row, const struct s
     if (node->kind != wanted)
         return wrong_kind(&at, wanted);
     switch (row->type) {
-    case FIELD_STRINGS: return fill_strings(&at, to);
+    case FIELD_STRINGS:
+    case FIELD_PATHS: return fill_strings(&at, to);
     case FIELD_LIST: return fill_list(&at, depth, to);
     case FIELD_MODELS: return fill_choices(&at, depth, to);
     case FIELD_WEIGHTS: return sc_fill_weights(&at, to);
@@ -368,7 +373,7 @@ static const char *expectation(struct scenario *s, const struct field *row)
                          valid_names(s, "", row->names->names, row->names->count));
     if (row->type == FIELD_MODEL)
         return sc_format(&s->load, "a %s model; %s", row->registry,
-                         valid_models(s, "", sc_registry(&s->spec, row->registry)));
+                         valid_models(s, "", sc_registry(&s->plugins.spec, row->registry)));
     return wanted_kind(row) == SC_LIST ? "a list" : wanted_kind(row) == SC_MAP ? "a map" : "a text";
 }
 
@@ -468,8 +473,8 @@ static bool fill_section(struct scenario *s, const struct section *in, void *cfg
 void sc_fill(struct scenario *s)
 {
     struct sc_frame root = {NULL, NULL, 0};
-    struct section in = {s->spec.root, s->tree, s->tree->at, &root, NULL, 0};
-    s->cfg = sc_alloc(&s->load, s->spec.root->size);
+    struct section in = {s->plugins.spec.root, s->tree, s->tree->at, &root, NULL, 0};
+    s->cfg = sc_alloc(&s->load, s->plugins.spec.root->size);
     if (s->cfg)
         fill_section(s, &in, s->cfg);
 }

@@ -15,7 +15,7 @@ struct sc_sample_file { /* which file an empirical distribution was read from */
 
 struct scenario {
     struct sc_load load;
-    struct scenario_spec spec;
+    struct scenario_plugins plugins;
     const char *path, *folder;
     const char *source;
     struct sc_node *tree; /* all files and --set laid over one another */
@@ -30,6 +30,19 @@ const struct field_model *sc_model(const struct field_registry *r, const char *n
 /* The type of a row as a page names it: "duration", "list of layer", "distribution of durations".
  */
 void sc_type_name(const struct field *row, struct sc_text *out);
+
+/* Opens what `plugin: FILE` of a tree that was just read names, and puts `kind: NAME` in its
+ * place. whole: the tree is a file's, and not the value of a --set. */
+void sc_plugin_kinds(struct scenario *s, struct sc_node *tree, bool whole);
+/* Opens the plug-in that a scalar names, and makes that scalar its model's name. False: reported.
+ */
+bool sc_plugin_open(struct scenario *s, struct sc_node *n, const struct sc_frame *frame);
+/* Opens what the merged tree's `plugins` names, and adds those of sc_plugin_kinds to that list. */
+void sc_plugin_list(struct scenario *s);
+
+/* ERR_INPUT if a model's table has a fault of its own. */
+enum err_code sc_check_model(const struct scenario_spec *spec, const struct field_model *m,
+                             struct err *err);
 
 /* Fills s->cfg from s->tree; problems go to s->load. */
 void sc_fill(struct scenario *s);

@@ -136,11 +136,23 @@ static struct sc_node *read_tree(struct scenario *s, const char *path, const cha
         return NULL;
     }
     find_twins(l, tree, NULL, true);
+    sc_plugin_kinds(s, tree, true);
     struct sc_node *extends = take_extends(tree);
     if (!extends)
         return tree;
     struct sc_node *base = read_base(s, extends, &chain);
     return base ? sc_merge(l, base, tree) : NULL;
+}
+
+/* --set a.b.plugin=FILE is a.b.kind=NAME. NULL: reported. */
+static const char *plugin_path(struct scenario *s, const char *path, struct sc_node *value)
+{
+    const char *dot = strrchr(path, '.');
+    if (!s->plugins.spec.loader || !dot || strcmp(dot, ".plugin") != 0)
+        return path;
+    if (!sc_plugin_open(s, value, NULL))
+        return NULL;
+    return sc_format(&s->load, "%.*s.kind", (int)(dot - path), path);
 }
 
 static void apply_set(struct scenario *s, const char *set)
@@ -165,6 +177,9 @@ static void apply_set(struct scenario *s, const char *set)
     }
     if (path && value) {
         find_twins(l, value, NULL, true);
+        if (value->kind == SC_SCALAR && (path = plugin_path(s, path, value)) == NULL)
+            return;
+        sc_plugin_kinds(s, value, false);
         sc_set(l, s->tree, path, value);
     }
 }
@@ -228,7 +243,7 @@ static struct scenario *scenario_new(const struct scenario_spec *spec, const cha
     if (!s)
         return NULL;
     arena_init(&s->load.arena, 0);
-    s->spec = *spec;
+    scenario_plugins_init(&s->plugins, spec);
     s->path = sc_copy(&s->load, path, strlen(path));
     s->folder = s->path ? folder_of(&s->load, s->path) : NULL;
     if (s->folder)
@@ -246,6 +261,8 @@ static enum err_code parse(struct scenario **out, struct scenario *s, const char
     s->tree = read_tree(s, s->path, text, size, NULL);
     for (size_t i = 0; i < set_count && s->tree; i++)
         apply_set(s, sets[i]);
+    if (s->tree && !l->out_of_memory)
+        sc_plugin_list(s);
     if (s->tree && !l->out_of_memory)
         sc_fill(s);
     return finish(out, s, problems);
@@ -297,6 +314,7 @@ void scenario_destroy(struct scenario *s)
 {
     if (!s)
         return;
+    scenario_plugins_fini(&s->plugins);
     arena_fini(&s->load.arena);
     sc_text_fini(&s->resolved);
     mem_free(s);
@@ -305,6 +323,11 @@ void scenario_destroy(struct scenario *s)
 const void *scenario_root(const struct scenario *s)
 {
     return s->cfg;
+}
+
+const struct scenario_plugins *scenario_plugins(const struct scenario *s)
+{
+    return &s->plugins;
 }
 
 const char *scenario_source(const struct scenario *s)

@@ -19,13 +19,48 @@
 #include "sim/base/err.h"
 #include "sim/scenario/field.h"
 
+/* A model from a file of its own, a shared object. */
+struct scenario_plugin {
+    const char *path; /* as opened: the scenario's text joined to the folder of the file it is in */
+    const char *kind; /* of the registry that it joins */
+    const struct field_model *model;
+    char hash[65]; /* of the file, in hexadecimal */
+    void *handle;  /* the loader's; the same for the same file */
+};
+
+/* How plug-ins are opened: sim/ knows neither shared objects nor what a model must look like. */
+struct scenario_loader {
+    /* Fills all of *out but path. ERR_INPUT or ERR_IO: the text says what is wrong with the file,
+     * without its name. */
+    enum err_code (*open)(const char *path, struct scenario_plugin *out, struct err *err);
+    void (*close)(struct scenario_plugin *p);
+};
+
 /* What a scenario may say: the table of its top level, and every registry that a MODEL row (at any
- * depth) names. Borrowed for the life of the scenario. */
+ * depth) names. Borrowed for the life of the scenario. With a loader (NULL: there are no plug-ins)
+ * the root table has a row `plugins` of type PATHS, and wherever a model is named
+ * `{plugin: ./mine.so, ...}` stands for `plugins: [./mine.so]` and `{kind: its name, ...}`. */
 struct scenario_spec {
     const struct field_table *root;
     const struct field_registry *const *registries;
     size_t registry_count;
+    const struct scenario_loader *loader;
 };
+
+/* A spec with the models of plug-ins added: zeroed, then scenario_plugins_add for each. Holds
+ * them open until scenario_plugins_fini. The spec points into this struct: do not move it. */
+struct scenario_plugins {
+    struct scenario_spec spec;
+    struct scenario_plugin *items;
+    size_t count;
+};
+void scenario_plugins_init(struct scenario_plugins *p, const struct scenario_spec *base);
+/* Opens one and adds its model to p->spec; a file that is open already is left alone. *added (may
+ * be NULL) is the plug-in, borrowed. ERR_INPUT where the file is none, its name is taken or its
+ * table is wrong. */
+enum err_code scenario_plugins_add(struct scenario_plugins *p, const char *path,
+                                   const struct scenario_plugin **added, struct err *err);
+void scenario_plugins_fini(struct scenario_plugins *p);
 
 /* Problems in the order of their place in the file, a line each: `file:line:column: path: what is
  * wrong; what is valid; did you mean NAME?`. Zeroed before; owned by the caller. */
@@ -51,7 +86,8 @@ enum err_code scenario_parse(struct scenario **out, const struct scenario_spec *
                              struct scenario_problems *problems);
 void scenario_destroy(struct scenario *s);
 
-const void *scenario_root(const struct scenario *s);   /* the root table's struct */
+const void *scenario_root(const struct scenario *s); /* the root table's struct */
+const struct scenario_plugins *scenario_plugins(const struct scenario *s);
 const char *scenario_source(const struct scenario *s); /* the file's own text */
 const char *scenario_path(const struct scenario *s);
 

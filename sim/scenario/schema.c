@@ -75,6 +75,7 @@ static void type_schema(struct sc_text *t, const struct field *row)
     case FIELD_STRING: sc_text_add(t, "\"type\": [\"string\", \"number\"]"); break;
     case FIELD_PATH: sc_text_add(t, "\"type\": \"string\""); break;
     case FIELD_STRINGS:
+    case FIELD_PATHS:
         sc_text_add(t, "\"type\": \"array\", \"items\": {\"type\": [\"string\", \"number\"]}");
         count_bounds(t, row, "Items");
         break;
@@ -179,7 +180,7 @@ static bool needs_nothing(const struct field_table *t)
     return true;
 }
 
-static void registry_schema(struct sc_text *t, const struct field_registry *r)
+static void registry_schema(struct sc_text *t, const struct field_registry *r, bool plugins)
 {
     const char *comma = "";
     sc_text_add(t, ",\n    \"%s models\": {\n      \"description\": ", r->kind);
@@ -194,6 +195,10 @@ static void registry_schema(struct sc_text *t, const struct field_registry *r)
     for (size_t i = 0; i < r->count; i++)
         sc_text_add(t, ",\n        {\"required\": [\"kind\"], \"$ref\": \"#/$defs/%s %s\"}",
                     r->kind, r->entries[i]->name);
+    if (plugins)
+        sc_text_add(t, ",\n        {\"type\": \"object\", \"required\": [\"plugin\"], "
+                       "\"properties\": {\"plugin\": {\"description\": \"A shared object with a "
+                       "model.\", \"type\": \"string\"}}}");
     sc_text_add(t, "\n      ]\n    }");
     for (size_t i = 0; i < r->count; i++) {
         sc_text_add(t, ",\n    \"%s %s\": {\n      \"description\": ", r->kind,
@@ -228,7 +233,7 @@ enum err_code scenario_schema(const struct scenario_spec *spec, char **text, str
         sc_text_add(&t, "    }");
     }
     for (size_t i = 0; i < spec->registry_count; i++)
-        registry_schema(&t, spec->registries[i]);
+        registry_schema(&t, spec->registries[i], spec->loader != NULL);
     sc_text_add(&t, "\n  }\n}\n");
     mem_free(c);
     if (t.failed) {

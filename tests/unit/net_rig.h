@@ -57,7 +57,7 @@ static void make_or_fail(struct world *w, const char *yaml, node_id nodes, uint6
         registries[n] = net_registry_at(n);
         n++;
     }
-    const struct scenario_spec spec = {&net_cfg_table, registries, n};
+    const struct scenario_spec spec = {&net_cfg_table, registries, n, NULL};
     struct scenario_problems problems = {0};
     struct err err = {0};
     *w = (struct world){0};

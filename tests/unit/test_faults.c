@@ -24,7 +24,7 @@ static const struct field rows[] = {
 static const struct field_table root_table = {"root", "Faults alone.",     rows,
                                               1,      sizeof(struct root), NULL};
 static const struct field_registry *const registries[] = {&faults_registry};
-static const struct scenario_spec spec = {&root_table, registries, 1};
+static const struct scenario_spec spec = {&root_table, registries, 1, NULL};
 
 enum { NODES = 40, MOMENTS = 8 };
 static const node_id layer_first[] = {0, 10, 40};

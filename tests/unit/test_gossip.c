@@ -65,7 +65,7 @@ static void read_cfg(struct rig *r, const char *text, const char *set)
         registries[count] = net_registry_at(count);
         count++;
     }
-    const struct scenario_spec spec = {&net_cfg_table, registries, count};
+    const struct scenario_spec spec = {&net_cfg_table, registries, count, NULL};
     struct scenario_problems problems = {0};
     memset(r, 0, sizeof *r);
     r->refuses = NODE_NONE;

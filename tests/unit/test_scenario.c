@@ -98,7 +98,7 @@ static const struct field_registry consensus_models = {"consensus", "How layers 
                                                        consensus_entries, 3};
 static const struct field_registry load_models = {"workload", "Who sends what.", load_entries, 2};
 static const struct field_registry *const registries[] = {&consensus_models, &load_models};
-static const struct scenario_spec spec = {&toy_table, registries, 2};
+static const struct scenario_spec spec = {&toy_table, registries, 2, NULL};
 
 /* --- helpers ---------------------------------------------------------------------------------- */
 
@@ -780,7 +780,7 @@ static void test_spec_check_finds_faults(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct scenario_spec bad = {cases[i].table, registries, 2};
+        struct scenario_spec bad = {cases[i].table, registries, 2, NULL};
         struct err err = {0};
         assert_int_not_equal(scenario_spec_check(&bad, &err), ERR_OK);
         if (strncmp(err.text, cases[i].text, strlen(cases[i].text)) != 0)

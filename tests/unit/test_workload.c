@@ -173,7 +173,7 @@ static void stage_init(struct stage *s, const char *entry, uint64_t seed, uint64
                        uint64_t chain_id)
 {
     static const struct field_registry *const registries[] = {&workload_registry};
-    struct scenario_spec spec = {&one_table, registries, 1};
+    struct scenario_spec spec = {&one_table, registries, 1, NULL};
     struct scenario_problems problems = {0};
     struct err err = {0};
     struct genesis *g;
