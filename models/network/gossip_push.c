@@ -4,28 +4,46 @@
 
 /* ---- direct: the maker sends to everybody itself ---- */
 
-FIELD_DECLARE_EMPTY(gossip_direct);
-FIELD_DEFINE_EMPTY(gossip_direct, "The maker sends to every other node of the group itself.");
+/* Rows E(S, ENUMERATOR, "spelling", "One sentence.") */
+#define DIRECT_AUDIENCE(E, S)                                                                      \
+    E(S, DIRECT_EVERYONE, "everyone", "Every other node of the layer.")                            \
+    E(S, DIRECT_VALIDATORS, "validators",                                                          \
+      "The layer's validators alone; other nodes hear of blocks only by catching up.")
+FIELD_ENUM_DECLARE(direct_audience, DIRECT_AUDIENCE);
+FIELD_ENUM_DEFINE(direct_audience, DIRECT_AUDIENCE);
+
+#define GOSSIP_DIRECT_FIELDS(F, S)                                                                 \
+    F(S, ENUM(direct_audience), to, "everyone", NULL, NULL, "Who gets it.")
+FIELD_DECLARE(gossip_direct, GOSSIP_DIRECT_FIELDS);
+FIELD_DEFINE(gossip_direct, GOSSIP_DIRECT_FIELDS, "The maker sends to every other node itself.",
+             NULL);
+
+struct direct_state {
+    struct gossip_env *env;
+    bool validators;
+};
 
 static enum err_code direct_init(void *state, const void *cfg, struct gossip_env *env,
                                  struct err *err)
 {
-    (void)cfg, (void)err;
-    *(struct gossip_env **)state = env;
+    const struct gossip_direct *c = cfg;
+    (void)err;
+    *(struct direct_state *)state = (struct direct_state){env, c->to == DIRECT_VALIDATORS};
     return ERR_OK;
 }
 
 static void direct_publish(void *state, node_id origin, struct message *m)
 {
-    struct gossip_env *env = *(struct gossip_env **)state;
+    const struct direct_state *s = state;
+    struct gossip_env *env = s->env;
     for (node_id n = env->first; n < env->first + env->count; n++)
-        if (n != origin)
+        if (n != origin && (!s->validators || env->host->weight(env, n) > 0))
             env->host->link(env, origin, n, message_ref(m), 0, m->size);
 }
 
 static void direct_link(void *state, node_id at, node_id from, struct message *m, uint8_t type)
 {
-    struct gossip_env *env = *(struct gossip_env **)state;
+    struct gossip_env *env = ((struct direct_state *)state)->env;
     (void)type;
     env->host->deliver(env, at, from, m);
 }
@@ -36,9 +54,9 @@ static void nothing_to_fini(void *state)
 }
 
 const struct gossip_ops gossip_direct_model = {
-    .model = {"direct", "The maker sends to every other node of the group itself.",
+    .model = {"direct", "The maker sends to every other node, or validator, itself.",
               &gossip_direct_table},
-    .state_size = sizeof(struct gossip_env *),
+    .state_size = sizeof(struct direct_state),
     .init = direct_init,
     .publish = direct_publish,
     .link = direct_link,
@@ -51,7 +69,23 @@ FIELD_DECLARE_EMPTY(gossip_push);
 FIELD_DEFINE_EMPTY(gossip_push,
                    "Whoever gets a message for the first time sends it on to all neighbours.");
 
-/* m->route: one byte a node of the group, non-zero once it has the message. */
+static enum err_code push_init(void *state, const void *cfg, struct gossip_env *env,
+                               struct err *err)
+{
+    (void)cfg, (void)err;
+    *(struct gossip_env **)state = env;
+    return ERR_OK;
+}
+
+/* m->route: one byte a node of the group, non-zero once it has the message. NULL when memory is
+ * out: the run has been failed. */
+static uint8_t *push_route(struct gossip_env *env, struct message *m)
+{
+    if (!m->route && !(m->route = mem_zalloc(env->count, 1)))
+        env->host->fail(env);
+    return m->route;
+}
+
 static void push_on(struct gossip_env *env, node_id node, node_id except, struct message *m)
 {
     const uint8_t *has = m->route;
@@ -65,13 +99,9 @@ static void push_on(struct gossip_env *env, node_id node, node_id except, struct
 static void push_publish(void *state, node_id origin, struct message *m)
 {
     struct gossip_env *env = *(struct gossip_env **)state;
-    if (!m->route)
-        m->route = mem_zalloc(env->count, 1);
-    uint8_t *has = m->route;
-    if (!has) {
-        env->host->fail(env);
+    uint8_t *has = push_route(env, m);
+    if (!has)
         return;
-    }
     has[origin - env->first] = 1;
     push_on(env, origin, NODE_NONE, m);
 }
@@ -80,8 +110,8 @@ static void push_link(void *state, node_id at, node_id from, struct message *m, 
 {
     struct gossip_env *env = *(struct gossip_env **)state;
     (void)type;
-    uint8_t *has = m->route;
-    if (has[at - env->first])
+    uint8_t *has = push_route(env, m);
+    if (!has || has[at - env->first])
         return;
     has[at - env->first] = 1;
     if (env->host->deliver(env, at, from, m))
@@ -91,7 +121,7 @@ static void push_link(void *state, node_id at, node_id from, struct message *m, 
 const struct gossip_ops gossip_push_model = {
     .model = {"push", "Whoever gets a message first-hand sends it on whole.", &gossip_push_table},
     .state_size = sizeof(struct gossip_env *),
-    .init = direct_init,
+    .init = push_init,
     .publish = push_publish,
     .link = push_link,
     .fini = nothing_to_fini,

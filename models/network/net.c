@@ -1,4 +1,5 @@
 /* The network of a run: latency, links, topology and gossip put together. */
+#include "models/network/internal.h"
 #include "models/network/network.h"
 #include "sim/base/check.h"
 #include "sim/base/mem.h"
@@ -569,15 +570,25 @@ void net_send(struct net *net, node_id from, node_id to, struct message *m)
     transmit(net, NULL, from, to, m, 0, m->size);
 }
 
+static struct net_gossip *gossip_for(const struct net *net, uint32_t group, enum channel channel)
+{
+    enum net_channel c = channel == CHANNEL_BLOCK ? NET_BLOCKS
+                         : channel == CHANNEL_TX  ? NET_TRANSACTIONS
+                                                  : NET_VOTES;
+    return &net->gossips[group * NET_CHANNELS + c];
+}
+
 void net_publish(struct net *net, uint32_t group, node_id origin, struct message *m)
 {
-    enum net_channel c = m->channel == CHANNEL_BLOCK ? NET_BLOCKS
-                         : m->channel == CHANNEL_TX  ? NET_TRANSACTIONS
-                                                     : NET_VOTES;
-    struct net_gossip *g = &net->gossips[group * NET_CHANNELS + c];
+    struct net_gossip *g = gossip_for(net, group, (enum channel)m->channel);
     if (net->host.up(net->host.self, origin))
         g->ops->publish(g->state, origin, m);
     message_unref(m);
+}
+
+void *net_gossip_state(struct net *net, uint32_t group, enum channel channel)
+{
+    return gossip_for(net, group, channel)->state;
 }
 
 static void tell_gossips(struct net *net, node_id node, bool is_up)

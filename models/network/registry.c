@@ -32,9 +32,11 @@ REGISTRY(topology, "Who is whose neighbour.", &topology_regular_model.model,
          &topology_small_world_model.model, &topology_preferential_model.model,
          &topology_near_model.model, &topology_outbound_model.model, &topology_file_model.model);
 
-extern const struct gossip_ops gossip_push_model, gossip_inv_model, gossip_direct_model;
+extern const struct gossip_ops gossip_push_model, gossip_inv_model, gossip_direct_model,
+    gossip_push_announce_model, gossip_compact_model, gossip_gossipsub_model;
 REGISTRY(gossip, "How one message reaches a whole group.", &gossip_push_model.model,
-         &gossip_inv_model.model, &gossip_direct_model.model);
+         &gossip_inv_model.model, &gossip_push_announce_model.model, &gossip_compact_model.model,
+         &gossip_gossipsub_model.model, &gossip_direct_model.model);
 
 const struct field_registry *net_registry_at(size_t i)
 {
