@@ -270,6 +270,8 @@ struct consensus_ops {
     /* The block that build() asked for; borrowed (take a reference to keep it). */
     void (*built)(void *state, struct block *b, uint64_t tag);
     void (*checked)(void *state, struct block *b, bool valid, uint64_t tag);
+    /* Whether this node passes on a block that just came to it, checked or not. NULL: always. */
+    bool (*relay)(const void *state, const struct block *b);
     /* A block arrived by catch-up, ancestors first, executed where the coupling says so.
      * committed: the peer holds it as final and proves it; adopt it as such. */
     void (*block)(void *state, struct block *b, node_id from, bool committed);

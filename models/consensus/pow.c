@@ -214,6 +214,19 @@ static void message(void *state, node_id from, const struct message *m)
         env_check(p->env, m->block, 0);
 }
 
+/* Bitcoin's nodes tell of a block when it becomes their head; where branches that lost count, of
+ * all.
+ */
+static bool relay(const void *state, const struct block *b)
+{
+    const struct pow *p = state;
+    const struct block *head = p->selfish ? p->selfish->public : p->head;
+    if (p->cfg->fork_choice == POW_GHOST || p->cfg->uncles > 0)
+        return true;
+    return b->total_difficulty > head->total_difficulty ||
+           (p->cfg->tie_switch > 0 && b->total_difficulty == head->total_difficulty);
+}
+
 static void built(void *state, struct block *b, uint64_t tag)
 {
     struct pow *p = state;
@@ -289,6 +302,7 @@ const struct consensus_ops consensus_pow = {
     .timer = timer,
     .built = built,
     .checked = checked,
+    .relay = relay,
     .block = fetched,
     .recovered = recovered,
     .misbehave = misbehave,

@@ -70,7 +70,8 @@ struct block *chain_block(struct world *w, struct layer *l, node_id proposer,
         mem_free(b);
         return NULL;
     }
-    t->first_received = t->median_received = t->last_received = RECORD_NEVER;
+    t->first_received = t->median_received = RECORD_NEVER;
+    t->most_received = t->last_received = RECORD_NEVER;
     t->median_executed = t->committed = RECORD_NEVER;
     t->status = RECORD_BLOCK_STATUS_UNDECIDED;
     b->refs = 1;
@@ -333,6 +334,8 @@ void chain_got(struct world *w, node_id node, struct block *b)
     if (t->got == (l->count + 1) / 2 ||
         (t->got == 2 && t->median_received == RECORD_NEVER && l->count < 4))
         t->median_received = now;
+    if (t->got == l->count - l->count / 10)
+        t->most_received = now;
     t->last_received = now;
     cores_recover(w, node, b);
 }

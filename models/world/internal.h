@@ -120,8 +120,9 @@ struct node {
 /* Who has a block. Three bits a node of the layer: got it, has it with all ancestors, executed. */
 enum track_bit { TRACK_GOT, TRACK_HAS, TRACK_EXECUTED, TRACK_BITS };
 struct block_track {
-    uint32_t got, executed, finals; /* nodes */
-    sim_time first_received, median_received, last_received, median_executed, committed;
+    uint32_t got, executed, finals;                                         /* nodes */
+    sim_time first_received, median_received, most_received, last_received; /* most: nine in ten */
+    sim_time median_executed, committed;
     struct block_fees next; /* what a child charges */
     uint8_t status;         /* RECORD_BLOCK_STATUS_* */
     bool fate_known, settled, written, keep_schedule, built, published;
@@ -210,6 +211,8 @@ struct tally {
     uint64_t blocks, full, txs, executions, aborts;
     int64_t serial, makespan, critical_path, duration;
     struct vec latency, tip, fee; /* double */
+    struct vec half, most, all;   /* double: seconds until so many nodes had a block that won */
+    uint64_t won, lost, uncles;   /* blocks by their fate; stale ones that those that won name */
     double first_base_fee, last_base_fee, least_base_fee, most_base_fee, last_span;
     sim_time first_block, last_block;
 };
@@ -236,6 +239,7 @@ struct world {
     uint32_t fault_count;
     struct pool parcels, tasks;
     struct tx *open_txs, *open_last; /* in order of emission; one reference each */
+    uint64_t pooled;                 /* transactions in pools, once for each pool */
     struct vec fallen;               /* struct tx *: no pool holds them; references */
     struct tx **pick;                /* room for a proposer's choice */
     uint32_t pick_room;

@@ -58,15 +58,18 @@ static void fell(struct world *w, struct tx *tx, enum pool_verdict why)
 
 static void host_joined(struct mempool_env *env, struct tx *tx)
 {
-    (void)env;
+    struct world *w = env->world;
+    w->pooled++;
     tx->pools++;
 }
 
 static void host_left(struct mempool_env *env, struct tx *tx, enum pool_verdict why)
 {
     CHECK(tx->pools > 0, "transaction %u leaves a pool that never had it", tx->id);
+    struct world *w = env->world;
+    w->pooled--;
     tx->pools--;
-    fell(env->world, tx, why);
+    fell(w, tx, why);
 }
 
 const struct mempool_host pools_host = {host_now, host_account, host_joined, host_left};
@@ -114,7 +117,7 @@ void pools_crash(struct world *w, node_id node)
 void pools_on_tick(struct sim *sim, void *self, const struct sim_event *ev)
 {
     struct world *w = self;
-    for (node_id i = 0; i < w->node_count; i++) {
+    for (node_id i = 0; w->pooled && i < w->node_count; i++) {
         struct layer *l = layer_of(w, i);
         if (w->nodes[i].up && l->mempool->expire)
             l->mempool->expire(mempool_state(l, i));

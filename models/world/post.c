@@ -261,13 +261,17 @@ static bool deliver(void *self, node_id to, node_id from, struct message *m)
         sync_message(w, to, from, m);
         return true;
     }
-    if (m->block)
+    struct layer *l = layer_of(w, to);
+    bool relay = true;
+    if (m->block) {
         chain_got(w, to, m->block);
+        relay = !l->consensus->relay || l->consensus->relay(consensus_state(l, to), m->block);
+    }
     sim_time at = verify(w, to, m);
     struct parcel *p = new_parcel(w, to, from, message_ref(m));
     if (p)
         world_schedule(w, at, SIM_CLASS_NETWORK, to, EVENT_INBOX, to, sim_arg(p));
-    return true;
+    return relay;
 }
 
 static bool node_up(void *self, node_id node)

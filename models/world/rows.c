@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#define ROW_PATIENCE (30 * SIM_SEC) /* a block's row is written by then, whoever still lacks it */
+#define ROW_PATIENCE (30 * SIM_SEC) /* at least this long a block's row waits for who lacks it */
 
 enum { SNAPSHOT_SAMPLES = 10 }; /* between two updates of /nodes and /layers */
 
@@ -101,6 +101,7 @@ static void block_row(struct world *w, const struct layer *l, const struct block
         .proposed = b->created,
         .first_received = t->first_received,
         .median_received = t->median_received,
+        .most_received = t->most_received,
         .last_received = t->last_received,
         .executed = t->median_executed,
         .committed = t->committed,
@@ -116,6 +117,7 @@ static void block_row(struct world *w, const struct layer *l, const struct block
         .fees = t->fees,
         .burnt = t->burnt,
         .bytes = b->size,
+        .uncles = b->uncle_count,
         .cores = l->classes[n->class].cores,
         .makespan = t->timing.makespan_ns,
         .busy = t->timing.busy_ns,
@@ -163,7 +165,35 @@ static bool row_ready(const struct world *w, const struct layer *l, const struct
         return false;
     if (t->got == l->count && (!canonical || t->executed == l->count))
         return true;
-    return sim_now(w->sim) - b->created > ROW_PATIENCE;
+    sim_time slow =
+        l->consensus->timeout ? l->consensus->timeout(l->consensus_cfg, l->validators.count) : 0;
+    return sim_now(w->sim) - b->created > (slow > ROW_PATIENCE ? slow : ROW_PATIENCE);
+}
+
+static void tally_time(struct world *w, struct vec *v, const struct block *b, sim_time at)
+{
+    double seconds = (double)(at - b->created) / 1e9;
+    if (at != RECORD_NEVER && vec_push(v, &seconds) != ERR_OK)
+        world_out_of_memory(w);
+}
+
+/* How a block of the measured part spread, and whether it won. */
+static void tally_spread(struct world *w, const struct layer *l, const struct block *b)
+{
+    const struct block_track *t = b->track;
+    struct tally *sum = &w->tally;
+    if (b->created < w->cfg->warm_up || b->created >= w->load_end)
+        return;
+    sum->lost += t->status == RECORD_BLOCK_STATUS_STALE;
+    if (t->status != RECORD_BLOCK_STATUS_CANONICAL)
+        return;
+    sum->won++;
+    sum->uncles += b->uncle_count;
+    if (l->count == 1)
+        return;
+    tally_time(w, &sum->half, b, t->median_received);
+    tally_time(w, &sum->most, b, t->most_received);
+    tally_time(w, &sum->all, b, t->last_received);
 }
 
 void rows_blocks(struct world *w, struct layer *l, bool last)
@@ -175,6 +205,7 @@ void rows_blocks(struct world *w, struct layer *l, bool last)
         struct block_track *t = b->track;
         if (!t->written && (last || row_ready(w, l, b))) {
             block_row(w, l, b);
+            tally_spread(w, l, b);
             if (t->status == RECORD_BLOCK_STATUS_CANONICAL)
                 transaction_rows(w, b);
             t->written = true;

@@ -338,6 +338,11 @@ void world_summarise(const struct world *w, struct world_summary *out)
     out->latency_s = percentiles(&t->latency);
     out->tip_gwei = percentiles(&t->tip);
     out->fee_gwei = percentiles(&t->fee);
+    out->propagation_p50_s = percentiles(&t->half);
+    out->propagation_p90_s = percentiles(&t->most);
+    out->propagation_last_s = percentiles(&t->all);
+    out->stale_rate = ratio((double)t->lost, (double)(t->won + t->lost));
+    out->uncle_rate = ratio((double)t->uncles, (double)t->won);
     scale(&out->tip_gwei, 1e-9);
     scale(&out->fee_gwei, 1e-9);
     out->base_fee_first_gwei = t->first_base_fee * 1e-9;

@@ -319,6 +319,9 @@ static struct world *make(const struct scenario *scenario, const struct world_op
     pool_init(&w->tasks, sizeof(struct task));
     vec_init(&w->fallen, sizeof(struct tx *));
     vec_init(&w->tally.latency, sizeof(double));
+    vec_init(&w->tally.half, sizeof(double));
+    vec_init(&w->tally.most, sizeof(double));
+    vec_init(&w->tally.all, sizeof(double));
     vec_init(&w->tally.tip, sizeof(double));
     vec_init(&w->tally.fee, sizeof(double));
     sim_stream_init(&w->entry_random, w->cfg->seed, 0, sim_purpose("world.entry"));
@@ -476,6 +479,9 @@ void world_destroy(struct world *w)
         tx_unref(*(struct tx **)vec_at(&w->fallen, i));
     vec_fini(&w->fallen);
     vec_fini(&w->tally.latency);
+    vec_fini(&w->tally.half);
+    vec_fini(&w->tally.most);
+    vec_fini(&w->tally.all);
     vec_fini(&w->tally.tip);
     vec_fini(&w->tally.fee);
     record_destroy(w->record);

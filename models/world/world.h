@@ -101,6 +101,11 @@ struct world_summary {
      * furthest of them, and by how many blocks. */
     uint64_t nodes_behind, most_behind;
     node_id furthest;
+    /* Over the blocks that won: seconds until half, nine in ten, and the last of the layer's nodes
+     * had one whole, its proposer counted. */
+    struct world_percentiles propagation_p50_s, propagation_p90_s, propagation_last_s;
+    double stale_rate; /* of the blocks whose fate is known, those that lost */
+    double uncle_rate; /* stale blocks named as uncles, a block that won */
     uint64_t safety_violations, crashes, messages, bytes, events;
     enum world_limit limit;
     char limit_text[400]; /* in plain words, with what to try; the file's attribute `verdict` */

@@ -74,6 +74,7 @@ static void put_block(struct replay_page *p, const struct replay_case *c)
         .proposed = p->now,
         .first_received = RECORD_NEVER,
         .median_received = RECORD_NEVER,
+        .most_received = RECORD_NEVER,
         .last_received = RECORD_NEVER,
         .executed = p->now + r->makespan_ns,
         .committed = p->now + r->makespan_ns,

@@ -150,6 +150,10 @@ static void print_summary(const struct world_summary *s, const char *name, size_
     if (fabs(s->block_packed - s->block_fill) > 0.0005)
         printf(" by what they reserve, %.1f %% by the gas they used", s->block_fill * 100);
     printf("\n");
+    if (s->propagation_p50_s.mean > 0)
+        printf("  %-24s half %.4g   nine in ten %.4g   last %.4g s; %.2f %% of blocks stale\n",
+               "blocks reach nodes", s->propagation_p50_s.mean, s->propagation_p90_s.mean,
+               s->propagation_last_s.mean, s->stale_rate * 100);
     printf("  %-24s %llu stale blocks, %llu further rounds, %llu crashes (whole run)\n", "trouble",
            (unsigned long long)s->stale_blocks, (unsigned long long)s->failed_rounds,
            (unsigned long long)s->crashes);

@@ -222,6 +222,7 @@ static void block(struct run *s, uint32_t layer, sim_time at, bool stale)
     b.first_received = at + (sim_time)lognormal(s, 40e6, 0.2);
     b.median_received = b.first_received + (sim_time)lognormal(s, 70e6, 0.2);
     b.last_received = b.median_received + (sim_time)lognormal(s, 120e6, 0.3);
+    b.most_received = (b.median_received + b.last_received) / 2;
     bool keep = !stale && b.height % 5 == 0 && b.txs > 0;
     schedule(s, &b, keep);
     if (keep)
