@@ -17,6 +17,7 @@
 
 FIELD_ENUM_DEFINE(world_signatures, WORLD_SIGNATURES);
 FIELD_ENUM_DEFINE(world_recorded, WORLD_RECORDED);
+FIELD_ENUM_DEFINE(world_order, WORLD_ORDER);
 FIELD_ENUM_DEFINE(world_bound, WORLD_BOUND);
 
 bool world_weight(const char *text, uint64_t *out)
@@ -89,10 +90,35 @@ static void check_layer(const void *cfg, struct field_report *report)
     check_hardware(layer, execution, report);
 }
 
+/* One order for all: nobody executes another layer's blocks, so votes are about the order alone. */
+static void check_ordering(const struct world_cfg *world, struct field_report *report)
+{
+    const struct world_layer *layers = world->layers.items;
+    if (world->ordering != WORLD_ORDER_GLOBAL)
+        return;
+    for (size_t i = 0; i < world->layers.count; i++) {
+        const struct execution_ops *ops = (const struct execution_ops *)layers[i].execution.model;
+        if (!execution_follows(ops->common(layers[i].execution.cfg)->coupling))
+            field_complain(report, "ordering",
+                           "global, but layer %zu executes before it votes; it needs coupling: "
+                           "execute-after-order or execute-on-proposal",
+                           i);
+        if (layers[i].consensus.model != layers[0].consensus.model)
+            field_complain(report, "ordering",
+                           "global, so every layer has the first one's consensus, %s, not %s",
+                           layers[0].consensus.model->name, layers[i].consensus.model->name);
+    }
+    const struct consensus_ops *consensus = (const struct consensus_ops *)layers[0].consensus.model;
+    if (consensus->traits.batches && world->layers.count > 1)
+        field_complain(report, "ordering", "%s makes blocks of all validators' batches: per-layer",
+                       consensus->model.name);
+}
+
 static void check_world(const void *cfg, struct field_report *report)
 {
     const struct world_cfg *world = cfg;
     const struct world_layer *layers = world->layers.items;
+    check_ordering(world, report);
     enum evm_fork fork;
     uint64_t nodes = 0;
     if (world->warm_up >= world->duration)

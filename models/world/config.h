@@ -28,6 +28,13 @@ FIELD_DECLARE(world_layer, WORLD_LAYER_FIELDS);
     E(S, WORLD_SIGNATURES_MODELLED, "modelled", "Only the time of it is charged.")
 FIELD_ENUM_DECLARE(world_signatures, WORLD_SIGNATURES);
 
+#define WORLD_ORDER(E, S)                                                                          \
+    E(S, WORLD_ORDER_PER_LAYER, "per-layer", "Each layer's validators order its own blocks.")      \
+    E(S, WORLD_ORDER_GLOBAL, "global",                                                             \
+      "All validators order all blocks in one chain, by the first layer's consensus; a block "     \
+      "holds transactions of its proposer's layer, whose nodes alone execute it.")
+FIELD_ENUM_DECLARE(world_order, WORLD_ORDER);
+
 #define WORLD_RECORDED(E, S)                                                                       \
     E(S, WORLD_RECORD_ALL, "all", "A row for every transaction.")                                  \
     E(S, WORLD_RECORD_SAMPLED, "sampled", "A row for one in `one_in`, chosen by hash.")            \
@@ -79,6 +86,7 @@ FIELD_DECLARE(world_expect, WORLD_EXPECT_FIELDS);
     F(S, ENUM(world_signatures), signatures, "real", NULL, NULL, "Transaction signatures.")        \
     F(S, STRUCT(net_cfg), network, "", NULL, NULL, "Links between the nodes.")                     \
     F(S, LIST(world_layer), layers, NULL, "1", "1024", "Execution layers.")                        \
+    F(S, ENUM(world_order), ordering, "per-layer", NULL, NULL, "Who orders blocks with whom.")     \
     F(S, MODELS(workload), workload, "", "0", "1024", "Who sends transactions.")                   \
     F(S, MODELS(faults), faults, "", "0", "1024", "What goes wrong.")                              \
     F(S, STRUCT(world_record), record, "", NULL, NULL, "What the results file holds.")             \

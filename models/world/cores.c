@@ -88,7 +88,7 @@ static void begin(struct world *w, node_id node)
                                w->handlers[EVENT_EXECUTE], node, 0);
             return;
         }
-        if (stale || track_get(l, t->block, TRACK_EXECUTED, node)) {
+        if (stale || track_get(l->chain, t->block, TRACK_EXECUTED, node)) {
             finish(w, node, !stale);
             continue;
         }
@@ -158,12 +158,12 @@ static bool queued(const struct node *n, const struct block *b)
 /* A block is executed after its ancestors: those that nobody asked for come first. */
 static void push_ancestors(struct world *w, node_id node, struct block *b)
 {
-    struct layer *l = layer_of(w, node);
+    const struct chain *c = chain_of(w, node);
     struct node *n = &w->nodes[node];
     for (;;) {
         struct block *oldest = NULL;
-        for (struct block *p = b->parent;
-             p && !track_get(l, p, TRACK_EXECUTED, node) && !queued(n, p); p = p->parent)
+        for (struct block *p = chain_before(w, b);
+             p && !track_get(c, p, TRACK_EXECUTED, node) && !queued(n, p); p = chain_before(w, p))
             oldest = p;
         if (!oldest)
             return;
@@ -196,30 +196,40 @@ static bool hash_is(const struct evm_hash *a, const struct evm_hash *b)
 }
 
 /* The ancestor whose results the header of a block carries. */
-static struct block *rooted(const struct layer *l, struct block *b)
+static struct block *rooted(const struct world *w, struct block *b)
 {
-    uint64_t delay = l->after_order ? l->execution_cfg->root_delay : 0;
-    return block_ancestor(b, b->height > delay ? b->height - delay : 0);
+    const struct layer *l = &w->layers[b->layer];
+    if (!l->after_order)
+        return b;
+    uint64_t delay = l->execution_cfg->root_delay;
+    struct block *below = block_ancestor(b, b->height > delay ? b->height - delay : 0);
+    return below ? chain_latest(l, below) : NULL;
 }
 
-/* What a validator compares before it votes. */
-static bool header_holds(const struct layer *l, struct block *b)
+static bool limits_hold(const struct block *b)
+{
+    uint64_t gas = 0;
+    for (uint32_t i = 0; i < b->tx_count; i++)
+        gas += b->txs[i]->evm.gas_limit;
+    return gas == b->header_gas_used && gas <= b->fees.gas_limit;
+}
+
+/* What a validator compares before it votes. One of another layer, which does not execute the
+ * block, must believe its roots. */
+static bool header_holds(const struct world *w, node_id node, struct block *b)
 {
     if (b->batch)
         return true; /* it says nothing of results, and who orders it leaves out what is too much */
-    struct block *root = rooted(l, b);
+    if (b->layer != w->nodes[node].layer)
+        return limits_hold(b);
+    struct block *root = rooted(w, b);
     if (!root || !root->execution)
         return false;
     const struct execution_result *r = execution_wait(root->execution);
     if (!r->valid || !hash_is(&r->state_root, &b->state_root) ||
         !hash_is(&r->receipts_root, &b->receipts_root))
         return false;
-    if (!l->after_order)
-        return r->gas_used == b->header_gas_used;
-    uint64_t gas = 0;
-    for (uint32_t i = 0; i < b->tx_count; i++)
-        gas += b->txs[i]->evm.gas_limit;
-    return gas == b->header_gas_used && gas <= b->fees.gas_limit;
+    return w->layers[b->layer].after_order ? limits_hold(b) : r->gas_used == b->header_gas_used;
 }
 
 static void seal_and_hand_over(struct world *w, node_id node, struct block *b,
@@ -232,7 +242,7 @@ static void seal_and_hand_over(struct world *w, node_id node, struct block *b,
     }
     chain_built(w, b);
     cores_speculate(w, node, b);
-    l->consensus->built(life_state(w, node, t->instance), b, t->tag);
+    l->chain->consensus->built(life_state(w, node, t->instance), b, t->tag);
 }
 
 /* The block's transactions are those that took effect; the execution is shared where none was left
@@ -274,22 +284,23 @@ static void caught_up(struct world *w, node_id node, const struct task *t)
     struct node *n = &w->nodes[node];
     struct layer *l = layer_of(w, node);
     struct block *b = t->block;
-    bool next = b->height == n->executed->height + 1 && block_ancestor(n->final, b->height) == b;
+    bool next = chain_before(w, b) == n->executed && block_ancestor(n->final, b->height) == b;
     if (!t->instance && next) {
         struct block *old = n->executed;
         n->executed = block_ref(b);
         block_unref(old);
     }
     release_waiting(w, node);
-    if (l->consensus->executed && (t->instance || next))
-        l->consensus->executed(life_state(w, node, t->instance), b);
+    if (l->chain->consensus->executed && (t->instance || next))
+        l->chain->consensus->executed(life_state(w, node, t->instance), b);
 }
 
 void cores_speculate(struct world *w, node_id node, struct block *b)
 {
     struct layer *l = layer_of(w, node);
     struct node *n = &w->nodes[node];
-    if (!l->on_proposal || b->batch || track_get(l, b, TRACK_EXECUTED, node) || queued(n, b))
+    if (!l->on_proposal || b->batch || b->layer != l->id ||
+        track_get(l->chain, b, TRACK_EXECUTED, node) || queued(n, b))
         return;
     push_ancestors(w, node, b);
     cores_run(w, node, 0, b);
@@ -298,7 +309,7 @@ void cores_speculate(struct world *w, node_id node, struct block *b)
 static void hand_over_fetched(struct world *w, node_id node, const struct task *t)
 {
     for (uint8_t i = 0; i < lives(w, node); i++)
-        layer_of(w, node)->consensus->block(life_state(w, node, i), t->block, t->from,
+        chain_of(w, node)->consensus->block(life_state(w, node, i), t->block, t->from,
                                             t->committed);
 }
 
@@ -328,14 +339,15 @@ static void finish(struct world *w, node_id node, bool possible)
             finish_build(w, node, t);
         break;
     case TASK_CHECK:
-        l->consensus->checked(state, t->block, ran && header_holds(l, t->block), t->tag);
+        l->chain->consensus->checked(state, t->block, ran && header_holds(w, node, t->block),
+                                     t->tag);
         break;
     case TASK_RUN:
         if (ran && l->after_order)
             caught_up(w, node, t);
         break;
     case TASK_FETCHED:
-        if (ran && header_holds(l, t->block))
+        if (ran && header_holds(w, node, t->block))
             hand_over_fetched(w, node, t);
         break;
     case TASK_RECOVER: break;
@@ -365,9 +377,10 @@ static void call_after(struct world *w, node_id node, struct task *t, sim_time d
 
 static bool root_known(struct world *w, node_id node, struct task *t)
 {
-    struct layer *l = layer_of(w, node);
-    struct block *root = t->block->batch ? NULL : rooted(l, t->block);
-    return !root || track_get(l, root, TRACK_EXECUTED, node);
+    if (t->block->batch || t->block->layer != w->nodes[node].layer)
+        return true;
+    struct block *root = rooted(w, t->block);
+    return !root || track_get(chain_of(w, node), root, TRACK_EXECUTED, node);
 }
 
 static void wait_or_call(struct world *w, node_id node, struct task *t)
@@ -398,9 +411,9 @@ static void release_waiting(struct world *w, node_id node)
     }
 }
 
-const struct execution_result *cores_root(struct layer *l, struct block *b)
+const struct execution_result *cores_root(struct world *w, struct block *b)
 {
-    struct block *root = rooted(l, b);
+    struct block *root = rooted(w, b);
     if (!root || !root->execution)
         return NULL;
     const struct execution_result *r = execution_wait(root->execution);
@@ -417,7 +430,7 @@ static void finish_ordered_build(struct world *w, node_id node, struct task *t)
 {
     struct layer *l = layer_of(w, node);
     struct block *b = t->block;
-    const struct execution_result *r = b->batch ? NULL : cores_root(l, b);
+    const struct execution_result *r = b->batch ? NULL : cores_root(w, b);
     if (!r && !b->batch)
         return;
     b->track->built = true;
@@ -437,7 +450,7 @@ void cores_on_call(struct sim *sim, void *self, const struct sim_event *ev)
     (void)sim;
     if (n->up && t->epoch == n->epoch) {
         if (t->kind == TASK_CHECK)
-            l->consensus->checked(state, t->block, header_holds(l, t->block), t->tag);
+            l->chain->consensus->checked(state, t->block, header_holds(w, node, t->block), t->tag);
         else if (t->kind == TASK_FETCHED)
             hand_over_fetched(w, node, t);
         else if (t->kind == TASK_BUILD && !outdated(w, node, t))
@@ -508,8 +521,9 @@ void cores_build(struct world *w, node_id node, uint8_t instance,
     struct layer *l = layer_of(w, node);
     uint64_t serial = ++*build_serial(w, node, instance);
     CHECK(!request->batch || l->after_order, "%s builds a batch that would be executed first",
-          l->consensus->model.name);
-    struct block *b = chain_block(w, l, node, request, &request->parent->track->next);
+          l->chain->consensus->model.name);
+    struct block *b =
+        chain_block(w, l, node, request, &chain_latest(l, request->parent)->track->next);
     if (!b || (!request->empty && !fill(w, node, b, request))) {
         block_unref(b);
         world_out_of_memory(w);
@@ -538,7 +552,7 @@ void cores_check(struct world *w, node_id node, uint8_t instance, struct block *
         return;
     if (l->after_order) {
         wait_or_call(w, node, t);
-    } else if (track_get(l, b, TRACK_EXECUTED, node)) {
+    } else if (track_get(l->chain, b, TRACK_EXECUTED, node)) {
         call_after(w, node, t, 0);
     } else {
         push_ancestors(w, node, b);
@@ -583,7 +597,7 @@ void cores_recover(struct world *w, node_id node, struct block *b)
     struct layer *l = layer_of(w, node);
     const void *pool = mempool_state(l, node);
     uint32_t count = 0;
-    for (uint32_t i = 0; i < b->tx_count; i++)
+    for (uint32_t i = 0; b->layer == l->id && i < b->tx_count; i++)
         count += b->txs[i]->pools < l->count && !l->mempool->has(pool, b->txs[i]);
     struct task *t = count ? new_task(w, node, 0, TASK_RECOVER, b, 0) : NULL;
     if (!t)

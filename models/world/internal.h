@@ -151,14 +151,36 @@ struct stall {
     uint32_t fewest; /* validators that were up, at the worst moment */
 };
 
-struct layer {
-    layer_id id;
-    const struct world_layer *cfg;
-    char name[32];
+/* Nodes that agree on one order of blocks: those of one layer, or (ordering: global) of all. A
+ * block holds transactions of its proposer's layer, and that layer's nodes execute it. */
+struct chain {
+    layer_id first_layer, layer_count; /* a run of w->layers */
     node_id first, count;
     struct validators validators;
     const struct consensus_ops *consensus;
     const void *consensus_cfg;
+    unsigned char *consensus_states; /* count states */
+    size_t consensus_stride;
+    struct consensus_env *consensus_envs;
+    struct block *genesis;
+    struct vec committed; /* struct committed, by height */
+    struct vec open;      /* struct block *: references; every block whose row is not written */
+    struct vec ordered;   /* struct ordered: blocks that some node may still ask for */
+    uint64_t settled;     /* next height to settle */
+    uint64_t flattened;   /* states up to this height have been folded away */
+    uint64_t cut;         /* heights below it have let their blocks go */
+    struct stall stall, longest; /* since the last new height of any head; the longest */
+    uint64_t head_height;        /* of the highest head that a node has had */
+    uint64_t last_round;         /* highest (height, round) that a protocol noted */
+    uint64_t rounds;             /* beyond a height's first */
+};
+
+struct layer {
+    layer_id id;
+    struct chain *chain;
+    const struct world_layer *cfg;
+    char name[32];
+    node_id first, count;
     const struct fees_ops *fees;
     void *fees_state;
     const struct mempool_ops *mempool;
@@ -168,28 +190,20 @@ struct layer {
     bool after_order; /* blocks are executed after they are ordered, or while they are */
     bool on_proposal; /* of those: while */
     bool with_list;   /* blocks carry their access lists */
-    unsigned char *consensus_states, *mempool_states; /* count states each */
-    size_t consensus_stride, mempool_stride;
-    struct consensus_env *consensus_envs;
+    unsigned char *mempool_states; /* count states */
+    size_t mempool_stride;
     struct mempool_env *mempool_envs;
     struct hardware_class *classes;
     struct evm_profile *profiles; /* theirs, slowed down */
     uint32_t class_count;
     struct execution_service *service;
-    struct block *genesis;
-    struct vec committed;    /* struct committed, by height */
-    struct vec open;         /* struct block *: references; every block whose row is not written */
-    struct vec ordered;      /* struct ordered: blocks that some node may still ask for */
+    struct block *genesis;   /* with its first state; the chain's where it is its first layer */
+    struct block *base;      /* a reference: its last block that the chain let go of, or genesis */
+    struct block *flattened; /* a reference: the block whose state is the base */
     struct sim_stream sizes; /* least sizes of blocks */
-    uint64_t settled;        /* next height to settle */
-    uint64_t flattened;      /* height whose state is the base */
-    uint64_t cut;            /* heights below it have let their blocks go */
     uint64_t schedules_kept;
-    struct stall stall, longest; /* since the last new height of any head; the longest */
-    uint64_t head_height;        /* of the highest head that a node has had */
     /* totals */
-    uint64_t last_round; /* highest (height, round) that a protocol noted */
-    uint64_t blocks, stale, rounds, offered, committed_txs, reverted, dropped, pending;
+    uint64_t blocks, stale, offered, committed_txs, reverted, dropped, pending;
     uint64_t gas_used, executions, aborts;
     double fees_paid, fees_burnt;
     uint64_t sample_offered, sample_committed, sample_gas; /* since the last sample */
@@ -230,9 +244,12 @@ struct world {
     sim_handler_id handlers[EVENT_COUNT];
     struct layer *layers;
     layer_id layer_count;
+    struct chain *chains;
+    layer_id chain_count;
     struct node *nodes;
     node_id node_count;
     node_id *layer_first; /* layer_count + 1 */
+    node_id *chain_first; /* likewise of chains: the network's groups */
     struct source *sources;
     uint32_t source_count;
     struct fault *faults;
@@ -272,15 +289,24 @@ static inline struct layer *layer_of(struct world *w, node_id node)
 {
     return &w->layers[w->nodes[node].layer];
 }
-static inline void *consensus_state(struct layer *l, node_id node)
+/* The network's group of nodes. */
+static inline uint32_t chain_index(const struct world *w, const struct chain *c)
 {
-    return l->consensus_states + (size_t)(node - l->first) * l->consensus_stride;
+    return (uint32_t)(c - w->chains);
+}
+static inline struct chain *chain_of(struct world *w, node_id node)
+{
+    return layer_of(w, node)->chain;
+}
+static inline void *consensus_state(struct chain *c, node_id node)
+{
+    return c->consensus_states + (size_t)(node - c->first) * c->consensus_stride;
 }
 /* The state of one of the node's lives: 0, or 1 where it has a twin. */
 static inline void *life_state(struct world *w, node_id node, uint8_t instance)
 {
     struct twin *twin = w->nodes[node].twin;
-    return instance && twin ? twin->state : consensus_state(layer_of(w, node), node);
+    return instance && twin ? twin->state : consensus_state(chain_of(w, node), node);
 }
 static inline uint8_t lives(const struct world *w, node_id node)
 {
@@ -301,11 +327,16 @@ void genesis_heed(struct genesis *g, const volatile sig_atomic_t *stop);
 enum err_code genesis_finish(struct genesis *g, struct evm_state **out, struct err *err);
 void genesis_destroy(struct genesis *g); /* accepts NULL */
 
-/* ---- chain.c: blocks, heads, commits ---- */
-bool track_get(const struct layer *l, const struct block *b, enum track_bit bit, node_id node);
+/* ---- chain.c: blocks; commit.c: heads and commits ---- */
+bool track_get(const struct chain *c, const struct block *b, enum track_bit bit, node_id node);
 /* False if it was set already. */
-bool track_set(const struct layer *l, struct block *b, enum track_bit bit, node_id node);
+bool track_set(const struct chain *c, struct block *b, enum track_bit bit, node_id node);
 void chain_date(struct block *b, sim_time created);
+/* The last block of the layer in the chain that ends with b (may be NULL): b itself, an ancestor,
+ * or where those are gone the layer's base. O(distance). */
+struct block *chain_latest(const struct layer *l, struct block *b);
+/* The block on whose state b is executed: the one of its layer before it; NULL if it is gone. */
+struct block *chain_before(const struct world *w, const struct block *b);
 struct block *chain_block(struct world *w, struct layer *l, node_id proposer,
                           const struct build_request *request, const struct block_fees *fees);
 /* Fills roots, hash and size from the transactions and, with result non-NULL, the execution. */
@@ -317,13 +348,15 @@ enum err_code chain_genesis(struct world *w, struct layer *l, struct evm_state *
  * one of the run's blocks. */
 void chain_built(struct world *w, struct block *b);
 void chain_publish(struct world *w, struct block *b);
+/* Whether b is on the final chain (RECORD_BLOCK_STATUS_*); once. */
+void chain_decide(struct world *w, struct block *b, unsigned status);
 void chain_got(struct world *w, node_id node, struct block *b);
-/* Validators of the layer that are up. O(validators). */
-uint32_t chain_validators_up(const struct world *w, const struct layer *l);
-/* A node of the layer went down. */
-void chain_crashed(struct world *w, struct layer *l);
+/* Validators that are up. O(validators). */
+uint32_t chain_validators_up(const struct world *w, const struct chain *c);
+/* A node went down. */
+void chain_crashed(struct world *w, struct chain *c);
 /* The longest time without a new head, the one that lasts included. */
-struct stall chain_longest_stall(const struct world *w, const struct layer *l);
+struct stall chain_longest_stall(const struct world *w, const struct chain *c);
 void chain_adopt(struct world *w, node_id node, struct block *b);
 void chain_commit(struct world *w, node_id node, struct block *b);
 /* The node's second life commits: that counts nowhere, but where execution follows ordering the
@@ -337,13 +370,13 @@ void chain_close_tx(struct world *w, struct tx *tx);
 /* Blocks that its layer has committed and the node has not; where execution follows the order: has
  * not executed. */
 uint64_t chain_behind(const struct world *w, node_id node);
-void chain_fini(struct layer *l);
+void chain_fini(struct chain *c);
 
 /* ---- order.c: blocks made of batches ---- */
 struct block *order_block(struct world *w, node_id node, struct block *parent,
                           struct block *const *batches, uint32_t count, uint64_t round,
                           node_id proposer);
-void order_fini(struct layer *l);
+void order_fini(struct chain *c);
 
 /* ---- cores.c: building, checking, executing on a node's cores ---- */
 /* instance: of the node's lives, the one that asks and is answered. */
@@ -364,7 +397,7 @@ int64_t cores_recovery(const struct world *w, node_id node); /* core time of tha
 void cores_yield(struct world *w, node_id node, sim_time work);
 /* Execution follows ordering: fills what b's header says of results, those of the ancestor
  * `root_delay` below, and returns them; NULL if that one was never executed. */
-const struct execution_result *cores_root(struct layer *l, struct block *b);
+const struct execution_result *cores_root(struct world *w, struct block *b);
 void cores_crash(struct world *w, node_id node);
 int64_t cores_busy(const struct world *w, node_id node); /* up to now */
 
@@ -428,7 +461,7 @@ void rows_start(struct world *w); /* the first rows of nodes and layers */
 void rows_on_sample(struct sim *sim, void *self, const struct sim_event *ev);
 /* b: the block that committed it, or NULL. */
 void rows_transaction(struct world *w, struct tx *tx, unsigned status, const struct block *b);
-void rows_blocks(struct world *w, struct layer *l, bool last);
+void rows_blocks(struct world *w, struct chain *c, bool last);
 void rows_schedule(struct world *w, const struct block *b, const struct execution_result *r);
 void rows_insight(struct world *w, const struct block *b, const struct execution_result *r,
                   bool deep);

@@ -25,10 +25,10 @@ static bool key_of(const struct block *parent, struct block *const *batches, uin
 }
 
 /* Nodes ask for the latest ones, so it is near the end. */
-static struct block *find(const struct layer *l, const struct evm_hash *key)
+static struct block *find(const struct chain *c, const struct evm_hash *key)
 {
-    for (size_t i = l->ordered.len; i-- > 0;) {
-        const struct ordered *o = vec_at(&l->ordered, i);
+    for (size_t i = c->ordered.len; i-- > 0;) {
+        const struct ordered *o = vec_at(&c->ordered, i);
         if (evm_hash_eq(&o->key, key))
             return o->block;
     }
@@ -36,17 +36,17 @@ static struct block *find(const struct layer *l, const struct evm_hash *key)
 }
 
 /* Lets go of those that every node has committed. */
-static void prune(struct layer *l)
+static void prune(struct chain *c)
 {
-    struct ordered *all = l->ordered.data;
+    struct ordered *all = c->ordered.data;
     size_t kept = 0;
-    for (size_t i = 0; i < l->ordered.len; i++) {
-        if (all[i].block->track->finals < l->count)
+    for (size_t i = 0; i < c->ordered.len; i++) {
+        if (all[i].block->track->finals < c->count)
             all[kept++] = all[i];
         else
             block_unref(all[i].block);
     }
-    l->ordered.len = kept;
+    c->ordered.len = kept;
 }
 
 /* Whether the chain up to parent holds tx. */
@@ -96,7 +96,7 @@ static struct block *make(struct world *w, struct layer *l, struct block *parent
         block_unref(b);
         return NULL;
     }
-    const struct execution_result *r = cores_root(l, b);
+    const struct execution_result *r = cores_root(w, b);
     b->track->built = true;
     b->track->got = 0;
     chain_execute(w, l, b);
@@ -117,11 +117,11 @@ struct block *order_block(struct world *w, node_id node, struct block *parent,
         world_out_of_memory(w);
         return NULL;
     }
-    entry.block = find(l, &entry.key);
+    entry.block = find(l->chain, &entry.key);
     if (!entry.block) {
-        prune(l);
+        prune(l->chain);
         entry.block = make(w, l, parent, batches, count, round, proposer);
-        if (!entry.block || vec_push(&l->ordered, &entry) != ERR_OK) {
+        if (!entry.block || vec_push(&l->chain->ordered, &entry) != ERR_OK) {
             block_unref(entry.block);
             world_out_of_memory(w);
             return NULL;
@@ -133,9 +133,9 @@ struct block *order_block(struct world *w, node_id node, struct block *parent,
     return entry.block;
 }
 
-void order_fini(struct layer *l)
+void order_fini(struct chain *c)
 {
-    for (size_t i = 0; i < l->ordered.len; i++)
-        block_unref(((struct ordered *)vec_at(&l->ordered, i))->block);
-    vec_fini(&l->ordered);
+    for (size_t i = 0; i < c->ordered.len; i++)
+        block_unref(((struct ordered *)vec_at(&c->ordered, i))->block);
+    vec_fini(&c->ordered);
 }

@@ -16,13 +16,12 @@ static const struct evm_state *known_state(const struct world *w, node_id node)
     const struct node *n = &w->nodes[node];
     const struct layer *l = &w->layers[n->layer];
     struct block *b = l->after_order ? n->executed : n->head;
-    for (; b && track_get(l, b, TRACK_EXECUTED, node); b = b->parent) {
+    for (; b && track_get(l->chain, b, TRACK_EXECUTED, node); b = chain_before(w, b)) {
         const struct evm_state *state = b->execution ? execution_wait(b->execution)->state : NULL;
         if (state)
             return state;
     }
-    const struct committed *base = vec_at(&l->committed, l->flattened);
-    return execution_wait(base->block->execution)->state;
+    return execution_wait(l->flattened->execution)->state;
 }
 
 static void host_account(struct mempool_env *env, const struct evm_addr *addr, uint64_t *nonce,
@@ -109,7 +108,7 @@ void pools_crash(struct world *w, node_id node)
         from = n->executed->height + 1;
     for (uint64_t h = from; h <= n->head->height; h++) {
         struct block *b = block_ancestor(n->head, h);
-        if (b)
+        if (b && b->layer == l->id)
             l->mempool->included(pool, b, &b->track->next);
     }
 }

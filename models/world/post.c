@@ -129,7 +129,7 @@ static void free_parcel(struct world *w, struct parcel *p)
 static void leave(struct world *w, node_id node, node_id to, struct message *m)
 {
     if (to == NODE_NONE)
-        net_publish(w->net, w->nodes[node].layer, node, m);
+        net_publish(w->net, chain_index(w, chain_of(w, node)), node, m);
     else
         net_send(w->net, node, to, m);
 }
@@ -176,12 +176,12 @@ void post_on_outbox(struct sim *sim, void *self, const struct sim_event *ev)
 /* Whether the node holds b with all its ancestors now that b is there. */
 static bool connect(struct world *w, node_id node, struct block *b)
 {
-    struct layer *l = layer_of(w, node);
-    if (track_get(l, b, TRACK_HAS, node))
+    const struct chain *c = chain_of(w, node);
+    if (track_get(c, b, TRACK_HAS, node))
         return true;
-    if (b->parent ? !track_get(l, b->parent, TRACK_HAS, node) : b->height > 0)
+    if (b->parent ? !track_get(c, b->parent, TRACK_HAS, node) : b->height > 0)
         return false;
-    track_set(l, b, TRACK_HAS, node);
+    track_set(c, b, TRACK_HAS, node);
     cores_speculate(w, node, b);
     return true;
 }
@@ -193,7 +193,7 @@ static void hand_over(struct world *w, node_id node, node_id from, const struct 
     bool sides = w->nodes[node].twin && w->nodes[m->origin].twin;
     for (uint8_t i = 0; i < lives(w, node); i++)
         if (!sides || m->instance == i)
-            l->consensus->message(life_state(w, node, i), from, m);
+            l->chain->consensus->message(life_state(w, node, i), from, m);
 }
 
 /* Keeps the message until its block's ancestors are here, and asks for them. */
@@ -255,6 +255,8 @@ static bool deliver(void *self, node_id to, node_id from, struct message *m)
         w->nodes[to].lost++;
         return false;
     }
+    if (m->channel == CHANNEL_TX && m->tx->layer != w->nodes[to].layer)
+        return true; /* it only passes it on */
     if (m->channel == CHANNEL_TX)
         return post_offer(w, to, m->tx, false);
     if (m->channel == CHANNEL_SYNC) {
@@ -291,7 +293,7 @@ static bool filter(void *self, node_id from, node_id to, const struct message *m
 static uint64_t weight(void *self, node_id node)
 {
     const struct world *w = self;
-    const struct validators *v = &w->layers[w->nodes[node].layer].validators;
+    const struct validators *v = &w->layers[w->nodes[node].layer].chain->validators;
     uint32_t i = validators_index(v, node);
     return i < v->count ? v->weights[i] : 0;
 }
@@ -377,9 +379,9 @@ void post_on_timer(struct sim *sim, void *self, const struct sim_event *ev)
     struct layer *l = layer_of(w, ev->target);
     (void)sim;
     if (n->up && (uint8_t)(ev->arg >> 48) == n->epoch)
-        l->consensus->timer(life_state(w, ev->target, (uint8_t)(ev->arg >> 63)),
-                            (uint32_t)(ev->arg >> 56) & (TIMER_KINDS - 1),
-                            ev->arg & ((UINT64_C(1) << 48) - 1));
+        l->chain->consensus->timer(life_state(w, ev->target, (uint8_t)(ev->arg >> 63)),
+                                   (uint32_t)(ev->arg >> 56) & (TIMER_KINDS - 1),
+                                   ev->arg & ((UINT64_C(1) << 48) - 1));
 }
 
 static void host_cancel(struct consensus_env *env, struct sim_timer *timer)
@@ -401,7 +403,7 @@ static void host_check(struct consensus_env *env, struct block *b, uint64_t tag)
 static bool host_has(struct consensus_env *env, const struct block *b)
 {
     struct world *w = env->world;
-    return track_get(layer_of(w, env->node), b, TRACK_HAS, env->node);
+    return track_get(chain_of(w, env->node), b, TRACK_HAS, env->node);
 }
 
 static void host_adopt(struct consensus_env *env, struct block *b)
@@ -423,7 +425,7 @@ static void judge_quorum(struct consensus_env *env, const char *what, uint64_t h
     uint64_t weight = 0;
     for (uint32_t i = 0; i < signer_count; i++)
         weight += env->validators->weights[signers[i]];
-    if (is_quorum(layer_of(w, env->node)->consensus->traits.quorum, env->validators, weight))
+    if (is_quorum(chain_of(w, env->node)->consensus->traits.quorum, env->validators, weight))
         return;
     w->violations++;
     rows_event(w, RECORD_EVENT_LEVEL_SAFETY, "no-quorum", env->node, env->layer,
@@ -480,10 +482,10 @@ static void host_note(struct consensus_env *env, const char *what, uint64_t heig
         return;
     if (strcmp(what, "round") == 0) {
         uint64_t key = height << 16 | (round & 0xffff);
-        if (key <= l->last_round)
+        if (key <= l->chain->last_round)
             return;
-        l->last_round = key;
-        l->rounds++;
+        l->chain->last_round = key;
+        l->chain->rounds++;
     }
     rows_event(w, RECORD_EVENT_LEVEL_INFO, what, env->node, env->layer, "height %llu, round %llu",
                (unsigned long long)height, (unsigned long long)round);

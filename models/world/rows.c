@@ -163,7 +163,7 @@ static bool row_ready(const struct world *w, const struct layer *l, const struct
     bool canonical = t->status == RECORD_BLOCK_STATUS_CANONICAL;
     if (!t->fate_known || (canonical && !t->settled))
         return false;
-    if (t->got == l->count && (!canonical || t->executed == l->count))
+    if (t->got == l->chain->count && (!canonical || t->executed == l->count))
         return true;
     sim_time slow =
         l->consensus->timeout ? l->consensus->timeout(l->consensus_cfg, l->validators.count) : 0;
@@ -196,13 +196,14 @@ static void tally_spread(struct world *w, const struct layer *l, const struct bl
     tally_time(w, &sum->all, b, t->last_received);
 }
 
-void rows_blocks(struct world *w, struct layer *l, bool last)
+void rows_blocks(struct world *w, struct chain *c, bool last)
 {
-    struct block **all = l->open.data;
+    struct block **all = c->open.data;
     size_t kept = 0;
-    for (size_t i = 0; i < l->open.len; i++) {
+    for (size_t i = 0; i < c->open.len; i++) {
         struct block *b = all[i];
         struct block_track *t = b->track;
+        struct layer *l = &w->layers[b->layer];
         if (!t->written && (last || row_ready(w, l, b))) {
             block_row(w, l, b);
             tally_spread(w, l, b);
@@ -211,14 +212,14 @@ void rows_blocks(struct world *w, struct layer *l, bool last)
             t->written = true;
         }
         /* A lost block stays until it cannot be executed any more, so that its state is found. */
-        bool done =
-            t->written && (t->status == RECORD_BLOCK_STATUS_CANONICAL || b->height <= l->flattened);
+        bool done = t->written && (t->status == RECORD_BLOCK_STATUS_CANONICAL ||
+                                   b->height <= l->flattened->height);
         if (done && !last)
             block_unref(b);
         else
             all[kept++] = b;
     }
-    l->open.len = kept;
+    c->open.len = kept;
 }
 
 void rows_schedule(struct world *w, const struct block *b, const struct execution_result *r)
@@ -337,10 +338,11 @@ static void node_row(struct world *w, node_id id)
 /* The interval between blocks that the protocol's section asks for, where it has one. */
 static sim_time asked_interval(const struct layer *l)
 {
-    const struct field_table *table = l->consensus->model.table;
+    const struct field_table *table = l->chain->consensus->model.table;
     for (size_t i = 0; i < table->count; i++)
         if (strcmp(table->rows[i].name, "block_interval") == 0)
-            return *(const sim_time *)((const char *)l->consensus_cfg + table->rows[i].offset);
+            return *(const sim_time *)((const char *)l->chain->consensus_cfg +
+                                       table->rows[i].offset);
     return 0;
 }
 
@@ -353,7 +355,7 @@ static void layer_row(struct world *w, const struct layer *l)
         .gas_limit = l->genesis->fees.gas_limit,
         .blocks = l->blocks,
         .stale_blocks = l->stale,
-        .view_changes = l->rounds,
+        .view_changes = l->chain->rounds,
         .txs_offered = l->offered,
         .txs_committed = l->committed_txs,
         .txs_reverted = l->reverted,
@@ -366,7 +368,7 @@ static void layer_row(struct world *w, const struct layer *l)
         .aborts = l->aborts,
     };
     TEXT(row.name, l->name);
-    TEXT(row.consensus, l->consensus->model.name);
+    TEXT(row.consensus, l->chain->consensus->model.name);
     TEXT(row.executor, l->execution->model.name);
     TEXT(row.coupling, execution_coupling_names.names[l->execution_cfg->coupling]);
     TEXT(row.fees, l->cfg->fees.model->name);
@@ -386,7 +388,7 @@ static void snapshots(struct world *w)
 
 static void sample_layer(struct world *w, struct layer *l, double seconds)
 {
-    const struct committed *top = vec_at(&l->committed, l->committed.len - 1);
+    const struct committed *top = vec_at(&l->chain->committed, l->chain->committed.len - 1);
     uint32_t pending = 0, up = 0;
     for (node_id i = l->first; i < l->first + l->count; i++) {
         uint32_t count = 0;
@@ -399,8 +401,9 @@ static void sample_layer(struct world *w, struct layer *l, double seconds)
     record_value(w->record, RECORD_S_ACHIEVED, l->id, (double)l->sample_committed / seconds);
     record_value(w->record, RECORD_S_GAS, l->id, (double)l->sample_gas / seconds);
     record_value(w->record, RECORD_S_PENDING, l->id, pending);
-    record_value(w->record, RECORD_S_BASE_FEE, l->id, wei_double(&top->block->fees.base_fee));
-    record_value(w->record, RECORD_S_HEIGHT, l->id, (double)(l->committed.len - 1));
+    record_value(w->record, RECORD_S_BASE_FEE, l->id,
+                 wei_double(&chain_latest(l, top->block)->fees.base_fee));
+    record_value(w->record, RECORD_S_HEIGHT, l->id, (double)(l->chain->committed.len - 1));
     record_value(w->record, RECORD_S_NODES_UP, l->id, up);
     l->sample_offered = l->sample_committed = l->sample_gas = 0;
 }
@@ -437,10 +440,10 @@ static void sample(struct world *w)
         return;
     w->sampled = now;
     record_sample(w->record, now, rows_phase(w, now - 1), NULL);
-    for (layer_id i = 0; i < w->layer_count; i++) {
+    for (layer_id i = 0; i < w->layer_count; i++)
         sample_layer(w, &w->layers[i], (double)span / 1e9);
-        rows_blocks(w, &w->layers[i], false);
-    }
+    for (layer_id i = 0; i < w->chain_count; i++)
+        rows_blocks(w, &w->chains[i], false);
     for (node_id i = 0; i < w->node_count; i++)
         sample_node(w, i, (double)span);
 }
@@ -453,7 +456,7 @@ void rows_on_sample(struct sim *sim, void *self, const struct sim_event *ev)
         snapshots(w);
     if (w->options.progress)
         w->options.progress(w->options.progress_self, sim_now(sim), w->end,
-                            w->layers[0].committed_txs, w->layers[0].committed.len - 1);
+                            w->layers[0].committed_txs, w->chains[0].committed.len - 1);
     if (w->options.stop && *w->options.stop) {
         w->stopped = true;
         sim_stop(sim);
@@ -551,8 +554,8 @@ enum err_code rows_finish(struct world *w, struct err *err)
     struct tm utc;
     sample(w);
     pools_settle_fallen(w, true);
-    for (layer_id i = 0; i < w->layer_count; i++)
-        rows_blocks(w, &w->layers[i], true);
+    for (layer_id i = 0; i < w->chain_count; i++)
+        rows_blocks(w, &w->chains[i], true);
     open_transactions(w);
     snapshots(w);
     strftime(end, sizeof end, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));

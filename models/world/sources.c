@@ -237,7 +237,7 @@ static void enter(struct world *w, struct tx *tx, node_id wanted)
     message_set_tx(m, tx);
     m->layer = l->id;
     m->origin = node;
-    net_publish(w->net, l->id, node, m);
+    net_publish(w->net, chain_index(w, l->chain), node, m);
 }
 
 void sources_on_emit(struct sim *sim, void *self, const struct sim_event *ev)

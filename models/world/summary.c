@@ -50,8 +50,9 @@ static void sum_layers(const struct world *w, struct world_summary *out)
     for (layer_id i = 0; i < w->layer_count; i++) {
         const struct layer *l = &w->layers[i];
         out->stale_blocks += l->stale;
-        out->failed_rounds += l->rounds;
     }
+    for (layer_id i = 0; i < w->chain_count; i++)
+        out->failed_rounds += w->chains[i].rounds;
 }
 
 static void sum_nodes(const struct world *w, struct world_summary *out)
@@ -150,7 +151,7 @@ static struct stall longest_stall(const struct world *w, const struct layer **wh
     struct stall most = {0};
     *where = &w->layers[0];
     for (layer_id i = 0; i < w->layer_count; i++) {
-        struct stall s = chain_longest_stall(w, &w->layers[i]);
+        struct stall s = chain_longest_stall(w, w->layers[i].chain);
         if (s.length <= most.length)
             continue;
         most = s;
@@ -165,9 +166,9 @@ static uint64_t priced_out(const struct world *w)
     uint64_t count = 0;
     for (const struct tx *tx = w->open_txs; tx; tx = tx->next) {
         const struct layer *l = &w->layers[tx->layer];
-        const struct committed *top = vec_at(&l->committed, l->committed.len - 1);
+        const struct committed *top = vec_at(&l->chain->committed, l->chain->committed.len - 1);
         count += tx->emitted >= w->cfg->warm_up &&
-                 evm_u256_lt(&tx->evm.max_fee, &top->block->track->next.base_fee);
+                 evm_u256_lt(&tx->evm.max_fee, &chain_latest(l, top->block)->track->next.base_fee);
     }
     return count;
 }
@@ -276,8 +277,9 @@ static void explain_halt(const struct world *w, struct world_summary *s)
              s->blocks ? "Consensus stood still:"
                        : "Nothing of the measured part was committed. At the longest,",
              (double)stall.length / 1e9, (double)stall.since / 1e9, stall.fewest,
-             l->validators.count, l->name, (unsigned long long)stall.rounds,
-             (unsigned long long)l->head_height, (unsigned long long)l->committed.len - 1);
+             l->chain->validators.count, l->name, (unsigned long long)stall.rounds,
+             (unsigned long long)l->chain->head_height,
+             (unsigned long long)l->chain->committed.len - 1);
 }
 
 static void explain_load(struct world_summary *s, double got)

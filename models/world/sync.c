@@ -178,7 +178,7 @@ static void answer(struct world *w, node_id node, node_id to, const struct reque
         struct block *next = block_ancestor(top, h);
         CHECK(next, "no block at height %llu below %llu", (unsigned long long)h,
               (unsigned long long)top->height);
-        uint32_t size = track_get(l, next, TRACK_GOT, to) ? HEADER_BYTES : next->size;
+        uint32_t size = track_get(l->chain, next, TRACK_GOT, to) ? HEADER_BYTES : next->size;
         if (a->count > 0 && m->size + size > ANSWER_BYTES)
             break;
         a->blocks[a->count++] = block_ref(next);
@@ -204,7 +204,7 @@ static void take_answer(struct world *w, node_id node, node_id from, struct mess
         cores_fetched(w, node, b, from, b->height <= a->final);
         post_connect(w, node, b);
         /* Most protocols with finality take only what is final from a fetch. */
-        const struct consensus_traits *traits = &l->consensus->traits;
+        const struct consensus_traits *traits = &l->chain->consensus->traits;
         if (b->height <= a->final || !traits->final || traits->follows) {
             forget_fetched(n->sync);
             n->sync->fetched = block_ref(b);

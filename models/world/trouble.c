@@ -48,7 +48,7 @@ static void host_crash(struct fault_env *env, node_id node)
     sync_crash(w, node);
     net_crash(w->net, node);
     pools_crash(w, node);
-    chain_crashed(w, layer_of(w, node));
+    chain_crashed(w, chain_of(w, node));
     rows_fault(w, "crash", node, "");
 }
 
@@ -60,17 +60,20 @@ static void resume_execution(struct world *w, node_id node)
         return;
     for (uint64_t h = n->executed->height + 1; h <= n->final->height; h++) {
         struct block *b = block_ancestor(n->final, h);
-        if (!b)
+        if (!b || b->layer != n->layer)
             continue;
         cores_recover(w, node, b);
         cores_run(w, node, 0, b);
     }
     /* Of the second life nothing says how far it got; what is executed already costs nothing. */
     struct block *last = n->twin ? n->twin->final : NULL, *done = last;
-    while (done && !track_get(layer_of(w, node), done, TRACK_EXECUTED, node))
+    while (done && !track_get(chain_of(w, node), done, TRACK_EXECUTED, node))
         done = done->parent;
-    for (uint64_t h = done ? done->height + 1 : UINT64_MAX; last && h <= last->height; h++)
-        cores_run(w, node, 1, block_ancestor(last, h));
+    for (uint64_t h = done ? done->height + 1 : UINT64_MAX; last && h <= last->height; h++) {
+        struct block *b = block_ancestor(last, h);
+        if (b->layer == n->layer)
+            cores_run(w, node, 1, b);
+    }
 }
 
 static void host_recover(struct fault_env *env, node_id node)
@@ -87,7 +90,7 @@ static void host_recover(struct fault_env *env, node_id node)
     resume_execution(w, node);
     sync_random(w, node);
     for (uint8_t i = 0; i < lives(w, node); i++)
-        l->consensus->recovered(life_state(w, node, i));
+        l->chain->consensus->recovered(life_state(w, node, i));
 }
 
 static bool host_up(struct fault_env *env, node_id node)
@@ -116,17 +119,17 @@ static enum err_code host_twin(struct fault_env *env, node_id node, struct err *
     struct node *n = &w->nodes[node];
     struct layer *l = layer_of(w, node);
     w->nodes[node].byzantine = true;
-    if (n->twin || !l->consensus_states) /* world_check: nodes have no lives */
+    if (n->twin || !l->chain->consensus_states) /* world_check: nodes have no lives */
         return ERR_OK;
-    struct twin *twin = mem_zalloc(1, sizeof *twin + l->consensus_stride);
+    struct twin *twin = mem_zalloc(1, sizeof *twin + l->chain->consensus_stride);
     if (!twin)
         return err_set(err, ERR_MEMORY, "no memory for a twin of node %u", node);
     n->twin = twin;
-    twin->env = l->consensus_envs[node - l->first];
+    twin->env = l->chain->consensus_envs[node - l->chain->first];
     twin->env.instance = 1;
-    twin->final = block_ref(l->genesis);
+    twin->final = block_ref(l->chain->genesis);
     sim_stream_init(&twin->random, w->cfg->seed, node, sim_purpose("world.twin"));
-    return l->consensus->init(twin->state, l->consensus_cfg, &twin->env, err);
+    return l->chain->consensus->init(twin->state, l->chain->consensus_cfg, &twin->env, err);
 }
 
 static void host_voice(struct fault_env *env, node_id node, bool on)
@@ -141,14 +144,12 @@ static void host_byzantine(struct fault_env *env, node_id node)
     ((struct world *)env->world)->nodes[node].byzantine = true;
 }
 
-/* The layer's own struct is filled only in a world that will run. */
 static const struct consensus_ops *protocol_of(const struct world *w, node_id node)
 {
     layer_id layer = 0;
     while (node >= w->layer_first[layer + 1])
         layer++;
-    const struct world_layer *layers = w->cfg->layers.items;
-    return (const struct consensus_ops *)layers[layer].consensus.model;
+    return w->layers[layer].chain->consensus;
 }
 
 static const char *host_protocol(struct fault_env *env, node_id node)
@@ -163,7 +164,7 @@ static bool host_misbehave(struct fault_env *env, node_id node, const char *how,
     if (!ops->misbehave)
         return false;
     struct layer *l = layer_of(w, node);
-    return !l->consensus_states || ops->misbehave(consensus_state(l, node), how, on);
+    return !l->chain->consensus_states || ops->misbehave(consensus_state(l->chain, node), how, on);
 }
 
 void trouble_fini_node(struct world *w, node_id node)
@@ -171,8 +172,8 @@ void trouble_fini_node(struct world *w, node_id node)
     struct twin *twin = w->nodes[node].twin;
     if (!twin)
         return;
-    if (layer_of(w, node)->consensus->fini)
-        layer_of(w, node)->consensus->fini(twin->state);
+    if (chain_of(w, node)->consensus->fini)
+        chain_of(w, node)->consensus->fini(twin->state);
     block_unref(twin->final);
     mem_free(twin);
     w->nodes[node].twin = NULL;

@@ -77,35 +77,47 @@ static enum err_code create_classes(struct world *w, struct layer *l, struct err
     return ERR_OK;
 }
 
-static enum err_code create_validators(struct world *w, struct layer *l, struct err *err)
+/* A layer's own, appended to v. */
+static enum err_code draw_validators(struct world *w, const struct layer *l, struct validators *v,
+                                     node_id *nodes, uint64_t *weights, uint64_t *upto,
+                                     struct err *err)
 {
-    struct validators *v = &l->validators;
     struct sim_stream rng;
-    v->count = l->cfg->validators ? (uint32_t)l->cfg->validators : l->count;
-    node_id *nodes = mem_alloc(v->count, sizeof *nodes);
-    uint64_t *weights = mem_alloc(v->count, sizeof *weights);
-    uint64_t *upto = mem_alloc(v->count, sizeof *upto);
+    uint32_t count = l->cfg->validators ? (uint32_t)l->cfg->validators : l->count;
+    sim_stream_init(&rng, w->cfg->seed, l->id, sim_purpose("world.weights"));
+    for (uint32_t i = 0; i < count; i++) {
+        enum err_code code = keep_going(w, err);
+        if (code != ERR_OK)
+            return code;
+        double weight = sim_dist_sample(&l->cfg->weights, &rng);
+        uint32_t at = v->count++;
+        nodes[at] = l->first + i;
+        weights[at] = weight < 1 ? 1 : weight > 1e12 ? WORLD_WEIGHT_MAX : (uint64_t)weight;
+        if (i < l->cfg->first_weights.count)
+            world_weight(l->cfg->first_weights.items[i], &weights[at]);
+        v->equal = v->equal && weights[at] == 1;
+        v->total += weights[at];
+        upto[at] = v->total;
+    }
+    return ERR_OK;
+}
+
+static enum err_code create_validators(struct world *w, struct chain *c, struct err *err)
+{
+    struct validators *v = &c->validators;
+    node_id *nodes = mem_alloc(c->count, sizeof *nodes);
+    uint64_t *weights = mem_alloc(c->count, sizeof *weights);
+    uint64_t *upto = mem_alloc(c->count, sizeof *upto);
     v->nodes = nodes;
     v->weights = weights;
     v->upto = upto;
     if (!nodes || !weights || !upto)
         return err_set(err, ERR_MEMORY, "no memory for validators");
-    sim_stream_init(&rng, w->cfg->seed, l->id, sim_purpose("world.weights"));
     v->equal = true;
-    for (uint32_t i = 0; i < v->count; i++) {
-        enum err_code code = keep_going(w, err);
-        if (code != ERR_OK)
-            return code;
-        double weight = sim_dist_sample(&l->cfg->weights, &rng);
-        nodes[i] = l->first + i;
-        weights[i] = weight < 1 ? 1 : weight > 1e12 ? WORLD_WEIGHT_MAX : (uint64_t)weight;
-        if (i < l->cfg->first_weights.count)
-            world_weight(l->cfg->first_weights.items[i], &weights[i]);
-        v->equal = v->equal && weights[i] == 1;
-        v->total += weights[i];
-        upto[i] = v->total;
-    }
-    return ERR_OK;
+    enum err_code code = ERR_OK;
+    for (layer_id i = 0; code == ERR_OK && i < c->layer_count; i++)
+        code = draw_validators(w, &w->layers[c->first_layer + i], v, nodes, weights, upto, err);
+    return code;
 }
 
 static enum err_code create_service(struct world *w, struct layer *l, struct err *err)
@@ -158,10 +170,6 @@ static enum err_code create_layer(struct world *w, layer_id id, struct err *err)
     struct err inner = {0};
     l->id = id;
     l->cfg = cfg;
-    l->first = w->layer_first[id];
-    l->count = (node_id)cfg->nodes;
-    l->consensus = (const struct consensus_ops *)cfg->consensus.model;
-    l->consensus_cfg = cfg->consensus.cfg;
     l->fees = (const struct fees_ops *)cfg->fees.model;
     l->mempool = (const struct mempool_ops *)cfg->mempool.model;
     l->execution = (const struct execution_ops *)cfg->execution.model;
@@ -171,9 +179,6 @@ static enum err_code create_layer(struct world *w, layer_id id, struct err *err)
     l->after_order = execution_follows(l->execution_cfg->coupling);
     l->on_proposal = l->execution_cfg->coupling == EXECUTE_ON_PROPOSAL;
     l->with_list = l->execution_cfg->coupling == EXECUTE_WITH_LIST;
-    vec_init(&l->committed, sizeof(struct committed));
-    vec_init(&l->open, sizeof(struct block *));
-    vec_init(&l->ordered, sizeof(struct ordered));
     sim_stream_init(&l->sizes, w->cfg->seed, id, sim_purpose("world.block_size"));
     l->fees_state = mem_zalloc(1, l->fees->state_size);
     if (!l->fees_state)
@@ -183,64 +188,73 @@ static enum err_code create_layer(struct world *w, layer_id id, struct err *err)
         return failed_init(w, l, "fees", code, &inner, err);
     code = create_classes(w, l, err);
     if (code == ERR_OK)
-        code = create_validators(w, l, err);
-    if (code == ERR_OK)
         code = create_service(w, l, err);
     return code == ERR_OK ? create_genesis(w, l, err) : code;
 }
 
 /* ---- nodes ---- */
 
-static enum err_code allocate_states(struct layer *l, struct err *err)
+static enum err_code allocate_pools(struct layer *l, struct err *err)
 {
-    l->consensus_stride = stride_of(l->consensus->state_size);
     l->mempool_stride = stride_of(l->mempool->state_size);
-    l->consensus_states = mem_zalloc(l->count, l->consensus_stride);
     l->mempool_states = mem_zalloc(l->count, l->mempool_stride);
-    l->consensus_envs = mem_zalloc(l->count, sizeof *l->consensus_envs);
     l->mempool_envs = mem_zalloc(l->count, sizeof *l->mempool_envs);
-    if (l->consensus_states && l->mempool_states && l->consensus_envs && l->mempool_envs)
+    if (l->mempool_states && l->mempool_envs)
         return ERR_OK;
-    return err_set(err, ERR_MEMORY, "no memory for the models of %u nodes", l->count);
+    return err_set(err, ERR_MEMORY, "no memory for the pools of %u nodes", l->count);
+}
+
+static enum err_code allocate_states(struct chain *c, struct err *err)
+{
+    c->consensus_stride = stride_of(c->consensus->state_size);
+    c->consensus_states = mem_zalloc(c->count, c->consensus_stride);
+    c->consensus_envs = mem_zalloc(c->count, sizeof *c->consensus_envs);
+    if (c->consensus_states && c->consensus_envs)
+        return ERR_OK;
+    return err_set(err, ERR_MEMORY, "no memory for the consensus of %u nodes", c->count);
 }
 
 static enum err_code create_node(struct world *w, struct layer *l, node_id id, struct err *err)
 {
     struct node *n = &w->nodes[id];
+    struct chain *c = l->chain;
     struct err inner = {0};
     n->layer = l->id;
     n->up = true;
-    n->head = block_ref(l->genesis);
-    n->final = block_ref(l->genesis);
+    n->head = block_ref(c->genesis);
+    n->final = block_ref(c->genesis);
     n->executed = block_ref(l->genesis);
     vec_init(&n->orphans, sizeof(struct parcel *));
     sim_stream_init(&n->random, w->cfg->seed, id, sim_purpose("world.node"));
     l->mempool_envs[id - l->first] = (struct mempool_env){&pools_host, w, id};
-    l->consensus_envs[id - l->first] = (struct consensus_env){
+    c->consensus_envs[id - c->first] = (struct consensus_env){
         .host = &post_consensus_host,
         .world = w,
         .node = id,
-        .me = validators_index(&l->validators, id),
+        .me = validators_index(&c->validators, id),
         .layer = l->id,
         .seed = w->cfg->seed,
-        .validators = &l->validators,
-        .genesis = l->genesis,
+        .validators = &c->validators,
+        .genesis = c->genesis,
     };
     enum err_code code = l->mempool->init(mempool_state(l, id), l->cfg->mempool.cfg,
                                           &l->mempool_envs[id - l->first], &inner);
     if (code != ERR_OK)
         return failed_init(w, l, "mempool", code, &inner, err);
-    code = l->consensus->init(consensus_state(l, id), l->consensus_cfg,
-                              &l->consensus_envs[id - l->first], &inner);
+    code = c->consensus->init(consensus_state(c, id), c->consensus_cfg,
+                              &c->consensus_envs[id - c->first], &inner);
     return code == ERR_OK ? ERR_OK : failed_init(w, l, "consensus", code, &inner, err);
 }
 
 static enum err_code create_nodes(struct world *w, struct err *err)
 {
     enum err_code code = ERR_OK;
+    for (layer_id i = 0; i < w->chain_count && code == ERR_OK; i++)
+        if ((code = create_validators(w, &w->chains[i], err)) == ERR_OK)
+            code = allocate_states(&w->chains[i], err);
     for (layer_id i = 0; i < w->layer_count && code == ERR_OK; i++) {
         struct layer *l = &w->layers[i];
-        code = allocate_states(l, err);
+        code = allocate_pools(l, err);
         for (node_id n = l->first; n < l->first + l->count && code == ERR_OK; n++)
             if ((code = keep_going(w, err)) == ERR_OK)
                 code = create_node(w, l, n, err);
@@ -267,6 +281,37 @@ static const struct {
     [EVENT_SAMPLE] = {"sample", rows_on_sample},
 };
 
+/* Who orders blocks with whom: each layer for itself, or all of them together. */
+static enum err_code create_chains(struct world *w, struct err *err)
+{
+    bool global = w->cfg->ordering == WORLD_ORDER_GLOBAL;
+    w->chain_count = global ? 1 : w->layer_count;
+    w->chains = mem_zalloc(w->chain_count, sizeof *w->chains);
+    w->chain_first = mem_zalloc((size_t)w->chain_count + 1, sizeof *w->chain_first);
+    if (!w->chains || !w->chain_first)
+        return err_set(err, ERR_MEMORY, "no memory for %u chains", w->chain_count);
+    const struct world_layer *layers = w->cfg->layers.items;
+    for (layer_id i = 0; i < w->layer_count; i++) {
+        struct layer *l = &w->layers[i];
+        l->id = i;
+        l->first = w->layer_first[i];
+        l->count = (node_id)layers[i].nodes;
+        l->chain = &w->chains[global ? 0 : i];
+        if (l->chain->layer_count++ == 0) {
+            l->chain->first_layer = i;
+            l->chain->first = l->first;
+            l->chain->consensus = (const struct consensus_ops *)layers[i].consensus.model;
+            l->chain->consensus_cfg = layers[i].consensus.cfg;
+            vec_init(&l->chain->committed, sizeof(struct committed));
+            vec_init(&l->chain->open, sizeof(struct block *));
+            vec_init(&l->chain->ordered, sizeof(struct ordered));
+        }
+        l->chain->count += l->count;
+        w->chain_first[chain_index(w, l->chain) + 1] = l->first + l->count;
+    }
+    return ERR_OK;
+}
+
 /* Sizes, arrays and the engine: what everything else stands on. */
 static enum err_code create_frame(struct world *w, struct err *err)
 {
@@ -287,6 +332,9 @@ static enum err_code create_frame(struct world *w, struct err *err)
             snprintf(w->layers[i].name, sizeof w->layers[i].name, "layer-%u", i);
     }
     w->node_count = w->layer_first[w->layer_count];
+    enum err_code code = create_chains(w, err);
+    if (code != ERR_OK)
+        return code;
     w->nodes = mem_zalloc(w->node_count, sizeof *w->nodes);
     w->sample_busy = mem_zalloc(w->node_count, sizeof *w->sample_busy);
     w->sample_up = mem_zalloc(w->node_count, sizeof *w->sample_up);
@@ -296,7 +344,7 @@ static enum err_code create_frame(struct world *w, struct err *err)
     if (!w->nodes || !w->sample_busy || !w->sample_up || !w->sample_down || !w->sample_out ||
         !w->codes)
         return err_set(err, ERR_MEMORY, "no memory for %u nodes", w->node_count);
-    enum err_code code = workers_create(&w->workers, w->options.threads - 1, err);
+    code = workers_create(&w->workers, w->options.threads - 1, err);
     if (code == ERR_OK && (code = sim_create(&w->sim, w->cfg->seed)) != ERR_OK)
         err_set(err, code, "no memory for the engine");
     for (int i = 0; i < EVENT_COUNT && code == ERR_OK; i++)
@@ -367,7 +415,7 @@ enum err_code world_create(struct world **out, const struct scenario *scenario,
         code = keep_going(w, err);
     struct net_host host = post_net_host(w);
     if (code == ERR_OK)
-        code = net_create(&w->net, &w->cfg->network, w->sim, w->layer_count, w->layer_first, &host,
+        code = net_create(&w->net, &w->cfg->network, w->sim, w->chain_count, w->chain_first, &host,
                           err);
     if (code == ERR_OK)
         code = trouble_create(w, err);
@@ -389,7 +437,7 @@ static void start_models(struct world *w)
         struct layer *l = &w->layers[i];
         for (node_id n = l->first; n < l->first + l->count; n++)
             for (uint8_t life = 0; life < lives(w, n); life++)
-                l->consensus->start(life_state(w, n, life));
+                l->chain->consensus->start(life_state(w, n, life));
     }
     sources_start(w);
     world_schedule(w, SIM_SEC, SIM_CLASS_TIMER, world_source(w, SOURCE_POOLS), EVENT_POOLS, 0, 0);
@@ -424,8 +472,8 @@ static void destroy_layer(struct world *w, struct layer *l)
         post_crash(w, l->first + i);
         sync_fini(n);
         vec_fini(&n->orphans);
-        if (l->consensus_states && l->consensus->fini)
-            l->consensus->fini(consensus_state(l, l->first + i));
+        if (l->chain->consensus_states && l->chain->consensus->fini)
+            l->chain->consensus->fini(consensus_state(l->chain, l->first + i));
         trouble_fini_node(w, l->first + i);
         if (l->mempool_states && l->mempool->fini)
             l->mempool->fini(mempool_state(l, l->first + i));
@@ -433,20 +481,32 @@ static void destroy_layer(struct world *w, struct layer *l)
         block_unref(n->final);
         block_unref(n->executed);
     }
-    chain_fini(l);
+}
+
+/* When no chain holds blocks any more. */
+static void destroy_execution(struct layer *l)
+{
+    block_unref(l->genesis);
+    block_unref(l->base);
+    block_unref(l->flattened);
     execution_service_destroy(l->service);
     if (l->fees_state && l->fees->fini)
         l->fees->fini(l->fees_state);
     mem_free(l->fees_state);
     mem_free(l->classes);
     mem_free(l->profiles);
-    mem_free((void *)(uintptr_t)l->validators.nodes);
-    mem_free((void *)(uintptr_t)l->validators.weights);
-    mem_free((void *)(uintptr_t)l->validators.upto);
-    mem_free(l->consensus_states);
     mem_free(l->mempool_states);
-    mem_free(l->consensus_envs);
     mem_free(l->mempool_envs);
+}
+
+static void destroy_chain(struct chain *c)
+{
+    chain_fini(c);
+    mem_free((void *)(uintptr_t)c->validators.nodes);
+    mem_free((void *)(uintptr_t)c->validators.weights);
+    mem_free((void *)(uintptr_t)c->validators.upto);
+    mem_free(c->consensus_states);
+    mem_free(c->consensus_envs);
 }
 
 /* Messages, tasks and transactions that pending events hold. */
@@ -472,6 +532,10 @@ void world_destroy(struct world *w)
     for (layer_id i = 0; w->layers && i < w->layer_count; i++)
         if (w->layers[i].cfg)
             destroy_layer(w, &w->layers[i]);
+    for (layer_id i = 0; w->chains && i < w->chain_count; i++)
+        destroy_chain(&w->chains[i]);
+    for (layer_id i = 0; w->layers && i < w->layer_count; i++)
+        destroy_execution(&w->layers[i]);
     sources_destroy(w);
     while (w->open_txs)
         chain_close_tx(w, w->open_txs);
@@ -493,6 +557,8 @@ void world_destroy(struct world *w)
     mem_free(w->pick);
     mem_free(w->layers);
     mem_free(w->layer_first);
+    mem_free(w->chains);
+    mem_free(w->chain_first);
     mem_free(w->nodes);
     mem_free(w->sample_busy);
     mem_free(w->sample_up);

@@ -39,6 +39,7 @@ static void every_transaction_is_committed(void **state)
         if (s.committed != s.offered)
             fail_msg("%s: %llu of %llu committed", couplings[i], (unsigned long long)s.committed,
                      (unsigned long long)s.offered);
+        assert_int_equal(s.nodes_behind, 0);
         fixture_free(&f);
     }
 }
@@ -66,7 +67,7 @@ static void a_list_takes_conflicts_away(void **state)
     struct world_summary l = run_with("propose-with-list", one_payee, &listed);
     const struct layer *layer = &listed.world->layers[0];
     uint32_t seen = 0;
-    for (uint64_t h = layer->cut; h < layer->settled; h++) {
+    for (uint64_t h = layer->chain->cut; h < layer->chain->settled; h++) {
         struct block *b = fixture_block(layer, h);
         if (!b || b->tx_count < 8)
             continue;
@@ -97,6 +98,52 @@ static void a_slow_validator_falls_behind(void **state)
     fixture_free(&f);
 }
 
+/* One order for two layers: every transaction is executed by its own layer's nodes and by nobody
+ * else, the two chains of states are those of their own blocks, and a crash in one layer is a crash
+ * for both. */
+static void one_order_for_all_layers(void **state)
+{
+    static const char two[] =
+        "duration: 10s\n"
+        "drain: 6s\n"
+        "ordering: global\n"
+        "network: {latency: {kind: constant, delay: 20ms}}\n"
+        "layers:\n"
+        "  - {name: a, nodes: 4, consensus: {kind: tendermint, block_interval: 500ms},\n"
+        "     execution: {kind: ladder, cores: 4, coupling: execute-after-order}}\n"
+        "  - {name: b, nodes: 3, consensus: tendermint,\n"
+        "     execution: {kind: serial, cores: 1, coupling: execute-on-proposal}}\n"
+        "workload: [{kind: erc20, rate: 50/s, accounts: 300, layer: a},\n"
+        "           {kind: transfer, rate: 50/s, accounts: 300, layer: b}]\n"
+        "signatures: modelled\n"
+        "faults: [{kind: crash, at: 3s, nodes: 1, layer: b, recover_after: 2s}]\n";
+    (void)state;
+    struct fixture f = fixture_make(two, NULL, 0, 1, NULL);
+    fixture_run(&f);
+    struct world_summary s;
+    world_summarise(f.world, &s);
+    const struct layer *a = &f.world->layers[0], *b = &f.world->layers[1];
+    assert_ptr_equal(a->chain, b->chain);
+    assert_int_equal(a->chain->validators.count, 7);
+    assert_int_equal(s.safety_violations, 0);
+    assert_int_equal(s.nodes_behind, 0);
+    assert_int_equal(s.committed, s.offered);
+    assert_true(a->committed_txs > 300 && b->committed_txs > 300);
+    uint64_t of_b = 0;
+    for (uint64_t h = 1; h < a->chain->settled; h++) {
+        struct block *block = fixture_block(a, h);
+        assert_non_null(block);
+        of_b += block->layer == b->id;
+        for (uint32_t i = 0; i < block->tx_count; i++)
+            assert_int_equal(block->txs[i]->layer, block->layer);
+        for (node_id n = 0; n < 7; n++)
+            if (f.world->nodes[n].layer != block->layer)
+                assert_false(track_get(a->chain, block, TRACK_EXECUTED, n));
+    }
+    assert_true(of_b > 3 && of_b < a->chain->settled - 3);
+    fixture_free(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -104,6 +151,7 @@ int main(void)
         cmocka_unit_test(execution_on_proposal_is_earlier),
         cmocka_unit_test(a_list_takes_conflicts_away),
         cmocka_unit_test(a_slow_validator_falls_behind),
+        cmocka_unit_test(one_order_for_all_layers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

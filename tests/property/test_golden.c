@@ -23,7 +23,7 @@ static void write_blocks(FILE *out, const struct layer *l)
             "layer %s\n height round proposer  proposed_ns  committed_ns  last_received_ns  "
             "txs  gas_used makespan_ns  hash\n",
             l->name);
-    for (uint64_t h = 1; h < l->committed.len; h++) {
+    for (uint64_t h = 1; h < l->chain->committed.len; h++) {
         const struct block *b = fixture_block(l, h);
         const struct block_track *t = b->track;
         fprintf(out, "%7llu %5llu %8u %12lld %13lld %17lld %4u %9llu %11lld  %02x%02x%02x%02x\n",

@@ -98,7 +98,7 @@ static void weather(const char *text, const char *const *sets, size_t count, int
     struct fixture f = fixture_make(text, sets, count, 1, NULL);
     fixture_run(&f);
     const struct layer *l = &f.world->layers[0];
-    sim_time stall = chain_longest_stall(f.world, l).length;
+    sim_time stall = chain_longest_stall(f.world, l->chain).length;
     chain_is_sound(f.world, l);
     nonces_are_contiguous(l);
     pools_are_counted(f.world);
@@ -107,7 +107,7 @@ static void weather(const char *text, const char *const *sets, size_t count, int
                  (unsigned long long)l->committed_txs, (unsigned long long)l->offered,
                  (double)stall / 1e9);
     for (node_id i = 0; i < l->count; i++)
-        assert_true(f.world->nodes[i].head->height + 3 > l->head_height);
+        assert_true(f.world->nodes[i].head->height + 3 > l->chain->head_height);
     fixture_free(&f);
 }
 

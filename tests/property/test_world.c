@@ -40,9 +40,9 @@ static struct evm_u256 balances(const struct block *b)
 
 static void value_is_conserved(const struct layer *l, const struct evm_u256 *before)
 {
-    struct block *top = fixture_block(l, l->settled - 1);
+    struct block *top = fixture_block(l, l->chain->settled - 1);
     struct evm_u256 sum = balances(top);
-    for (uint64_t h = 1; h < l->settled; h++)
+    for (uint64_t h = 1; h < l->chain->settled; h++)
         evm_u256_add(&sum, &sum, &execution_wait(fixture_block(l, h)->execution)->burnt);
     if (!evm_u256_eq(&sum, before))
         fail_msg("genesis held %.0f wei, now %.0f wei with what was burnt", wei_double(before),
@@ -61,7 +61,7 @@ static void serial_execution_agrees(const char *text, const char *const *sets, s
     struct layer *serial = &other.world->layers[0];
     assert_memory_equal(&serial->genesis->state_root, &l->genesis->state_root, 32);
     struct execution *before = execution_ref(serial->genesis->execution);
-    for (uint64_t h = 1; h < l->settled; h++) {
+    for (uint64_t h = 1; h < l->chain->settled; h++) {
         struct block *b = fixture_block(l, h);
         uint64_t numbers[256];
         struct evm_hash hashes[256];
@@ -90,7 +90,7 @@ static void serial_execution_agrees(const char *text, const char *const *sets, s
 static void headers_carry_roots(const struct layer *l)
 {
     uint64_t delay = l->after_order ? l->execution_cfg->root_delay : 0;
-    for (uint64_t h = 1; h < l->settled; h++) {
+    for (uint64_t h = 1; h < l->chain->settled; h++) {
         struct block *b = fixture_block(l, h);
         struct block *root = fixture_block(l, h > delay ? h - delay : 0);
         assert_int_equal(b->root_height, root->height);
@@ -119,10 +119,10 @@ static struct seen check_run(const char *text, const char *const *sets, size_t c
         serial_execution_agrees(text, sets, count, l);
     struct seen seen = {.committed = l->committed_txs,
                         .offered = l->offered,
-                        .height = l->committed.len - 1,
+                        .height = l->chain->committed.len - 1,
                         .stale = l->stale,
-                        .rounds = l->rounds,
-                        .stall = chain_longest_stall(f.world, l).length};
+                        .rounds = l->chain->rounds,
+                        .stall = chain_longest_stall(f.world, l->chain).length};
     memcpy(seen.digest, f.world->digest, sizeof seen.digest);
     fixture_free(&f);
     return seen;
@@ -265,7 +265,7 @@ static void test_precompute(void **state)
         const struct layer *l = &f.world->layers[0];
         uint64_t hits = 0, misses = 0, txs = 0;
         fixture_run(&f);
-        for (uint64_t h = 1; h < l->settled; h++) {
+        for (uint64_t h = 1; h < l->chain->settled; h++) {
             const struct block *b = fixture_block(l, h);
             const struct execution_timing *t = &b->track->timing;
             hits += t->ahead_hits;
@@ -296,7 +296,7 @@ static void test_skipped(void **state)
     const struct layer *l = &f.world->layers[0];
     struct world_summary s;
     uint64_t skipped = 0, executed = 0;
-    for (uint64_t h = 1; h < l->settled; h++)
+    for (uint64_t h = 1; h < l->chain->settled; h++)
         for (uint32_t i = 0; i < fixture_block(l, h)->tx_count; i++) {
             const struct tx *tx = fixture_block(l, h)->txs[i];
             skipped += tx->skipped;

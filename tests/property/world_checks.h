@@ -44,11 +44,11 @@ static inline int by_sender(const void *a, const void *b)
 static inline void nonces_are_contiguous(const struct layer *l)
 {
     size_t count = 0, n = 0;
-    for (uint64_t h = 1; h < l->settled; h++)
+    for (uint64_t h = 1; h < l->chain->settled; h++)
         count += fixture_block(l, h)->tx_count;
     assert_true(count > 0);
     const struct evm_tx **all = calloc(count, sizeof *all);
-    for (uint64_t h = 1; h < l->settled; h++)
+    for (uint64_t h = 1; h < l->chain->settled; h++)
         for (uint32_t i = 0; i < fixture_block(l, h)->tx_count; i++)
             all[n++] = &fixture_block(l, h)->txs[i]->evm;
     qsort(all, n, sizeof *all, by_sender);
@@ -64,7 +64,7 @@ static inline void nonces_are_contiguous(const struct layer *l)
 static inline void chain_is_sound(const struct world *w, const struct layer *l)
 {
     assert_int_equal(w->violations, 0);
-    for (uint64_t h = 1; h < l->committed.len; h++) {
+    for (uint64_t h = 1; h < l->chain->committed.len; h++) {
         struct block *b = fixture_block(l, h), *parent = fixture_block(l, h - 1);
         assert_ptr_equal(b->parent, parent);
         assert_memory_equal(&b->parent_hash, &parent->hash, sizeof b->parent_hash);
@@ -75,7 +75,7 @@ static inline void chain_is_sound(const struct world *w, const struct layer *l)
         for (uint32_t i = 0; i < b->tx_count; i++) {
             const struct tx *tx = b->txs[i];
             assert_true(tx->emitted <= tx->pooled && tx->pooled <= b->created);
-            if (h < l->settled)
+            if (h < l->chain->settled)
                 assert_true(tx->phase == TX_COMMITTED && tx->height == h &&
                             (tx->skipped || tx->committed >= b->created));
         }

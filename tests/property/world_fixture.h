@@ -51,7 +51,7 @@ static inline void fixture_free(struct fixture *f)
 
 static inline struct block *fixture_block(const struct layer *l, uint64_t height)
 {
-    return ((struct committed *)vec_at(&l->committed, height))->block;
+    return ((struct committed *)vec_at(&l->chain->committed, height))->block;
 }
 
 #endif

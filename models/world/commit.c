@@ -1,0 +1,487 @@
+/* Heads and commits of every node, what becomes of committed blocks and their transactions, and
+ * what finality lets go of. */
+#include "models/world/internal.h"
+
+#include "sim/base/check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    FLATTEN_EVERY = 8,  /* heights between two foldings of final state into the base */
+    FLATTEN_DEPTH = 16, /* final blocks whose own state versions stay */
+    CUT_DEPTH = 300,    /* final blocks that stay after every node has them (BLOCKHASH: 256) */
+};
+
+/* ---- heads ---- */
+
+uint32_t chain_validators_up(const struct world *w, const struct chain *c)
+{
+    uint32_t up = 0;
+    for (uint32_t i = 0; i < c->validators.count; i++)
+        up += w->nodes[c->validators.nodes[i]].up;
+    return up;
+}
+
+void chain_crashed(struct world *w, struct chain *c)
+{
+    uint32_t up = chain_validators_up(w, c);
+    if (up < c->stall.fewest)
+        c->stall.fewest = up;
+}
+
+/* The stall that lasts, as it is if it ends now. */
+static struct stall stall_now(const struct world *w, const struct chain *c)
+{
+    struct stall s = c->stall;
+    s.length = sim_now(w->sim) - s.since;
+    s.rounds = c->rounds - s.rounds;
+    if (s.fewest > c->validators.count)
+        s.fewest = c->validators.count;
+    return s;
+}
+
+struct stall chain_longest_stall(const struct world *w, const struct chain *c)
+{
+    struct stall s = stall_now(w, c);
+    return s.length > c->longest.length ? s : c->longest;
+}
+
+static void head_grew(struct world *w, struct chain *c, const struct block *b)
+{
+    if (b->height <= c->head_height)
+        return;
+    c->head_height = b->height;
+    c->longest = chain_longest_stall(w, c);
+    c->stall = (struct stall){
+        .since = sim_now(w->sim), .rounds = c->rounds, .fewest = chain_validators_up(w, c)};
+}
+
+void chain_adopt(struct world *w, node_id node, struct block *b)
+{
+    struct layer *l = layer_of(w, node);
+    struct node *n = &w->nodes[node];
+    if (n->head == b)
+        return;
+    void *pool = mempool_state(l, node);
+    struct block *old = n->head, *common = b, *back = old;
+    while (common && back && common != back) {
+        if (common->height > back->height) {
+            common = common->parent;
+        } else {
+            if (back->layer == l->id)
+                l->mempool->reverted(pool, back);
+            back = back->parent;
+        }
+    }
+    /* Upwards from the common ancestor, by walking down once for each: branches are short. */
+    uint64_t from = common && back ? common->height : b->height - 1;
+    for (uint64_t h = from + 1; h <= b->height; h++) {
+        struct block *on = block_ancestor(b, h);
+        if (on && on->layer == l->id)
+            l->mempool->included(pool, on, &on->track->next);
+    }
+    n->head = block_ref(b);
+    block_unref(old);
+    if (!n->byzantine)
+        head_grew(w, l->chain, b);
+}
+
+/* ---- commit ---- */
+
+static void violated(struct world *w, node_id node, const struct block *b, const char *what)
+{
+    if (w->nodes[node].byzantine)
+        return;
+    w->violations++;
+    rows_event(w, RECORD_EVENT_LEVEL_SAFETY, "safety", node, b->layer, "node %u %s at height %llu",
+               node, what, (unsigned long long)b->height);
+}
+
+/* The first commit of a height anywhere in the layer. */
+static void commit_first(struct world *w, struct chain *c, struct block *b)
+{
+    struct committed entry = {b, b->hash};
+    if (vec_push(&c->committed, &entry) != ERR_OK) {
+        world_out_of_memory(w);
+        return;
+    }
+    block_ref(b);
+    b->track->committed = sim_now(w->sim);
+    chain_decide(w, b, RECORD_BLOCK_STATUS_CANONICAL);
+    if (b->proposer != NODE_NONE)
+        w->nodes[b->proposer].accepted++;
+    for (size_t i = 0; i < c->open.len; i++) {
+        struct block *other = *(struct block **)vec_at(&c->open, i);
+        if (other->height == b->height && other != b)
+            chain_decide(w, other, RECORD_BLOCK_STATUS_STALE);
+    }
+}
+
+static double tip_at(const double *sorted, uint32_t count, double share)
+{
+    return count ? sorted[(uint32_t)(share * (count - 1) + 0.5)] : 0;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Wei that tx pays the proposer for each gas, and in all. */
+static void price_of(const struct block *b, const struct evm_tx *tx, uint64_t gas, double *tip,
+                     double *fee)
+{
+    double base = wei_double(&b->fees.base_fee), most = wei_double(&tx->max_fee);
+    double priority = wei_double(&tx->max_priority_fee);
+    *tip = most - base < priority ? most - base : priority;
+    if (*tip < 0)
+        *tip = 0;
+    *fee = (base + *tip) * (double)gas;
+}
+
+static void tally_tx(struct world *w, const struct tx *tx, double tip, double fee)
+{
+    struct tally *t = &w->tally;
+    sim_time now = sim_now(w->sim);
+    if (now >= w->cfg->warm_up && now < w->load_end)
+        t->committed++;
+    if (tx->emitted < w->cfg->warm_up)
+        return;
+    double seconds = (double)(tx->committed - tx->emitted) / 1e9;
+    t->reverted += tx->failed;
+    if (vec_push(&t->latency, &seconds) != ERR_OK || vec_push(&t->tip, &tip) != ERR_OK ||
+        vec_push(&t->fee, &fee) != ERR_OK)
+        world_out_of_memory(w);
+}
+
+void chain_close_tx(struct world *w, struct tx *tx)
+{
+    *(tx->previous ? &tx->previous->next : &w->open_txs) = tx->next;
+    *(tx->next ? &tx->next->previous : &w->open_last) = tx->previous;
+    tx->next = tx->previous = NULL;
+    tx_unref(tx);
+}
+
+static void count_committed(struct world *w, struct layer *l, struct block *b, struct tx *tx,
+                            double fee)
+{
+    tx->committed = sim_now(w->sim);
+    l->committed_txs++;
+    l->sample_committed++;
+    l->reverted += tx->failed;
+    b->track->reverted += tx->failed;
+    l->fees_paid += fee;
+}
+
+/* Ordered, but when its turn came it was not valid: it paid nothing and did nothing. */
+static void count_skipped(struct world *w, struct layer *l, const struct tx *tx)
+{
+    l->dropped++;
+    if (tx->emitted < w->cfg->warm_up)
+        return;
+    w->tally.dropped++;
+    w->tally.invalid++;
+    w->tally.skipped++;
+}
+
+/* What became of the transactions of a committed block that somebody has executed. */
+static void settle_txs(struct world *w, struct layer *l, struct block *b,
+                       const struct execution_result *r)
+{
+    double *tips = mem_alloc(b->tx_count, sizeof *tips);
+    uint32_t receipt = 0;
+    uint32_t priced = 0;
+    for (uint32_t i = 0; i < b->tx_count; i++) {
+        struct tx *tx = b->txs[i];
+        bool took = receipt < r->receipt_count && r->receipts[receipt].tx_index == i;
+        const struct evm_receipt *got = took ? &r->receipts[receipt++] : NULL;
+        double tip = 0, fee = 0;
+        uint64_t gas = got ? got->gas_used : 0;
+        price_of(b, &tx->evm, gas, &tip, &fee);
+        if (tips && got)
+            tips[priced++] = tip;
+        if (tx->phase == TX_COMMITTED || tx->layer != l->id)
+            continue;
+        bool open = tx->phase != TX_DROPPED;
+        tx->phase = TX_COMMITTED;
+        tx->failed = !got || !got->success;
+        tx->included = b->created;
+        tx->height = b->height;
+        tx->position = i;
+        tx->gas_used = gas;
+        tx->skipped = !got;
+        if (got)
+            count_committed(w, l, b, tx, fee);
+        else if (open)
+            count_skipped(w, l, tx);
+        if (!open)
+            continue;
+        if (got)
+            tally_tx(w, tx, tip, fee);
+        tx->row_due = true;
+        tx->executions = r->stats ? r->stats[i].incarnations : 1;
+        sources_observe(w, tx);
+        chain_close_tx(w, tx);
+    }
+    if (tips) {
+        qsort(tips, priced, sizeof *tips, by_value);
+        b->track->tips[0] = (uint64_t)tip_at(tips, priced, 0.1);
+        b->track->tips[1] = (uint64_t)tip_at(tips, priced, 0.5);
+        b->track->tips[2] = (uint64_t)tip_at(tips, priced, 0.9);
+    }
+    mem_free(tips);
+}
+
+/* Whether one more like its largest would not have fitted. */
+static bool is_full(const struct block *b)
+{
+    uint64_t largest = 0;
+    for (uint32_t i = 0; i < b->tx_count; i++)
+        if (b->txs[i]->evm.gas_limit > largest)
+            largest = b->txs[i]->evm.gas_limit;
+    return b->header_gas_used + largest > b->fees.gas_limit;
+}
+
+static void tally_block(struct world *w, const struct layer *l, const struct block *b)
+{
+    struct tally *t = &w->tally;
+    const struct execution_timing *e = &b->track->timing;
+    if (b->created < w->cfg->warm_up || b->created >= w->load_end)
+        return;
+    if (!t->blocks) {
+        t->first_base_fee = wei_double(&b->fees.base_fee);
+        t->first_block = b->created;
+    }
+    t->last_base_fee = wei_double(&b->fees.base_fee);
+    if (!t->blocks || t->last_base_fee < t->least_base_fee)
+        t->least_base_fee = t->last_base_fee;
+    if (t->last_base_fee > t->most_base_fee)
+        t->most_base_fee = t->last_base_fee;
+    t->last_block = b->created;
+    t->blocks++;
+    t->txs += b->tx_count;
+    t->gas += b->track->gas_used;
+    t->packed += b->header_gas_used;
+    t->full += is_full(b);
+    t->gas_limit += b->fees.gas_limit;
+    t->executions += e->executions;
+    t->aborts += e->aborts;
+    t->serial += e->serial_ns;
+    t->makespan += e->makespan_ns;
+    t->duration += e->duration_ns;
+    t->critical_path += e->critical_path_ns;
+    (void)l;
+}
+
+static void settle_block(struct world *w, struct layer *l, struct block *b)
+{
+    const struct execution_result *r = execution_wait(b->execution);
+    struct block_track *t = b->track;
+    t->timing = *execution_wait_timing(b->execution, w->nodes[b->proposer].class);
+    t->gas_used = r->gas_used;
+    t->fees = wei_double(&r->fees) + wei_double(&r->burnt);
+    t->burnt = wei_double(&r->burnt);
+    settle_txs(w, l, b, r);
+    l->blocks++;
+    l->gas_used += r->gas_used;
+    l->sample_gas += r->gas_used;
+    l->fees_burnt += t->burnt;
+    l->executions += t->timing.executions;
+    l->aborts += t->timing.aborts;
+    tally_block(w, l, b);
+    bool keep = t->keep_schedule && l->schedules_kept < w->cfg->record.schedules;
+    if (keep) {
+        rows_schedule(w, b, r);
+        l->schedules_kept++;
+    }
+    rows_insight(w, b, r, keep);
+    execution_trim(b->execution);
+    t->settled = true;
+}
+
+static bool descends(struct block *b, const struct block *from)
+{
+    return b->height >= from->height && block_ancestor(b, from->height) == from;
+}
+
+static struct block *committed_at(const struct chain *c, uint64_t height)
+{
+    return ((struct committed *)vec_at(&c->committed, height))->block;
+}
+
+/* b stands beside the final chain, which is folded away up to `top`. */
+static void drop_beside(const struct layer *l, struct block *b, const struct block *top)
+{
+    if (b->layer == l->id && b != l->flattened && b->execution && !descends(b, top))
+        execution_drop_state(b->execution);
+}
+
+/* The layer's state of its last block up to height `to` becomes the base. Executions of others up
+ * to there, also those under way on blocks that lost, give up theirs first. */
+static void flatten_layer(struct world *w, struct layer *l, uint64_t to)
+{
+    const struct chain *c = l->chain;
+    struct block *top = committed_at(c, to), *base = chain_latest(l, top);
+    if (base->height <= l->flattened->height)
+        return;
+    for (struct block *b = chain_before(w, base); b; b = chain_before(w, b)) {
+        if (b->execution)
+            execution_drop_state(b->execution);
+        if (b->height <= l->flattened->height)
+            break;
+    }
+    block_unref(l->flattened);
+    l->flattened = block_ref(base);
+    for (size_t i = 0; i < c->open.len; i++)
+        drop_beside(l, *(struct block **)vec_at(&c->open, i), top);
+    for (node_id i = l->first; i < l->first + l->count; i++)
+        for (struct task *t = w->nodes[i].queue; t; t = t->next)
+            drop_beside(l, t->block, top);
+    if (execution_flatten(base->execution) != EVM_OK)
+        world_out_of_memory(w);
+}
+
+/* Folds the state that is final for long into the base. Nodes further behind read newer nonces
+ * than they should know; that is the one place where lagging far changes what a pool takes. */
+static void flatten(struct world *w, struct chain *c)
+{
+    if (c->settled < c->flattened + FLATTEN_EVERY + FLATTEN_DEPTH + 1)
+        return;
+    c->flattened = c->settled - 1 - FLATTEN_DEPTH;
+    for (layer_id i = 0; i < c->layer_count; i++)
+        flatten_layer(w, &w->layers[c->first_layer + i], c->flattened);
+}
+
+/* Lets go of blocks that every node is well past; a layer keeps the last one of its own. */
+static void cut(struct world *w, struct chain *c)
+{
+    while (c->cut + CUT_DEPTH < c->settled) {
+        struct committed *lowest = vec_at(&c->committed, c->cut);
+        struct block *next = committed_at(c, c->cut + 1);
+        if (next->track->finals < c->count || !next->track->written)
+            return;
+        block_unref(next->parent);
+        next->parent = NULL;
+        struct layer *l = &w->layers[lowest->block->layer];
+        block_unref(l->base);
+        l->base = lowest->block;
+        lowest->block = NULL;
+        c->cut++;
+    }
+}
+
+static void settle_ready(struct world *w, struct chain *c)
+{
+    while (c->settled < c->committed.len) {
+        struct block *b = committed_at(c, c->settled);
+        if (b->track->executed == 0)
+            return;
+        settle_block(w, &w->layers[b->layer], b);
+        c->settled++;
+        flatten(w, c);
+        cut(w, c);
+    }
+}
+
+/* Execution follows ordering: the nodes of the block's layer execute it. */
+static void run_ordered(struct world *w, node_id node, uint8_t instance, struct block *b)
+{
+    const struct layer *l = layer_of(w, node);
+    if (l->after_order && b->layer == l->id)
+        cores_run(w, node, instance, b);
+}
+
+/* The blocks from a height on, up to b, in order. */
+static void commit_path(struct world *w, node_id node, uint64_t from, struct block *b)
+{
+    struct chain *c = chain_of(w, node);
+    for (uint64_t h = from; h <= b->height; h++) {
+        struct block *on = block_ancestor(b, h);
+        if (!on)
+            continue;
+        bool first = h >= c->committed.len;
+        if (first && !w->nodes[node].byzantine)
+            commit_first(w, c, on);
+        else if (!first &&
+                 !evm_hash_eq(&((struct committed *)vec_at(&c->committed, h))->hash, &on->hash))
+            violated(w, node, on, "commits a block that is not the one committed before");
+        on->track->finals++;
+        run_ordered(w, node, 0, on);
+    }
+}
+
+void chain_commit(struct world *w, node_id node, struct block *b)
+{
+    struct node *n = &w->nodes[node];
+    if (b->height <= n->final->height) {
+        if (block_ancestor(n->final, b->height) != b)
+            violated(w, node, b, "takes back a commit");
+        return;
+    }
+    if (block_ancestor(b, n->final->height) != n->final)
+        violated(w, node, b, "leaves the chain it had committed");
+    struct block *old = n->final;
+    n->final = block_ref(b); /* first: what is executed already is counted in commit_path */
+    commit_path(w, node, old->height + 1, b);
+    block_unref(old);
+    if (n->head != b && !descends(n->head, b))
+        chain_adopt(w, node, b);
+    settle_ready(w, chain_of(w, node));
+}
+
+void chain_commit_twin(struct world *w, node_id node, struct block *b)
+{
+    struct twin *twin = w->nodes[node].twin;
+    if (b->height <= twin->final->height)
+        return;
+    for (uint64_t h = twin->final->height + 1; h <= b->height; h++) {
+        struct block *on = block_ancestor(b, h);
+        if (on)
+            run_ordered(w, node, 1, on);
+    }
+    struct block *old = twin->final;
+    twin->final = block_ref(b);
+    block_unref(old);
+}
+
+void chain_executed(struct world *w, node_id node, struct block *b)
+{
+    struct layer *l = layer_of(w, node);
+    if (!track_set(l->chain, b, TRACK_EXECUTED, node))
+        return;
+    struct block_track *t = b->track;
+    t->executed++;
+    if (t->executed == (l->count + 1) / 2)
+        t->median_executed = sim_now(w->sim);
+    w->nodes[node].executed_blocks++;
+    settle_ready(w, l->chain);
+}
+
+uint64_t chain_behind(const struct world *w, node_id node)
+{
+    const struct node *n = &w->nodes[node];
+    const struct layer *l = &w->layers[n->layer];
+    uint64_t has = (l->after_order ? n->executed : n->final)->height, behind = 0;
+    if (l->chain->layer_count == 1)
+        return l->chain->committed.len - 1 - has;
+    for (uint64_t h = l->chain->committed.len - 1; h > has; h--) {
+        const struct block *b = committed_at(l->chain, h);
+        behind += b && b->layer == l->id;
+    }
+    return behind;
+}
+
+void chain_fini(struct chain *c)
+{
+    for (size_t i = 0; i < c->open.len; i++)
+        block_unref(*(struct block **)vec_at(&c->open, i));
+    vec_fini(&c->open);
+    order_fini(c);
+    for (size_t i = 0; i < c->committed.len; i++)
+        block_unref(((struct committed *)vec_at(&c->committed, i))->block);
+    vec_fini(&c->committed);
+    block_unref(c->genesis);
+    c->genesis = NULL;
+}
