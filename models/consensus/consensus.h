@@ -285,6 +285,11 @@ struct consensus_ops {
      * name. May be NULL. */
     bool (*misbehave)(void *state, const char *how, bool on);
     void (*fini)(void *state); /* drops references; also after a failed init */
+
+    /* For readers of a trace: what its messages of a type are called ("vote"), and what one says
+     * ("height 3, round 0, nil", cut to size). Pure; NULL where nobody wrote them. */
+    const char *(*message_name)(uint8_t type);
+    void (*describe)(const struct message *m, char *out, size_t size);
 };
 
 extern const struct field_registry consensus_registry;

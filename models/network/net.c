@@ -131,10 +131,25 @@ static bool cut_off(struct net *net, const struct flight *f)
     return true;
 }
 
+/* It is at its receiver, or never will be. */
+static void tell_ended(struct net *net, const struct flight *f, bool arrived)
+{
+    const struct watch_flight w = {.id = f,
+                                   .now = sim_now(net->sim),
+                                   .from = f->from,
+                                   .to = f->to,
+                                   .message = f->m,
+                                   .size = f->size};
+    net->host.watch->ended(net->host.watch->self, &w, arrived);
+}
+
 static void land(struct net *net, struct flight *f)
 {
-    if (net->host.up(net->host.self, f->to) && f->to_crashes == net->crashes[f->to].count &&
-        !cut_off(net, f)) {
+    bool arrived = net->host.up(net->host.self, f->to) &&
+                   f->to_crashes == net->crashes[f->to].count && !cut_off(net, f);
+    if (net->host.watch && net->host.watch->ended)
+        tell_ended(net, f, arrived);
+    if (arrived) {
         net->stats[f->to].messages_in++;
         net->stats[f->to].bytes_in += f->size;
         struct net_gossip *g = gossip_of(net, f);
@@ -158,6 +173,8 @@ static void on_first_byte(struct sim *sim, void *self, const struct sim_event *e
     struct net *net = self;
     struct flight *f = sim_arg_pointer(ev);
     if (!net->host.up(net->host.self, f->to) || cut_off(net, f)) {
+        if (net->host.watch && net->host.watch->ended)
+            tell_ended(net, f, false);
         flight_drop(net, f);
         return;
     }
@@ -201,15 +218,27 @@ static bool is_control(const struct message *m, uint8_t type)
            (m->channel != CHANNEL_BLOCK && m->channel != CHANNEL_TX && !m->block && !m->tx);
 }
 
+static void tell_sent(struct net *net, const struct flight *f, node_id from, node_id to,
+                      const struct message *m, uint8_t type, uint32_t size, bool lost)
+{
+    const struct world_watch *watch = net->host.watch;
+    const struct watch_flight w = {f,    sim_now(net->sim),          from, to, m,
+                                   size, (type & LINK_CONTROL) != 0, lost};
+    if (watch->sent)
+        watch->sent(watch->self, &w);
+}
+
 /* Takes over the reference on m. */
 static void transmit(struct net *net, struct net_gossip *gossip, node_id from, node_id to,
                      struct message *m, uint8_t type, uint32_t size)
 {
     sim_time delay = 0, now = sim_now(net->sim);
     struct message *instead = NULL;
-    if (!net->host.up(net->host.self, from) ||
-        (net->host.filter && from != to &&
-         !net->host.filter(net->host.self, from, to, m, &delay, &instead))) {
+    bool up = net->host.up(net->host.self, from);
+    if (!up || (net->host.filter && from != to &&
+                !net->host.filter(net->host.self, from, to, m, &delay, &instead))) {
+        if (up && net->host.watch)
+            tell_sent(net, NULL, from, to, m, type, size, true);
         message_unref(m);
         return;
     }
@@ -221,6 +250,7 @@ static void transmit(struct net *net, struct net_gossip *gossip, node_id from, n
     if (!f)
         return;
     bool control = is_control(m, type);
+    uint8_t kind = type;
     type &= (uint8_t)~LINK_CONTROL;
     CHECK(type <= TYPE_MAX, "a gossip message of type %u", type);
     f->gossip = gossip_number(net, gossip) & GOSSIPS_MAX;
@@ -241,6 +271,8 @@ static void transmit(struct net *net, struct net_gossip *gossip, node_id from, n
     f->wire = wire < WIRE_MAX ? (uint16_t)wire : WIRE_MAX;
     if (d.lost)
         net->stats[from].messages_lost++;
+    if (net->host.watch)
+        tell_sent(net, f, from, to, m, kind, size, d.lost);
     if (d.lost ||
         sim_schedule(net->sim, d.first, SIM_CLASS_NETWORK, from, net->first_byte, to, sim_arg(f)))
         flight_drop(net, f);

@@ -15,6 +15,7 @@
 #define MODELS_NETWORK_NETWORK_H
 
 #include "models/world/types.h"
+#include "models/world/watch.h"
 #include "sim/base/err.h"
 #include "sim/engine/engine.h"
 #include "sim/engine/random.h"
@@ -217,6 +218,7 @@ struct net_host {
     /* Bytes of those transactions of m's block that the node's pool does not hold. NULL: there are
      * no pools. */
     uint32_t (*missing)(void *self, node_id node, const struct message *m);
+    const struct world_watch *watch; /* who looks on, or NULL */
 };
 
 struct net;

@@ -316,6 +316,7 @@ struct net_host post_net_host(struct world *w)
 {
     return (struct net_host){.self = w,
                              .deliver = deliver,
+                             .watch = w->options.watch,
                              .up = node_up,
                              .filter = filter,
                              .weight = weight,
@@ -377,11 +378,16 @@ void post_on_timer(struct sim *sim, void *self, const struct sim_event *ev)
     struct world *w = self;
     struct node *n = &w->nodes[ev->target];
     struct layer *l = layer_of(w, ev->target);
-    (void)sim;
-    if (n->up && (uint8_t)(ev->arg >> 48) == n->epoch)
-        l->chain->consensus->timer(life_state(w, ev->target, (uint8_t)(ev->arg >> 63)),
-                                   (uint32_t)(ev->arg >> 56) & (TIMER_KINDS - 1),
-                                   ev->arg & ((UINT64_C(1) << 48) - 1));
+    if (!n->up || (uint8_t)(ev->arg >> 48) != n->epoch)
+        return;
+    const struct world_watch *watch = w->options.watch;
+    if (watch && watch->timer)
+        watch->timer(watch->self, sim_now(sim), ev->target,
+                     (uint32_t)(ev->arg >> 56) & (TIMER_KINDS - 1),
+                     ev->arg & ((UINT64_C(1) << 48) - 1));
+    l->chain->consensus->timer(life_state(w, ev->target, (uint8_t)(ev->arg >> 63)),
+                               (uint32_t)(ev->arg >> 56) & (TIMER_KINDS - 1),
+                               ev->arg & ((UINT64_C(1) << 48) - 1));
 }
 
 static void host_cancel(struct consensus_env *env, struct sim_timer *timer)
@@ -408,8 +414,12 @@ static bool host_has(struct consensus_env *env, const struct block *b)
 
 static void host_adopt(struct consensus_env *env, struct block *b)
 {
-    if (!env->instance)
-        chain_adopt(env->world, env->node, b);
+    struct world *w = env->world;
+    if (env->instance)
+        return;
+    if (w->options.watch && w->options.watch->head)
+        w->options.watch->head(w->options.watch->self, sim_now(w->sim), env->node, b);
+    chain_adopt(w, env->node, b);
 }
 
 static bool is_quorum(enum consensus_quorum quorum, const struct validators *v, uint64_t weight)
@@ -434,13 +444,29 @@ static void judge_quorum(struct consensus_env *env, const char *what, uint64_t h
                (unsigned long long)env->validators->total);
 }
 
+static void tell_claim(struct consensus_env *env, const char *what, const struct block *b,
+                       uint64_t round, const uint32_t *signers, uint32_t signer_count)
+{
+    const struct world *w = env->world;
+    const struct world_watch *watch = w->options.watch;
+    const struct watch_claim c = {
+        sim_now(w->sim), env->node,   w->nodes[env->node].byzantine, what, b, round,
+        signers,         signer_count};
+    void (*tell)(void *, const struct watch_claim *) = what ? watch->certificate : watch->commit;
+    if (tell)
+        tell(watch->self, &c);
+}
+
 static void host_commit(struct consensus_env *env, struct block *b, const uint32_t *signers,
                         uint32_t signer_count)
 {
+    const struct world *w = env->world;
     if (env->instance) {
         chain_commit_twin(env->world, env->node, b);
         return;
     }
+    if (w->options.watch)
+        tell_claim(env, NULL, b, b->round, signers, signer_count);
     if (signers)
         judge_quorum(env, "commit", b->height, signers, signer_count);
     chain_commit(env->world, env->node, b);
@@ -449,9 +475,12 @@ static void host_commit(struct consensus_env *env, struct block *b, const uint32
 static void host_certify(struct consensus_env *env, const char *what, const struct block *b,
                          uint64_t round, const uint32_t *signers, uint32_t signer_count)
 {
-    (void)round;
-    if (!env->instance)
-        judge_quorum(env, what, b ? b->height : 0, signers, signer_count);
+    const struct world *w = env->world;
+    if (env->instance)
+        return;
+    if (w->options.watch)
+        tell_claim(env, what, b, round, signers, signer_count);
+    judge_quorum(env, what, b ? b->height : 0, signers, signer_count);
 }
 
 static struct block *host_order(struct consensus_env *env, struct block *parent,

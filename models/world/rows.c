@@ -285,6 +285,9 @@ void rows_event(struct world *w, unsigned level, const char *kind, int64_t node,
     va_start(args, format);
     vsnprintf(row.detail, sizeof row.detail, format, args);
     va_end(args);
+    const struct world_watch *watch = w->options.watch;
+    if (watch && watch->event)
+        watch->event(watch->self, row.time, level, kind, node, row.detail);
     record_append(w->record, RECORD_T_events, &row, NULL);
 }
 
@@ -295,6 +298,9 @@ void rows_fault(struct world *w, const char *kind, int64_t node, const char *det
         row.layer = w->nodes[node].layer;
     TEXT(row.kind, kind);
     TEXT(row.detail, detail);
+    const struct world_watch *watch = w->options.watch;
+    if (watch && watch->event)
+        watch->event(watch->self, row.time, RECORD_EVENT_LEVEL_COUNT, kind, node, detail);
     record_append(w->record, RECORD_T_faults, &row, NULL);
 }
 

@@ -15,6 +15,7 @@
 
 #include "models/world/config.h"
 #include "models/world/types.h"
+#include "models/world/watch.h"
 #include "sim/base/err.h"
 
 #include <signal.h>
@@ -31,6 +32,7 @@ struct world_options {
     /* Called about every 100 ms of virtual time; may be NULL. */
     void (*progress)(void *self, sim_time now, sim_time end, uint64_t committed, uint64_t height);
     void *progress_self;
+    const struct world_watch *watch; /* who looks on; may be NULL */
 };
 
 /* Builds nodes, genesis and models; nothing has happened yet, but the results file is there. The
