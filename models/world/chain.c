@@ -354,7 +354,7 @@ void chain_got(struct world *w, node_id node, struct block *b)
     if (t->got == (c->count + 1) / 2 ||
         (t->got == 2 && t->median_received == RECORD_NEVER && c->count < 4))
         t->median_received = now;
-    if (t->got == l->count - l->count / 10)
+    if (t->got == c->count - c->count / 10)
         t->most_received = now;
     t->last_received = now;
     cores_recover(w, node, b);

@@ -263,11 +263,11 @@ static bool deliver(void *self, node_id to, node_id from, struct message *m)
         sync_message(w, to, from, m);
         return true;
     }
-    struct layer *l = layer_of(w, to);
+    struct chain *c = chain_of(w, to);
     bool relay = true;
     if (m->block) {
         chain_got(w, to, m->block);
-        relay = !l->consensus->relay || l->consensus->relay(consensus_state(l, to), m->block);
+        relay = !c->consensus->relay || c->consensus->relay(consensus_state(c, to), m->block);
     }
     sim_time at = verify(w, to, m);
     struct parcel *p = new_parcel(w, to, from, message_ref(m));

@@ -163,10 +163,11 @@ static bool row_ready(const struct world *w, const struct layer *l, const struct
     bool canonical = t->status == RECORD_BLOCK_STATUS_CANONICAL;
     if (!t->fate_known || (canonical && !t->settled))
         return false;
-    if (t->got == l->chain->count && (!canonical || t->executed == l->count))
+    const struct chain *c = l->chain;
+    if (t->got == c->count && (!canonical || t->executed == l->count))
         return true;
     sim_time slow =
-        l->consensus->timeout ? l->consensus->timeout(l->consensus_cfg, l->validators.count) : 0;
+        c->consensus->timeout ? c->consensus->timeout(c->consensus_cfg, c->validators.count) : 0;
     return sim_now(w->sim) - b->created > (slow > ROW_PATIENCE ? slow : ROW_PATIENCE);
 }
 

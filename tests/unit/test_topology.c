@@ -27,7 +27,8 @@ static struct scenario *parse(const char *topology, struct net_cfg *cfg)
             registries[n] = net_registry_at(n);
             n++;
         }
-        own = (struct scenario_spec){&net_cfg_table, registries, n};
+        own = (struct scenario_spec){
+            .root = &net_cfg_table, .registries = registries, .registry_count = n};
         spec = &own;
     }
     snprintf(text, sizeof text, "topology: %s\n", topology);
