@@ -47,6 +47,11 @@ static sim_time jitter_draw(const void *state, node_id from, node_id to, sim_tim
     return net_wire_time(s->family(s->cfg, (double)mean, (double)spread, rng));
 }
 
+static bool jitter_by_pair(const void *state)
+{
+    return ((const struct jitter_state *)state)->by_pair;
+}
+
 /* A Pareto draw: scale / U^(1 / shape), with mean scale shape / (shape - 1). */
 static double pareto(double scale, double shape, struct sim_stream *rng)
 {
@@ -237,7 +242,8 @@ static enum err_code around_init(void *state, const void *cfg, const struct jitt
         .model = {spelling, text, &jitter_##rows##_table},                                         \
         .state_size = sizeof(struct jitter_state),                                                 \
         .init = init_of,                                                                           \
-        .draw = jitter_draw}
+        .draw = jitter_draw,                                                                       \
+        .by_pair = jitter_by_pair}
 
 JITTER_MODEL(simblock, "simblock", simblock, simblock_init, "SimBlock's Pareto distribution.");
 JITTER_MODEL(gervais, "gervais", gervais, gervais_init,

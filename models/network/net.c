@@ -197,6 +197,11 @@ static void on_alarm(struct sim *sim, void *self, const struct sim_event *ev)
     flight_drop(net, f);
 }
 
+static sim_time spread_of(const struct net *net, node_id from, node_id to)
+{
+    return net->latency->spread ? net->latency->spread(net->latency_state, from, to) : -1;
+}
+
 static sim_time wire_time(struct net *net, node_id from, node_id to)
 {
     const struct latency_ops *latency = net->latency;
@@ -207,8 +212,7 @@ static sim_time wire_time(struct net *net, node_id from, node_id to)
                                   : latency->between(net->latency_state, from, to);
     if (!net->jitter)
         return mean;
-    sim_time spread = latency->spread ? latency->spread(net->latency_state, from, to) : -1;
-    return net->jitter->draw(net->jitter_state, from, to, mean, spread, rng);
+    return net->jitter->draw(net->jitter_state, from, to, mean, spread_of(net, from, to), rng);
 }
 
 /* Neither a block nor a transaction travels: an announcement, a request, a vote. */
@@ -654,7 +658,10 @@ const char *net_region(const struct net *net, node_id node)
 
 sim_time net_latency(const struct net *net, node_id from, node_id to)
 {
-    return net->latency->between(net->latency_state, from, to);
+    sim_time mean = net->latency->between(net->latency_state, from, to);
+    if (!net->jitter || !net->jitter->by_pair(net->jitter_state))
+        return mean;
+    return net->jitter->draw(net->jitter_state, from, to, mean, spread_of(net, from, to), NULL);
 }
 
 uint32_t net_neighbours(const struct net *net, node_id node, const node_id **out)

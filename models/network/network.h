@@ -65,6 +65,8 @@ struct jitter_ops {
      */
     sim_time (*draw)(const void *state, node_id from, node_id to, sim_time mean, sim_time spread,
                      struct sim_stream *rng);
+    /* Whether every pair of nodes keeps its draw, which is then its latency for all purposes. */
+    bool (*by_pair)(const void *state);
 };
 extern const struct field_registry jitter_registry;
 
@@ -247,6 +249,7 @@ void net_send(struct net *net, node_id from, node_id to, struct message *m);
 void net_publish(struct net *net, uint32_t group, node_id origin, struct message *m);
 
 const char *net_region(const struct net *net, node_id node);
+/* One way, without what is drawn for single messages. */
 sim_time net_latency(const struct net *net, node_id from, node_id to);
 /* Borrowed; ascending, in a full mesh round from the node's own number on, so that a group's lists
  * are one array of twice its nodes. */

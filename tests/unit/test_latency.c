@@ -293,6 +293,45 @@ static void drawn_by_pair(void **state)
     unmake(&r.w);
 }
 
+/* What messages over the network meet: a draw each, or the pair's, which net_latency knows too; the
+ * same again with the same seed. */
+static void messages(void **state)
+{
+    (void)state;
+    const char *const rows[] = {"jitter: {kind: lognormal, sd: 10%}\n", "jitter: gervais\n",
+                                "jitter: {kind: around, by: constant(5ms)}\n"};
+    for (int k = 0; k < 3; k++) {
+        sim_time seen[2][8];
+        for (int run = 0; run < 2; run++) {
+            char yaml[256];
+            struct world w;
+            snprintf(yaml, sizeof yaml,
+                     "latency: {kind: constant, delay: 40ms}\n"
+                     "link: {up: 1000Gbit/s, down: 1000Gbit/s}\n%s",
+                     rows[k]);
+            make(&w, yaml, 9, 5);
+            for (node_id n = 0; n < 8; n++) {
+                struct message *m = message_create(CHANNEL_CONSENSUS, 0, 0);
+                m->size = 1000; /* 8 ns at both ends */
+                net_send(w.net, 8, n, m);
+                assert_int_equal(sim_run(w.sim, (n + 1) * SIM_SEC), ERR_OK);
+                assert_int_equal(w.count, n + 1);
+                seen[run][n] = w.log[n].at - n * SIM_SEC - 8;
+                if (k == 1)
+                    assert_int_equal(seen[run][n], net_latency(w.net, n, 8));
+                else
+                    assert_int_equal(net_latency(w.net, n, 8), 40 * SIM_MS);
+                if (k == 2)
+                    assert_int_equal(seen[run][n], 45 * SIM_MS);
+                else if (n)
+                    assert_int_not_equal(seen[run][n], seen[run][n - 1]);
+            }
+            unmake(&w);
+        }
+        assert_memory_equal(seen[0], seen[1], sizeof seen[0]);
+    }
+}
+
 /* A normal delay that is cut at 0 has mean m + s f(m/s) / F(m/s). */
 static void drawn_delays(void **state)
 {
@@ -411,6 +450,11 @@ static void bad_files(void **state)
         put(rows[k].csv);
         refused(yaml, rows[k].text);
     }
+    char wide[4096] = "from";
+    for (size_t at = 4; at < 4 + 257 * 5;)
+        at += (size_t)snprintf(wide + at, sizeof wide - at, ",r%03zu", (at - 4) / 5);
+    put(wide);
+    refused(yaml, ":1: more than 256 regions");
     put("from,a,b\na,1,2\nb,3,4\n");
     snprintf(yaml, sizeof yaml, "latency: {matrix: file, file: %s, nodes: {aa: 1}}\n", csv_path);
     refused(yaml, "latency: aa is no region");
@@ -459,6 +503,7 @@ int main(void)
         cmocka_unit_test(short_wires),
         cmocka_unit_test(drawn_by_pair),
         cmocka_unit_test(drawn_delays),
+        cmocka_unit_test(messages),
         cmocka_unit_test(own_matrix),
         cmocka_unit_test(bad_files),
         cmocka_unit_test(bad_settings),

@@ -88,6 +88,23 @@ static void one_upload_at_a_time(void **state)
     unmake(&w);
 }
 
+/* What a gossip model announces and asks for is control, what it hands over is not. */
+static void announced(void **state)
+{
+    (void)state;
+    struct world w;
+    make(&w,
+         "latency: {kind: constant, delay: 30ms}\nlink: {kind: serial, up: 8Mbit/s}\n"
+         "topology: full-mesh\nblocks: inv\n",
+         2, 1);
+    struct message *m = message_create(CHANNEL_BLOCK, 0, 0);
+    assert_non_null(m);
+    m->size = 1000;
+    net_publish(w.net, 0, 0, m);
+    arrive(&w, 1, (double[]){40 + 40 + 30 + 2 + 1});
+    unmake(&w);
+}
+
 /* ---- who has which link ---- */
 
 static void classes(void **state)
@@ -339,6 +356,7 @@ int main(void)
         cmocka_unit_test(headers),
         cmocka_unit_test(control_and_processing),
         cmocka_unit_test(one_upload_at_a_time),
+        cmocka_unit_test(announced),
         cmocka_unit_test(classes),
         cmocka_unit_test(rates_by_region),
         cmocka_unit_test(rates_from_histograms),
