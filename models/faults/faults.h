@@ -11,7 +11,18 @@
 #include "sim/engine/random.h"
 #include "sim/scenario/field.h"
 
+struct consensus_ops;
 struct fault_env;
+
+/* What a node does wrong inside, where no message could show it to a filter. */
+enum fault_lapse {
+    LAPSE_WRONG_ROOT, /* the blocks it builds state a root that their execution does not give */
+    LAPSE_CREDULOUS,  /* checks nothing: every block is valid to it */
+    LAPSE_CENSORS,    /* leaves out of its blocks what refuses() of some model names */
+    LAPSE_IMPAIRED,   /* cannot be counted on: judges of progress take it for crashed */
+    LAPSE_COUNT
+};
+
 struct fault_host {
     sim_time (*now)(struct fault_env *env);
     void (*at)(struct fault_env *env, sim_time when, uint32_t kind, uint64_t value);
@@ -33,12 +44,18 @@ struct fault_host {
     /* Marks the node Byzantine, from init alone: judges believe nothing that it claims, and its
      * commits make nothing committed. */
     void (*byzantine)(struct fault_env *env, node_id node);
-    /* The name of the node's protocol. */
-    const char *(*protocol)(struct fault_env *env, node_id node);
+    /* The node's protocol. */
+    const struct consensus_ops *(*protocol)(struct fault_env *env, node_id node);
     /* consensus_ops.misbehave of the node; false: its protocol knows nothing of that name. */
     bool (*misbehave)(struct fault_env *env, node_id node, const char *how, bool on);
-    /* A row of /faults for what the model did by itself. `what` is a literal. */
-    void (*note)(struct fault_env *env, const char *what, node_id node, double value);
+    /* The node lapses from now on, or no longer; counted, like watch. */
+    void (*lapse)(struct fault_env *env, node_id node, enum fault_lapse what, bool on);
+    /* The network keeps no bound from now on, or does again: judges of progress wait for that;
+     * counted, like watch. */
+    void (*unsettle)(struct fault_env *env, bool on);
+    /* A row of /faults for what the model did by itself. `what` is a literal, "recover" for the end
+     * of something; node NODE_NONE: none in particular. */
+    void (*note)(struct fault_env *env, const char *what, node_id node, const char *detail);
 };
 
 struct fault_env {
@@ -53,6 +70,7 @@ struct fault_env {
     const node_id *layer_first; /* layer l has nodes layer_first[l] .. layer_first[l + 1] - 1 */
     /* Region names by node are the network's: NULL where it has none. */
     const char *(*region)(const struct fault_env *env, node_id node);
+    bool (*validator)(const struct fault_env *env, node_id node);
     /* Number of a layer by name, LAYER_NONE if there is none. */
     layer_id (*layer)(const struct fault_env *env, const char *name);
 };
@@ -74,6 +92,10 @@ struct fault_ops {
      * pass it on; every channel, announcements too. *verdict starts as "pass". NULL: none. */
     void (*filter)(void *state, node_id from, node_id to, const struct message *m,
                    struct fault_verdict *verdict);
+    /* Of a node with two lives: whether one of them hears m, which reached the node. NULL: both. */
+    bool (*hears)(void *state, node_id node, uint8_t instance, const struct message *m);
+    /* Whether a node that LAPSE_CENSORS leaves tx out of its blocks. NULL: never. */
+    bool (*refuses)(void *state, node_id node, const struct tx *tx);
     void (*fini)(void *state);
 };
 

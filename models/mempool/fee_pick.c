@@ -48,7 +48,7 @@ static bool load(const struct pool_request *request, struct fee_sender *s, struc
     if (evm_u256_lt(&tx->max_priority_fee, &out->tip))
         out->tip = tx->max_priority_fee;
     out->sender = s;
-    return true;
+    return !request->refuses || !request->refuses(request->refuses_self, s->items[s->next_item].tx);
 }
 
 static void start(struct fee_pool *p, struct fee_sender *s, uint64_t nonce)

@@ -61,6 +61,10 @@ struct pool_request {
     struct block *const *taken;    /* further blocks whose transactions are spoken for */
     uint32_t taken_count;
     uint32_t share, shares; /* shares > 0: only senders whose number is share modulo shares */
+    /* What the proposer will not include, and with it what its sender sent after it; NULL: nothing.
+     */
+    bool (*refuses)(void *self, const struct tx *tx);
+    void *refuses_self;
 };
 
 struct mempool_ops {

@@ -316,11 +316,17 @@ void chain_decide(struct world *w, struct block *b, unsigned status)
 
 void chain_built(struct world *w, struct block *b)
 {
-    const struct chain *c = w->layers[b->layer].chain;
+    struct chain *c = w->layers[b->layer].chain;
     b->track->built = true;
     track_set(c, b, TRACK_GOT, b->proposer);
     track_set(c, b, TRACK_HAS, b->proposer);
     b->track->got = 1;
+    if (b->batch)
+        return;
+    if (vec_push(&c->hidden, &b) == ERR_OK)
+        block_ref(b);
+    else
+        world_out_of_memory(w);
 }
 
 void chain_publish(struct world *w, struct block *b)
@@ -348,6 +354,8 @@ void chain_got(struct world *w, node_id node, struct block *b)
         return;
     struct block_track *t = b->track;
     sim_time now = sim_now(w->sim);
+    if (b->instance) /* of a second life: one of the run's once somebody else hears of it */
+        chain_publish(w, b);
     t->got++;
     if (t->got == 2)
         t->first_received = now;

@@ -323,8 +323,11 @@ static void drop_beside(const struct layer *l, struct block *b, const struct blo
 static void flatten_layer(struct world *w, struct layer *l, uint64_t to)
 {
     const struct chain *c = l->chain;
-    struct block *top = committed_at(c, to), *base = chain_latest(l, top);
-    if (base->height <= l->flattened->height)
+    /* Of the chain that goes on: after a reorganisation of what was taken as final, not of the one
+     * that was committed first. */
+    struct block *top = block_ancestor(committed_at(c, c->settled - 1), to);
+    struct block *base = top ? chain_latest(l, top) : NULL;
+    if (!base || !base->execution || base->height <= l->flattened->height)
         return;
     for (struct block *b = chain_before(w, base); b; b = chain_before(w, b)) {
         if (b->execution)
@@ -336,11 +339,31 @@ static void flatten_layer(struct world *w, struct layer *l, uint64_t to)
     l->flattened = block_ref(base);
     for (size_t i = 0; i < c->open.len; i++)
         drop_beside(l, *(struct block **)vec_at(&c->open, i), top);
+    for (size_t i = 0; i < c->hidden.len; i++)
+        drop_beside(l, *(struct block **)vec_at(&c->hidden, i), top);
+    for (uint64_t h = to + 1; h < c->committed.len; h++)
+        drop_beside(l, committed_at(c, h), top);
     for (node_id i = l->first; i < l->first + l->count; i++)
         for (struct task *t = w->nodes[i].queue; t; t = t->next)
             drop_beside(l, t->block, top);
     if (execution_flatten(base->execution) != EVM_OK)
         world_out_of_memory(w);
+}
+
+/* Blocks that their builder may still hold for itself; not those that were published by now, or can
+ * no longer be. */
+static void forget_hidden(struct chain *c, const struct block *top)
+{
+    struct block **all = c->hidden.data;
+    size_t kept = 0;
+    for (size_t i = 0; i < c->hidden.len; i++) {
+        struct block *b = all[i];
+        if (b->track->published || !descends(b, top))
+            block_unref(b);
+        else
+            all[kept++] = b;
+    }
+    c->hidden.len = kept;
 }
 
 /* Folds the state that is final for long into the base. Nodes further behind read newer nonces
@@ -352,6 +375,9 @@ static void flatten(struct world *w, struct chain *c)
     c->flattened = c->settled - 1 - FLATTEN_DEPTH;
     for (layer_id i = 0; i < c->layer_count; i++)
         flatten_layer(w, &w->layers[c->first_layer + i], c->flattened);
+    struct block *top = block_ancestor(committed_at(c, c->settled - 1), c->flattened);
+    if (top)
+        forget_hidden(c, top);
 }
 
 /* Lets go of blocks that every node is well past; a layer keeps the last one of its own. */
@@ -393,6 +419,17 @@ static void run_ordered(struct world *w, node_id node, uint8_t instance, struct 
         cores_run(w, node, instance, b);
 }
 
+/* Whether b may be the next committed block. After a fork that never should have been, the chain of
+ * who committed first goes on, not a mixture of both; where finality is a matter of depth all nodes
+ * may have left that chain, and heights go on with the other. */
+static bool continues(const struct chain *c, const struct block *b)
+{
+    if (!c->consensus->traits.final)
+        return true;
+    const struct committed *top = vec_at(&c->committed, c->committed.len - 1);
+    return evm_hash_eq(&top->hash, &b->parent_hash);
+}
+
 /* The blocks from a height on, up to b, in order. */
 static void commit_path(struct world *w, node_id node, uint64_t from, struct block *b)
 {
@@ -402,7 +439,7 @@ static void commit_path(struct world *w, node_id node, uint64_t from, struct blo
         if (!on)
             continue;
         bool first = h >= c->committed.len;
-        if (first && !w->nodes[node].byzantine)
+        if (first && !w->nodes[node].byzantine && continues(c, on))
             commit_first(w, c, on);
         else if (!first &&
                  !evm_hash_eq(&((struct committed *)vec_at(&c->committed, h))->hash, &on->hash))
@@ -478,6 +515,9 @@ void chain_fini(struct chain *c)
     for (size_t i = 0; i < c->open.len; i++)
         block_unref(*(struct block **)vec_at(&c->open, i));
     vec_fini(&c->open);
+    for (size_t i = 0; i < c->hidden.len; i++)
+        block_unref(*(struct block **)vec_at(&c->hidden, i));
+    vec_fini(&c->hidden);
     order_fini(c);
     for (size_t i = 0; i < c->committed.len; i++)
         block_unref(((struct committed *)vec_at(&c->committed, i))->block);

@@ -190,6 +190,14 @@ void cores_yield(struct world *w, node_id node, sim_time work)
         n->run_end += share; /* cores_on_execute waits on */
 }
 
+/* A root that no execution gives. */
+static void misstate(const struct world *w, node_id node, struct block *b)
+{
+    if (w->nodes[node].lapses[LAPSE_WRONG_ROOT] && !b->batch)
+        for (size_t i = 0; i < sizeof b->state_root.b; i++)
+            b->state_root.b[i] = (uint8_t)~b->state_root.b[i];
+}
+
 static bool hash_is(const struct evm_hash *a, const struct evm_hash *b)
 {
     return evm_hash_eq(a, b);
@@ -232,10 +240,19 @@ static bool header_holds(const struct world *w, node_id node, struct block *b)
     return w->layers[b->layer].after_order ? limits_hold(b) : r->gas_used == b->header_gas_used;
 }
 
+/* The node's verdict on a block that was executed, or could not be. */
+static bool judged(const struct world *w, node_id node, struct block *b, bool ran)
+{
+    const struct node *n = &w->nodes[node];
+    bool own_lie = n->lapses[LAPSE_WRONG_ROOT] && b->proposer == node;
+    return n->lapses[LAPSE_CREDULOUS] || own_lie || (ran && header_holds(w, node, b));
+}
+
 static void seal_and_hand_over(struct world *w, node_id node, struct block *b,
                                const struct execution_result *bloom_of, const struct task *t)
 {
     struct layer *l = layer_of(w, node);
+    misstate(w, node, b);
     if (chain_seal(w, l, b, bloom_of) != EVM_OK) {
         world_out_of_memory(w);
         return;
@@ -308,7 +325,7 @@ void cores_speculate(struct world *w, node_id node, struct block *b)
 
 static void hand_over_fetched(struct world *w, node_id node, const struct task *t)
 {
-    for (uint8_t i = 0; i < lives(w, node); i++)
+    for (uint8_t i = t->instance; i < lives(w, node); i++)
         chain_of(w, node)->consensus->block(life_state(w, node, i), t->block, t->from,
                                             t->committed);
 }
@@ -339,15 +356,14 @@ static void finish(struct world *w, node_id node, bool possible)
             finish_build(w, node, t);
         break;
     case TASK_CHECK:
-        l->chain->consensus->checked(state, t->block, ran && header_holds(w, node, t->block),
-                                     t->tag);
+        l->chain->consensus->checked(state, t->block, judged(w, node, t->block, ran), t->tag);
         break;
     case TASK_RUN:
         if (ran && l->after_order)
             caught_up(w, node, t);
         break;
     case TASK_FETCHED:
-        if (ran && header_holds(w, node, t->block))
+        if (judged(w, node, t->block, ran))
             hand_over_fetched(w, node, t);
         break;
     case TASK_RECOVER: break;
@@ -450,7 +466,7 @@ void cores_on_call(struct sim *sim, void *self, const struct sim_event *ev)
     (void)sim;
     if (n->up && t->epoch == n->epoch) {
         if (t->kind == TASK_CHECK)
-            l->chain->consensus->checked(state, t->block, header_holds(w, node, t->block), t->tag);
+            l->chain->consensus->checked(state, t->block, judged(w, node, t->block, true), t->tag);
         else if (t->kind == TASK_FETCHED)
             hand_over_fetched(w, node, t);
         else if (t->kind == TASK_BUILD && !outdated(w, node, t))
@@ -483,6 +499,17 @@ static uint64_t gas_to_try(const struct layer *l, const struct block *b)
     return (uint64_t)((double)limit * (share > AT_MOST ? AT_MOST : share));
 }
 
+struct censor {
+    struct world *world;
+    node_id node;
+};
+
+static bool refuses(void *self, const struct tx *tx)
+{
+    const struct censor *c = self;
+    return trouble_refuses(c->world, c->node, tx);
+}
+
 static bool fill(struct world *w, node_id node, struct block *b, const struct build_request *asked)
 {
     struct layer *l = layer_of(w, node);
@@ -505,6 +532,11 @@ static bool fill(struct world *w, node_id node, struct block *b, const struct bu
         .share = asked->share,
         .shares = asked->shares,
     };
+    struct censor censor = {w, node};
+    if (w->nodes[node].lapses[LAPSE_CENSORS]) {
+        request.refuses = refuses;
+        request.refuses_self = &censor;
+    }
     uint32_t count = l->mempool->pick(mempool_state(l, node), &request, w->pick);
     b->txs = mem_alloc(count, sizeof(struct tx *));
     if (!b->txs)
@@ -570,10 +602,11 @@ void cores_run(struct world *w, node_id node, uint8_t instance, struct block *b)
     begin(w, node);
 }
 
-void cores_fetched(struct world *w, node_id node, struct block *b, node_id from, bool committed)
+void cores_fetched(struct world *w, node_id node, uint8_t instance, struct block *b, node_id from,
+                   bool committed)
 {
     struct layer *l = layer_of(w, node);
-    struct task *t = new_task(w, node, 0, TASK_FETCHED, b, 0);
+    struct task *t = new_task(w, node, instance, TASK_FETCHED, b, 0);
     if (!t)
         return;
     t->from = from;

@@ -77,6 +77,8 @@ struct twin {
     struct consensus_env env;
     struct block *final; /* a reference: last that the second life committed */
     uint64_t build_serial;
+    uint64_t handed;    /* height up to which it was last given what the first life holds, ... */
+    sim_time handed_at; /* ... and when */
     struct sim_stream random;
     uint16_t voices; /* fault models that let it speak; at 0 nothing it says leaves the node */
     _Alignas(16) unsigned char state[];
@@ -88,6 +90,7 @@ struct node {
     uint8_t epoch;    /* counts crashes */
     uint16_t watched; /* fault models that look at its messages */
     bool up, byzantine;
+    uint16_t lapses[LAPSE_COUNT];    /* fault models that want each */
     bool running;                    /* the queue's head is under way */
     struct block *head, *final;      /* references; final: last committed here */
     struct block *executed;          /* a reference: last executed committed block */
@@ -165,6 +168,7 @@ struct chain {
     struct block *genesis;
     struct vec committed; /* struct committed, by height */
     struct vec open;      /* struct block *: references; every block whose row is not written */
+    struct vec hidden;    /* struct block *: references; built, and not published at the time */
     struct vec ordered;   /* struct ordered: blocks that some node may still ask for */
     uint64_t settled;     /* next height to settle */
     uint64_t flattened;   /* states up to this height have been folded away */
@@ -268,6 +272,8 @@ struct world {
     uint64_t *sample_out;
     sim_time sampled;
     struct tally tally;
+    uint32_t unsettled; /* faults that keep the network from having bounds */
+    sim_time settled;   /* since when there is none */
     uint64_t violations, crashes, drops_full, messages, bytes;
     bool started, stopped, finished;
     char digest[RECORD_DIGEST_SIZE];
@@ -386,7 +392,9 @@ void cores_check(struct world *w, node_id node, uint8_t instance, struct block *
 void cores_run(struct world *w, node_id node, uint8_t instance, struct block *b);
 /* execute-on-proposal: b and its ancestors are at the node. */
 void cores_speculate(struct world *w, node_id node, struct block *b);
-void cores_fetched(struct world *w, node_id node, struct block *b, node_id from, bool committed);
+/* instance: 0 for all lives of the node, 1 for the second one alone. */
+void cores_fetched(struct world *w, node_id node, uint8_t instance, struct block *b, node_id from,
+                   bool committed);
 void cores_on_execute(struct sim *sim, void *self, const struct sim_event *ev);
 void cores_on_call(struct sim *sim, void *self, const struct sim_event *ev);
 /* b came to the node, or is taken up again after a crash: before it executes, the node's cores
@@ -422,6 +430,9 @@ int64_t post_signature_time(const struct world *w, node_id node); /* core time, 
 /* ---- sync.c: fetching missed blocks ---- */
 void sync_start(struct world *w, node_id node, node_id from, uint64_t height);
 void sync_random(struct world *w, node_id node);
+/* The node's second life misses blocks: it gets what the first one holds, and what neither holds
+ * is fetched. */
+void sync_twin(struct world *w, node_id node, node_id from, uint64_t height);
 void sync_message(struct world *w, node_id node, node_id from, struct message *m);
 void sync_on_timeout(struct sim *sim, void *self, const struct sim_event *ev);
 void sync_crash(struct world *w, node_id node);
@@ -450,6 +461,8 @@ enum err_code trouble_create(struct world *w, struct err *err);
 void trouble_on_fault(struct sim *sim, void *self, const struct sim_event *ev);
 void trouble_destroy(struct world *w);
 void trouble_fini_node(struct world *w, node_id node); /* its twin */
+bool trouble_hears(struct world *w, node_id node, uint8_t instance, const struct message *m);
+bool trouble_refuses(struct world *w, node_id node, const struct tx *tx);
 bool trouble_filter(struct world *w, node_id from, node_id to, const struct message *m,
                     sim_time *delay, struct message **replace);
 

@@ -144,7 +144,7 @@ static void post_out(struct world *w, node_id node, uint8_t instance, node_id to
     m->layer = w->nodes[node].layer;
     if (m->origin == NODE_NONE)
         m->origin = node;
-    if (m->block && m->block->proposer == node)
+    if (m->block && m->block->proposer == node && !m->block->instance)
         chain_publish(w, m->block);
     sim_time at = sim_now(w->sim);
     if (m->signed_at == SIM_TIME_NEVER)
@@ -192,7 +192,7 @@ static void hand_over(struct world *w, node_id node, node_id from, const struct 
     /* What one twin signed is heard by the like life of another: they act in concert. */
     bool sides = w->nodes[node].twin && w->nodes[m->origin].twin;
     for (uint8_t i = 0; i < lives(w, node); i++)
-        if (!sides || m->instance == i)
+        if (lives(w, node) == 1 || ((!sides || m->instance == i) && trouble_hears(w, node, i, m)))
             l->chain->consensus->message(life_state(w, node, i), from, m);
 }
 
@@ -492,7 +492,10 @@ static struct block *host_order(struct consensus_env *env, struct block *parent,
 
 static void host_behind(struct consensus_env *env, node_id from, uint64_t height)
 {
-    sync_start(env->world, env->node, from, height);
+    if (env->instance)
+        sync_twin(env->world, env->node, from, height);
+    else
+        sync_start(env->world, env->node, from, height);
 }
 
 static struct sim_stream *host_random(struct consensus_env *env)

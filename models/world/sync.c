@@ -143,6 +143,24 @@ void sync_random(struct world *w, node_id node)
         start(w, node, peer, UINT64_MAX, true);
 }
 
+void sync_twin(struct world *w, node_id node, node_id from, uint64_t height)
+{
+    struct node *n = &w->nodes[node];
+    struct twin *twin = n->twin;
+    struct block *top = chain_of(w, node)->consensus->traits.final ? n->final : n->head;
+    uint64_t first = twin->final->height + 1;
+    bool waits = twin->handed >= first && sim_now(w->sim) - twin->handed_at < SYNC_TIMEOUT;
+    for (uint64_t h = first; h <= top->height && !waits; h++) {
+        struct block *b = block_ancestor(top, h);
+        if (b)
+            cores_fetched(w, node, 1, b, node, h <= n->final->height);
+        twin->handed = h;
+        twin->handed_at = sim_now(w->sim);
+    }
+    if (height > n->head->height)
+        sync_start(w, node, from, height);
+}
+
 /* The peer's chain above where it parts from the asking node's. */
 static void answer(struct world *w, node_id node, node_id to, const struct request_payload *request)
 {
@@ -201,7 +219,7 @@ static void take_answer(struct world *w, node_id node, node_id from, struct mess
         struct block *b = a->blocks[i];
         top = b->height;
         chain_got(w, node, b);
-        cores_fetched(w, node, b, from, b->height <= a->final);
+        cores_fetched(w, node, 0, b, from, b->height <= a->final);
         post_connect(w, node, b);
         /* Most protocols with finality take only what is final from a fetch. */
         const struct consensus_traits *traits = &l->chain->consensus->traits;

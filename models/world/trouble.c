@@ -106,10 +106,24 @@ static void host_watch(struct fault_env *env, node_id node, bool on)
     w->nodes[node].watched = (uint16_t)(w->nodes[node].watched + (on ? 1 : -1));
 }
 
-static void host_note(struct fault_env *env, const char *what, node_id node, double value)
+static void host_lapse(struct fault_env *env, node_id node, enum fault_lapse what, bool on)
 {
-    char detail[64];
-    snprintf(detail, sizeof detail, "%g", value);
+    uint16_t *count = &((struct world *)env->world)->nodes[node].lapses[what];
+    CHECK(on || *count, "lapse %d of node %u ends before it begins", what, node);
+    *count = (uint16_t)(*count + (on ? 1 : -1));
+}
+
+static void host_unsettle(struct fault_env *env, bool on)
+{
+    struct world *w = env->world;
+    CHECK(on || w->unsettled, "the network settles twice");
+    w->unsettled += on ? 1 : UINT32_MAX;
+    if (!w->unsettled)
+        w->settled = sim_now(w->sim);
+}
+
+static void host_note(struct fault_env *env, const char *what, node_id node, const char *detail)
+{
     rows_fault(env->world, what, node == NODE_NONE ? -1 : (int64_t)node, detail);
 }
 
@@ -152,9 +166,9 @@ static const struct consensus_ops *protocol_of(const struct world *w, node_id no
     return w->layers[layer].chain->consensus;
 }
 
-static const char *host_protocol(struct fault_env *env, node_id node)
+static const struct consensus_ops *host_protocol(struct fault_env *env, node_id node)
 {
-    return protocol_of(env->world, node)->model.name;
+    return protocol_of(env->world, node);
 }
 
 static bool host_misbehave(struct fault_env *env, node_id node, const char *how, bool on)
@@ -191,6 +205,8 @@ static const struct fault_host host = {
     .byzantine = host_byzantine,
     .protocol = host_protocol,
     .misbehave = host_misbehave,
+    .lapse = host_lapse,
+    .unsettle = host_unsettle,
     .note = host_note,
 };
 
@@ -213,6 +229,33 @@ bool trouble_filter(struct world *w, node_id from, node_id to, const struct mess
             return false;
     }
     return true;
+}
+
+bool trouble_hears(struct world *w, node_id node, uint8_t instance, const struct message *m)
+{
+    for (uint32_t i = 0; i < w->fault_count; i++)
+        if (w->faults[i].ops->hears &&
+            !w->faults[i].ops->hears(w->faults[i].state, node, instance, m))
+            return false;
+    return true;
+}
+
+bool trouble_refuses(struct world *w, node_id node, const struct tx *tx)
+{
+    for (uint32_t i = 0; i < w->fault_count; i++)
+        if (w->faults[i].ops->refuses && w->faults[i].ops->refuses(w->faults[i].state, node, tx))
+            return true;
+    return false;
+}
+
+static bool is_validator(const struct fault_env *env, node_id node)
+{
+    const struct world *w = env->world;
+    layer_id layer = 0;
+    while (node >= w->layer_first[layer + 1])
+        layer++;
+    const struct world_layer *l = (const struct world_layer *)w->cfg->layers.items + layer;
+    return !l->validators || node - w->layer_first[layer] < l->validators;
 }
 
 static const char *region_of(const struct fault_env *env, node_id node)
@@ -269,6 +312,7 @@ enum err_code trouble_create(struct world *w, struct err *err)
             .layer_count = w->layer_count,
             .layer_first = w->layer_first,
             .region = region_of,
+            .validator = is_validator,
             .layer = layer_by_name,
         };
         w->fault_count = (uint32_t)i + 1;

@@ -305,6 +305,7 @@ static enum err_code create_chains(struct world *w, struct err *err)
             vec_init(&l->chain->committed, sizeof(struct committed));
             vec_init(&l->chain->open, sizeof(struct block *));
             vec_init(&l->chain->ordered, sizeof(struct ordered));
+            vec_init(&l->chain->hidden, sizeof(struct block *));
         }
         l->chain->count += l->count;
         w->chain_first[chain_index(w, l->chain) + 1] = l->first + l->count;

@@ -71,6 +71,12 @@ static void recover(struct fault_env *env, node_id node)
     w->back_at[node] = w->now;
 }
 
+static bool validator(const struct fault_env *env, node_id node)
+{
+    (void)env;
+    return node % 10 < 7;
+}
+
 static const char *region(const struct fault_env *env, node_id node)
 {
     (void)env;
@@ -99,6 +105,7 @@ static enum err_code play(struct world *w, const char *text, uint64_t seed, stru
                                 .layer_count = 2,
                                 .layer_first = layer_first,
                                 .region = region,
+                                .validator = validator,
                                 .layer = layer};
     if (scenario_parse(&s, &spec, "test", text, strlen(text), NULL, 0, &problems) != ERR_OK) {
         err_set(err, ERR_INPUT, "%s", problems.text);
@@ -180,7 +187,7 @@ static void bad_sections(void **state)
         const char *text, *says;
     } cases[] = {
         {"faults: [{kind: crash}]", "at"},
-        {"faults: [{kind: crash, at: 1s, nodes: 41}]", "41 are to crash, but only 40"},
+        {"faults: [{kind: crash, at: 1s, nodes: 41}]", "41 are to be struck, but only 40"},
         {"faults: [{kind: crash, at: 1s, nodes: 11, layer: first}]", "only 10"},
         {"faults: [{kind: crash, at: 1s, layer: third}]", "no layer is called 'third'"},
         {"faults: [{kind: crash, at: 1s, chosen: [40]}]", "no node 40; the last is 39"},
