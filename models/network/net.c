@@ -202,12 +202,11 @@ static sim_time spread_of(const struct net *net, node_id from, node_id to)
     return net->latency->spread ? net->latency->spread(net->latency_state, from, to) : -1;
 }
 
-static sim_time wire_time(struct net *net, node_id from, node_id to)
+static sim_time wire_time(const struct net *net, node_id from, node_id to, struct sim_stream *rng)
 {
     const struct latency_ops *latency = net->latency;
     if (!net->wires)
         return latency->between(net->latency_state, from, to);
-    struct sim_stream *rng = &net->wires[from];
     sim_time mean = latency->draw ? latency->draw(net->latency_state, from, to, rng)
                                   : latency->between(net->latency_state, from, to);
     if (!net->jitter)
@@ -266,7 +265,7 @@ static void transmit(struct net *net, struct net_gossip *gossip, node_id from, n
         return;
     }
     struct link_departure d;
-    sim_time latency = wire_time(net, from, to) + delay;
+    sim_time latency = wire_time(net, from, to, net->wires ? &net->wires[from] : NULL) + delay;
     net->link->send(net->link_state, from, to, size, control, now, latency, &d);
     net->stats[from].messages_out++;
     net->stats[from].bytes_out += size;
@@ -350,6 +349,12 @@ static struct sim_stream *gossip_random(struct gossip_env *env, node_id node)
     return &net->streams[node];
 }
 
+static sim_time gossip_wire(struct gossip_env *env, node_id from, node_id to,
+                            struct sim_stream *rng)
+{
+    return wire_time(env->net, from, to, rng);
+}
+
 static void gossip_rates(struct gossip_env *env, node_id node, uint64_t *up, uint64_t *down)
 {
     struct net *net = env->net;
@@ -378,6 +383,7 @@ static const struct gossip_host gossip_side = {
     .fail = gossip_fail,
     .up = gossip_up,
     .random = gossip_random,
+    .wire = gossip_wire,
     .rates = gossip_rates,
     .weight = gossip_weight,
     .missing = gossip_missing,

@@ -158,6 +158,8 @@ struct gossip_host {
     void (*fail)(struct gossip_env *env);
     bool (*up)(struct gossip_env *env, node_id node);
     struct sim_stream *(*random)(struct gossip_env *env, node_id node);
+    /* Wire time of one message, jitter included, drawn from rng. */
+    sim_time (*wire)(struct gossip_env *env, node_id from, node_id to, struct sim_stream *rng);
     /* Bits a second that the node's link sends and receives. */
     void (*rates)(struct gossip_env *env, node_id node, uint64_t *up, uint64_t *down);
     /* As net_host: a validator's weight, 0 for other nodes; bytes that the node lacks of m's block,

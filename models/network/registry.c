@@ -33,10 +33,12 @@ REGISTRY(topology, "Who is whose neighbour.", &topology_regular_model.model,
          &topology_near_model.model, &topology_outbound_model.model, &topology_file_model.model);
 
 extern const struct gossip_ops gossip_push_model, gossip_inv_model, gossip_direct_model,
-    gossip_push_announce_model, gossip_compact_model, gossip_gossipsub_model;
+    gossip_push_announce_model, gossip_compact_model, gossip_gossipsub_model, gossip_coded_model,
+    gossip_arrivals_model;
 REGISTRY(gossip, "How one message reaches a whole group.", &gossip_push_model.model,
          &gossip_inv_model.model, &gossip_push_announce_model.model, &gossip_compact_model.model,
-         &gossip_gossipsub_model.model, &gossip_direct_model.model);
+         &gossip_gossipsub_model.model, &gossip_coded_model.model, &gossip_direct_model.model,
+         &gossip_arrivals_model.model);
 
 const struct field_registry *net_registry_at(size_t i)
 {

@@ -160,8 +160,8 @@ static void compact_from_pools(void **state)
 static void everybody_once(void **state)
 {
     (void)state;
-    static const char *const kinds[] = {"push",    "inv",       "push-announce",
-                                        "compact", "gossipsub", "direct"};
+    static const char *const kinds[] = {"push",      "inv",    "push-announce", "compact",
+                                        "gossipsub", "direct", "coded-tree",    "arrivals"};
     static const char *const graphs[] = {"outbound", "{kind: barabasi-albert, links: 3}",
                                          "{kind: erdos-renyi, degree: 7}", "full-mesh"};
     for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
@@ -211,6 +211,225 @@ static void crashes(void **state)
         }
 }
 
+/* ---- coded-tree ---- */
+
+/* A chunk is sent once to each node but its maker: n - 1 messages, whatever the tree. */
+static void coded_counts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *set;
+        unsigned chunks, messages;
+    } cases[] = {
+        {"payload: 1KB, redundancy: 2", 100, 100},
+        {"payload: 1KB, redundancy: 2, relays: in-turn", 100, 100},
+        {"payload: 1KB, redundancy: 2.5, fanout: 7", 125, 125},
+        {"payload: 1KB, redundancy: 1, fanout: 1", 50, 50}, /* a chain */
+        {"payload: 7KB, redundancy: 1.5, surplus: 5%", 12, 12},
+        {"payload: 100B, redundancy: 6, bundle: 20", 3000, 299}, /* a relay each */
+        {"payload: 100B, redundancy: 6, bundle: 4, relays: in-turn", 3000, 750},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char yaml[512];
+        snprintf(yaml, sizeof yaml, LINKS "blocks: {kind: coded-tree, %s}\n", cases[i].set);
+        struct rig *r = rig_make(yaml, NODES, 3);
+        rig_publish(r, 17, CHANNEL_BLOCK, SIZE);
+        rig_run(r, SIM_TIME_NEVER);
+        rig_everybody(r, 17, 1);
+        struct traffic t = rig_traffic(r);
+        uint32_t payload = i == 4 ? 7000 : i > 4 ? 100 : 1000;
+        assert_int_equal(t.messages, cases[i].messages * (NODES - 1));
+        assert_int_equal(t.bytes, (uint64_t)cases[i].chunks * (NODES - 1) * (payload + 232));
+        rig_free(r);
+    }
+}
+
+/* Two hops where every relay sends at once, and each carries about as much as the maker. */
+static void coded_times(void **state)
+{
+    (void)state;
+    struct rig *r = rig_make("latency: {kind: constant, delay: 50ms}\n"
+                             "link: {up: 100Mbit/s, down: 1Gbit/s}\n"
+                             "blocks: {kind: coded-tree, redundancy: 3}\n",
+                             100, 1);
+    rig_publish(r, 50, CHANNEL_BLOCK, 2000000);
+    rig_run(r, SIM_TIME_NEVER);
+    rig_everybody(r, 50, 1);
+    /* 1,613 chunks of 1,472 bytes needed, 4,839 sent: the maker's link needs 570 ms for all, a
+     * third of it for as many as are needed; as long again on the relays' links, which work while
+     * the maker sends. */
+    for (node_id n = 0; n < 100; n++)
+        if (n != 50)
+            assert_in_range(r->when[n], 100 * SIM_MS + 190 * SIM_MS, 100 * SIM_MS + 640 * SIM_MS);
+    struct traffic t = rig_traffic(r);
+    assert_true(t.most_up < 1.1 * 4839 * 1472);
+    rig_free(r);
+}
+
+/* Relays that are down take their chunks with them: redundancy r stands 1 - 1/r of them. */
+static void coded_crashes(void **state)
+{
+    (void)state;
+    for (node_id down = 60; down <= 72; down += 12) {
+        struct rig *r =
+            rig_make(LINKS "blocks: {kind: coded-tree, payload: 100B, redundancy: 3}\n", 101, 1);
+        for (node_id n = 1; n <= down; n++)
+            r->down[n] = true;
+        rig_publish(r, 0, CHANNEL_BLOCK, SIZE);
+        rig_run(r, SIM_TIME_NEVER);
+        for (node_id n = down + 1; n <= 100; n++)
+            assert_int_equal(r->times[n], down < 67);
+        rig_free(r);
+    }
+}
+
+/* Only who weighs something relays, by weight; validators alone may be the audience. */
+static void coded_by_weight(void **state)
+{
+    (void)state;
+    for (int all = 0; all < 2; all++) {
+        char yaml[512];
+        snprintf(yaml, sizeof yaml, LINKS "blocks: {kind: coded-tree, to: %s}\n",
+                 all ? "everyone" : "validators");
+        struct rig *r = rig_make(yaml, 200, 1);
+        r->validators = 20;
+        rig_publish(r, 100, CHANNEL_BLOCK, SIZE);
+        rig_run(r, SIM_TIME_NEVER);
+        for (node_id n = 0; n < 200; n++) {
+            struct net_node_stats s;
+            net_stats(r->net, n, &s);
+            assert_int_equal(r->times[n], (all || n < 20) && n != 100);
+            assert_int_equal(s.messages_out > 0, n < 20 || n == 100);
+            /* 123 chunks over 20 relays: six or seven each. */
+            if (n < 20)
+                assert_in_range(s.messages_out, 6 * (all ? 198 : 19), 7 * (all ? 198 : 19));
+        }
+        rig_free(r);
+    }
+}
+
+/* ---- arrivals ---- */
+
+struct spread_times {
+    double *ms;
+    size_t count;
+};
+
+static struct rig *watched;
+static sim_time published;
+
+static bool note_delay(void *self, node_id to, node_id from, struct message *m)
+{
+    struct spread_times *t = self;
+    sim_time made;
+    (void)to, (void)from;
+    memcpy(&made, m->payload, sizeof made);
+    t->ms[t->count++] = (double)(sim_now(watched->sim) - made) / (double)SIM_MS;
+    return true;
+}
+
+static bool always_up(void *self, node_id node)
+{
+    (void)self, (void)node;
+    return true;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+enum { ITEMS = 150, SPREAD_NODES = 400 };
+
+static void publish_next(struct sim *sim, void *self, const struct sim_event *ev)
+{
+    struct rig *r = self;
+    struct message *m = message_create(CHANNEL_TX, 0, sizeof(sim_time));
+    assert_non_null(m);
+    memcpy(m->payload, &ev->time, sizeof ev->time);
+    m->size = 200;
+    m->origin = (node_id)(ev->arg * 37 % SPREAD_NODES);
+    net_publish(r->net, 0, m->origin, m);
+    if (ev->arg + 1 < ITEMS)
+        sim_schedule(sim, ev->time + published, SIM_CLASS_WORKLOAD, 0, r->switch_node, 0,
+                     ev->arg + 1);
+}
+
+/* Percentiles (10, 50, 90, 99) of when items come, one each `gap`. */
+static void delays(const char *gossip, const char *up, sim_time gap, double out[4])
+{
+    char yaml[512];
+    snprintf(yaml, sizeof yaml,
+             "latency: {kind: regions, matrix: six-regions-2019}\njitter: simblock\n"
+             "link: {up: %s, down: %s}\ntopology: {kind: random-regular, degree: 8}\n"
+             "transactions: %s\n",
+             up, up, gossip);
+    struct rig *r = rig_make(yaml, SPREAD_NODES, 9);
+    struct spread_times t = {calloc(ITEMS * SPREAD_NODES, sizeof *t.ms), 0};
+    const node_id first[] = {0, SPREAD_NODES};
+    const struct net_host host = {.self = &t, .deliver = note_delay, .up = always_up};
+    struct err err = {0};
+    assert_non_null(t.ms);
+    net_destroy(r->net);
+    sim_destroy(r->sim);
+    assert_int_equal(sim_create(&r->sim, 9), ERR_OK);
+    assert_int_equal(sim_add_handler(r->sim, &r->switch_node, "next", publish_next, r), ERR_OK);
+    assert_int_equal(net_create(&r->net, scenario_root(r->scenario), r->sim, 1, first, &host, &err),
+                     ERR_OK);
+    watched = r;
+    published = gap;
+    sim_schedule(r->sim, 0, SIM_CLASS_WORKLOAD, 0, r->switch_node, 0, 0);
+    rig_run(r, SIM_TIME_NEVER);
+    assert_int_equal(t.count, ITEMS * (SPREAD_NODES - 1));
+    qsort(t.ms, t.count, sizeof *t.ms, by_value);
+    static const double at[] = {.1, .5, .9, .99};
+    for (int i = 0; i < 4; i++)
+        out[i] = t.ms[(size_t)(at[i] * (double)t.count)];
+    free(t.ms);
+    rig_free(r);
+}
+
+/* Percentiles agree to within 3 % while links are idle, and part when they queue. */
+static void arrivals_agree(void **state)
+{
+    (void)state;
+    static const char *const kinds[2][2] = {{"inv", "arrivals"},
+                                            {"push", "{kind: arrivals, asks: false}"}};
+    double full[4], drawn[4];
+    for (int k = 0; k < 2; k++) {
+        delays(kinds[k][0], "20Mbit/s", SIM_SEC, full);
+        delays(kinds[k][1], "20Mbit/s", SIM_SEC, drawn);
+        for (int i = 0; i < 4; i++)
+            if (fabs(drawn[i] / full[i] - 1) > 0.03)
+                fail_msg("%s, percentile %d: %.1f ms, drawn %.1f ms", kinds[k][0], i, full[i],
+                         drawn[i]);
+    }
+    delays("push", "100kbit/s", 20 * SIM_MS, full);
+    delays("{kind: arrivals, asks: false}", "100kbit/s", 20 * SIM_MS, drawn);
+    assert_true(full[1] > 1.5 * drawn[1]);
+}
+
+/* Bounded memory draws anew, and gives the same kind of times. */
+static void arrivals_in_little_memory(void **state)
+{
+    (void)state;
+    double much[4], little[4];
+    delays("arrivals", "20Mbit/s", 100 * SIM_MS, much);
+    delays("{kind: arrivals, courses: 1000, memory: 1MB}", "20Mbit/s", 100 * SIM_MS, little);
+    for (int i = 0; i < 4; i++)
+        assert_true(fabs(much[i] / little[i] - 1) < 0.03);
+    struct rig *r = rig_make(LINKS "transactions: arrivals\n", 50, 1);
+    r->down[7] = true; /* misses it; and nothing is sent */
+    rig_publish(r, 0, CHANNEL_TX, 100);
+    rig_publish(r, 7, CHANNEL_TX, 100);
+    rig_run(r, SIM_TIME_NEVER);
+    rig_everybody(r, 0, 1);
+    assert_int_equal(r->times[7], 0);
+    assert_int_equal(rig_traffic(r).messages, 0);
+    rig_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +442,12 @@ int main(void)
         cmocka_unit_test(compact_from_pools),
         cmocka_unit_test(everybody_once),
         cmocka_unit_test(crashes),
+        cmocka_unit_test(coded_counts),
+        cmocka_unit_test(coded_times),
+        cmocka_unit_test(coded_crashes),
+        cmocka_unit_test(coded_by_weight),
+        cmocka_unit_test(arrivals_agree),
+        cmocka_unit_test(arrivals_in_little_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
