@@ -197,11 +197,12 @@ static inline void env_certify(struct consensus_env *env, const char *what, cons
 }
 
 /* The block over `parent` that holds the transactions of batches[0 .. count - 1] in that order,
- * each once, without those that the chain up to parent holds, as far as the gas limit goes (what
- * does not fit stays in the pools). Equal arguments give the same block at every node; the node
- * then has it. For protocols that agree on an order of batches (traits.batches): commit() it next.
- * Borrowed from the world: take a reference to keep it. NULL when memory is out. O(transactions)
- * the first time. */
+ * each once, without those that the chain up to parent holds, as far as the gas limit goes. Each
+ * sender's nonces go on from the chain's without gaps; who offers less than the base fee is left
+ * out. What is left out stays in the pools. Equal arguments give the same block at every node; the
+ * node then has it. For protocols that agree on an order of batches (traits.batches): commit() it
+ * next. Borrowed from the world: take a reference to keep it. NULL when memory is out.
+ * O(transactions) the first time. */
 static inline struct block *env_order(struct consensus_env *env, struct block *parent,
                                       struct block *const *batches, uint32_t count, uint64_t round,
                                       node_id proposer)

@@ -2,11 +2,13 @@
 #include "models/consensus/consensus.h"
 
 extern const struct consensus_ops consensus_poa, consensus_pow, consensus_tendermint;
+extern const struct consensus_ops consensus_bullshark;
 
 static const struct field_model *const entries[] = {
     &consensus_tendermint.model,
     &consensus_poa.model,
     &consensus_pow.model,
+    &consensus_bullshark.model,
 };
 
 const struct field_registry consensus_registry = {"consensus",

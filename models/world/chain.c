@@ -347,11 +347,11 @@ void chain_publish(struct world *w, struct block *b)
         chain_decide(w, b, RECORD_BLOCK_STATUS_STALE);
 }
 
-void chain_got(struct world *w, node_id node, struct block *b)
+static bool count_got(struct world *w, node_id node, struct block *b)
 {
     const struct chain *c = chain_of(w, node);
     if (!track_set(c, b, TRACK_GOT, node))
-        return;
+        return false;
     struct block_track *t = b->track;
     sim_time now = sim_now(w->sim);
     if (b->instance) /* of a second life: one of the run's once somebody else hears of it */
@@ -365,7 +365,18 @@ void chain_got(struct world *w, node_id node, struct block *b)
     if (t->got == c->count - c->count / 10)
         t->most_received = now;
     t->last_received = now;
-    cores_recover(w, node, b);
+    return true;
+}
+
+void chain_got(struct world *w, node_id node, struct block *b)
+{
+    if (count_got(w, node, b))
+        cores_recover(w, node, b);
+}
+
+void chain_made(struct world *w, node_id node, struct block *b)
+{
+    count_got(w, node, b);
 }
 
 double wei_double(const struct evm_u256 *x)

@@ -12,6 +12,7 @@
 #include "models/workload/workload.h"
 #include "models/world/execution.h"
 #include "models/world/world.h"
+#include "sim/base/map.h"
 #include "sim/base/mem.h"
 #include "sim/base/vec.h"
 #include "sim/engine/engine.h"
@@ -166,13 +167,15 @@ struct chain {
     size_t consensus_stride;
     struct consensus_env *consensus_envs;
     struct block *genesis;
-    struct vec committed; /* struct committed, by height */
-    struct vec open;      /* struct block *: references; every block whose row is not written */
-    struct vec hidden;    /* struct block *: references; built, and not published at the time */
-    struct vec ordered;   /* struct ordered: blocks that some node may still ask for */
-    uint64_t settled;     /* next height to settle */
-    uint64_t flattened;   /* states up to this height have been folded away */
-    uint64_t cut;         /* heights below it have let their blocks go */
+    struct vec committed;  /* struct committed, by height */
+    struct vec open;       /* struct block *: references; every block whose row is not written */
+    struct vec hidden;     /* struct block *: references; built, and not published at the time */
+    struct vec ordered;    /* struct ordered: blocks that some node may still ask for */
+    uint64_t ordered_gone; /* of them, those that no node asks for any more */
+    struct map ordered_at; /* key: their number, counted from the first that ever was */
+    uint64_t settled;      /* next height to settle */
+    uint64_t flattened;    /* states up to this height have been folded away */
+    uint64_t cut;          /* heights below it have let their blocks go */
     struct stall stall, longest; /* since the last new height of any head; the longest */
     uint64_t head_height;        /* of the highest head that a node has had */
     uint64_t last_round;         /* highest (height, round) that a protocol noted */
@@ -204,6 +207,8 @@ struct layer {
     struct block *genesis;   /* with its first state; the chain's where it is its first layer */
     struct block *base;      /* a reference: its last block that the chain let go of, or genesis */
     struct block *flattened; /* a reference: the block whose state is the base */
+    struct vec turns;        /* of senders whose transactions came in batches: order.c */
+    struct map turn_at;      /* address: the place there */
     struct sim_stream sizes; /* least sizes of blocks */
     uint64_t schedules_kept;
     /* totals */
@@ -357,6 +362,8 @@ void chain_publish(struct world *w, struct block *b);
 /* Whether b is on the final chain (RECORD_BLOCK_STATUS_*); once. */
 void chain_decide(struct world *w, struct block *b, unsigned status);
 void chain_got(struct world *w, node_id node, struct block *b);
+/* The node made b of batches that it holds: as chain_got, but nothing new came in. */
+void chain_made(struct world *w, node_id node, struct block *b);
 /* Validators that are up. O(validators). */
 uint32_t chain_validators_up(const struct world *w, const struct chain *c);
 /* A node went down. */
@@ -382,7 +389,10 @@ void chain_fini(struct chain *c);
 struct block *order_block(struct world *w, node_id node, struct block *parent,
                           struct block *const *batches, uint32_t count, uint64_t round,
                           node_id proposer);
+void order_init(struct chain *c);
 void order_fini(struct chain *c);
+void order_layer_init(struct layer *l);
+void order_layer_fini(struct layer *l);
 
 /* ---- cores.c: building, checking, executing on a node's cores ---- */
 /* instance: of the node's lives, the one that asks and is answered. */

@@ -24,41 +24,136 @@ static bool key_of(const struct block *parent, struct block *const *batches, uin
     return true;
 }
 
-/* Nodes ask for the latest ones, so it is near the end. */
+/* Keys are hashes: 64 bits of one find it, the rest confirms. */
+static uint64_t short_key(const struct evm_hash *key)
+{
+    uint64_t x = 0;
+    for (int i = 0; i < 8; i++)
+        x = x << 8 | key->b[i];
+    return x;
+}
+
 static struct block *find(const struct chain *c, const struct evm_hash *key)
 {
-    for (size_t i = c->ordered.len; i-- > 0;) {
-        const struct ordered *o = vec_at(&c->ordered, i);
-        if (evm_hash_eq(&o->key, key))
-            return o->block;
-    }
-    return NULL;
+    uint64_t at;
+    if (!map_get(&c->ordered_at, short_key(key), &at))
+        return NULL;
+    const struct ordered *o = vec_at(&c->ordered, at - c->ordered_gone);
+    CHECK(evm_hash_eq(&o->key, key), "two orders of one key: %llx",
+          (unsigned long long)short_key(key));
+    return o->block;
 }
 
-/* Lets go of those that every node has committed. */
+static bool keep(struct chain *c, const struct ordered *entry)
+{
+    uint64_t at = c->ordered_gone + c->ordered.len;
+    return map_put(&c->ordered_at, short_key(&entry->key), at) == ERR_OK &&
+           vec_push(&c->ordered, entry) == ERR_OK;
+}
+
+/* Lets go of the oldest ones that every node has committed; now and then, so that it costs little
+ * for each. */
 static void prune(struct chain *c)
 {
+    enum { EVERY = 64 };
     struct ordered *all = c->ordered.data;
-    size_t kept = 0;
-    for (size_t i = 0; i < c->ordered.len; i++) {
-        if (all[i].block->track->finals < c->count)
-            all[kept++] = all[i];
-        else
-            block_unref(all[i].block);
+    size_t gone = 0;
+    if (c->ordered.len % EVERY)
+        return;
+    while (gone < c->ordered.len && all[gone].block->track->finals == c->count) {
+        map_del(&c->ordered_at, short_key(&all[gone].key));
+        block_unref(all[gone++].block);
     }
-    c->ordered.len = kept;
+    for (size_t i = gone; i < c->ordered.len; i++)
+        all[i - gone] = all[i];
+    c->ordered.len -= gone;
+    c->ordered_gone += gone;
 }
 
-/* Whether the chain up to parent holds tx. */
-static bool held(struct block *parent, const struct tx *tx)
+/* ---- whose turn it is, sender by sender ---- */
+
+/* What has been ordered of one sender. */
+struct turn {
+    struct evm_addr sender;
+    uint64_t nonce;         /* the next one */
+    uint64_t height;        /* of ... */
+    const struct block *at; /* ... the last block that holds one of its; compared only */
+};
+
+/* The nonce that a sender begins with: nothing of it has been ordered, so any state tells. */
+static uint64_t first_nonce(const struct layer *l, const struct evm_addr *sender)
 {
-    if (!tx->ordered_height || tx->ordered_height > parent->height)
-        return false;
-    const struct block *on = block_ancestor(parent, tx->ordered_height);
-    return !on || on == tx->ordered; /* NULL: so long ago that finality cut it off */
+    struct evm_account account;
+    evm_state_account(execution_wait(l->flattened->execution)->state, sender, &account);
+    return account.nonce;
 }
 
-static bool take_batches(struct block *b, struct block *const *batches, uint32_t count)
+static struct turn *turn_of(struct layer *l, const struct evm_addr *sender)
+{
+    uint64_t key = 0, at;
+    for (int i = 0; i < 8; i++)
+        key = key << 8 | sender->b[i];
+    for (; map_get(&l->turn_at, key, &at); key++) { /* two that begin alike: the next key */
+        struct turn *t = vec_at(&l->turns, at);
+        if (evm_addr_eq(&t->sender, sender))
+            return t;
+    }
+    struct turn new = {.sender = *sender, .nonce = first_nonce(l, sender)};
+    if (map_put(&l->turn_at, key, l->turns.len) != ERR_OK || vec_push(&l->turns, &new) != ERR_OK)
+        return NULL;
+    return vec_at(&l->turns, l->turns.len - 1);
+}
+
+/* An order that is not that of the chain up to b's parent, as after broken safety: what the chain
+ * itself holds tells, as far back as it goes. */
+static void turn_back(const struct layer *l, struct turn *t, const struct block *b)
+{
+    const struct block *on = b->parent;
+    t->at = NULL;
+    t->nonce = first_nonce(l, &t->sender);
+    for (bool found = false; on && !found; on = on->parent)
+        for (uint32_t i = 0; i < on->tx_count; i++)
+            if (on->layer == l->id && evm_addr_eq(&on->txs[i]->evm.sender, &t->sender)) {
+                t->nonce = on->txs[i]->evm.nonce + 1;
+                found = true;
+            }
+}
+
+static bool on_chain(struct block *b, const struct turn *t)
+{
+    if (!t->at || t->at == b)
+        return true;
+    if (t->height >= b->height)
+        return false;
+    const struct block *on = block_ancestor(b->parent, t->height);
+    return !on || on == t->at; /* NULL: so long ago that finality cut it off */
+}
+
+/* Whether b takes tx next: its sender's nonces go without gaps, it pays the base fee, and there is
+ * room. What is left out stays in the pools, and so does what its sender sent after it. */
+static bool takes(struct layer *l, struct block *b, const struct tx *tx, uint64_t *gas, bool *ok)
+{
+    *ok = true;
+    if (tx->layer != l->id) /* where one chain orders for all, a block is its proposer's layer's */
+        return false;
+    struct turn *t = turn_of(l, &tx->evm.sender);
+    *ok = t != NULL;
+    if (!t)
+        return false;
+    if (!on_chain(b, t))
+        turn_back(l, t, b);
+    if (tx->evm.nonce != t->nonce || tx->evm.gas_limit > *gas ||
+        evm_u256_lt(&tx->evm.max_fee, &b->fees.base_fee))
+        return false;
+    *gas -= tx->evm.gas_limit;
+    t->nonce++;
+    t->at = b;
+    t->height = b->height;
+    return true;
+}
+
+static bool take_batches(struct layer *l, struct block *b, struct block *const *batches,
+                         uint32_t count)
 {
     size_t room = 0;
     uint64_t gas = b->fees.gas_limit;
@@ -68,16 +163,16 @@ static bool take_batches(struct block *b, struct block *const *batches, uint32_t
     if (!b->txs)
         return false;
     for (uint32_t i = 0; i < count; i++) {
+        CHECK(batches[i]->batch, "a block of height %llu among batches",
+              (unsigned long long)batches[i]->height);
         if (batches[i]->created > b->created)
             chain_date(b, batches[i]->created);
         for (uint32_t t = 0; t < batches[i]->tx_count; t++) {
-            struct tx *tx = batches[i]->txs[t];
-            if (tx->ordered == b || held(b->parent, tx) || tx->evm.gas_limit > gas)
-                continue;
-            gas -= tx->evm.gas_limit;
-            tx->ordered = b;
-            tx->ordered_height = b->height;
-            b->txs[b->tx_count++] = tx_ref(tx);
+            bool ok;
+            if (takes(l, b, batches[i]->txs[t], &gas, &ok))
+                b->txs[b->tx_count++] = tx_ref(batches[i]->txs[t]);
+            if (!ok)
+                return false;
         }
     }
     return true;
@@ -92,7 +187,7 @@ static struct block *make(struct world *w, struct layer *l, struct block *parent
     if (!b)
         return NULL;
     chain_date(b, parent->created);
-    if (!take_batches(b, batches, count)) {
+    if (!take_batches(l, b, batches, count)) {
         block_unref(b);
         return NULL;
     }
@@ -111,7 +206,7 @@ struct block *order_block(struct world *w, node_id node, struct block *parent,
                           struct block *const *batches, uint32_t count, uint64_t round,
                           node_id proposer)
 {
-    struct layer *l = layer_of(w, node);
+    struct layer *l = layer_of(w, proposer);
     struct ordered entry;
     if (!key_of(parent, batches, count, round, proposer, &entry.key)) {
         world_out_of_memory(w);
@@ -121,14 +216,14 @@ struct block *order_block(struct world *w, node_id node, struct block *parent,
     if (!entry.block) {
         prune(l->chain);
         entry.block = make(w, l, parent, batches, count, round, proposer);
-        if (!entry.block || vec_push(&l->chain->ordered, &entry) != ERR_OK) {
+        if (!entry.block || !keep(l->chain, &entry)) {
             block_unref(entry.block);
             world_out_of_memory(w);
             return NULL;
         }
         chain_publish(w, entry.block);
     }
-    chain_got(w, node, entry.block);
+    chain_made(w, node, entry.block);
     post_connect(w, node, entry.block);
     return entry.block;
 }
@@ -138,4 +233,21 @@ void order_fini(struct chain *c)
     for (size_t i = 0; i < c->ordered.len; i++)
         block_unref(((struct ordered *)vec_at(&c->ordered, i))->block);
     vec_fini(&c->ordered);
+    map_fini(&c->ordered_at);
+}
+
+void order_init(struct chain *c)
+{
+    vec_init(&c->ordered, sizeof(struct ordered));
+}
+
+void order_layer_fini(struct layer *l)
+{
+    vec_fini(&l->turns);
+    map_fini(&l->turn_at);
+}
+
+void order_layer_init(struct layer *l)
+{
+    vec_init(&l->turns, sizeof(struct turn));
 }

@@ -51,16 +51,14 @@ struct tx {
     sim_time committed; /* executed ones only; else RECORD_NEVER */
     uint64_t height;    /* of the block that holds it */
     uint64_t gas_used;
-    struct evm_u256 gas_price;   /* effective; valid from TX_COMMITTED */
-    struct tx *next, *previous;  /* the world's list of transactions whose fate is open */
-    uint8_t verdict;             /* enum pool_verdict: why the last pool let it go */
-    bool fallen;                 /* in the world's list of those that no pool holds */
-    bool lost;                   /* no pool threw it out: a crash, or a block that lost, took it */
-    bool row_due;                /* its row is written with its block's */
-    bool skipped;                /* ordered, but execution left it out: counts as dropped */
-    uint32_t executions;         /* by the node that proposed it, repeats included */
-    const struct block *ordered; /* last block that env_order() put it into; compared only */
-    uint64_t ordered_height;     /* its height; 0: none */
+    struct evm_u256 gas_price;  /* effective; valid from TX_COMMITTED */
+    struct tx *next, *previous; /* the world's list of transactions whose fate is open */
+    uint8_t verdict;            /* enum pool_verdict: why the last pool let it go */
+    bool fallen;                /* in the world's list of those that no pool holds */
+    bool lost;                  /* no pool threw it out: a crash, or a block that lost, took it */
+    bool row_due;               /* its row is written with its block's */
+    bool skipped;               /* ordered, but execution left it out: counts as dropped */
+    uint32_t executions;        /* by the node that proposed it, repeats included */
     struct evm_tx evm;
 };
 

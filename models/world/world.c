@@ -179,6 +179,7 @@ static enum err_code create_layer(struct world *w, layer_id id, struct err *err)
     l->after_order = execution_follows(l->execution_cfg->coupling);
     l->on_proposal = l->execution_cfg->coupling == EXECUTE_ON_PROPOSAL;
     l->with_list = l->execution_cfg->coupling == EXECUTE_WITH_LIST;
+    order_layer_init(l);
     sim_stream_init(&l->sizes, w->cfg->seed, id, sim_purpose("world.block_size"));
     l->fees_state = mem_zalloc(1, l->fees->state_size);
     if (!l->fees_state)
@@ -304,7 +305,7 @@ static enum err_code create_chains(struct world *w, struct err *err)
             l->chain->consensus_cfg = layers[i].consensus.cfg;
             vec_init(&l->chain->committed, sizeof(struct committed));
             vec_init(&l->chain->open, sizeof(struct block *));
-            vec_init(&l->chain->ordered, sizeof(struct ordered));
+            order_init(l->chain);
             vec_init(&l->chain->hidden, sizeof(struct block *));
         }
         l->chain->count += l->count;
@@ -490,6 +491,7 @@ static void destroy_execution(struct layer *l)
     block_unref(l->genesis);
     block_unref(l->base);
     block_unref(l->flattened);
+    order_layer_fini(l);
     execution_service_destroy(l->service);
     if (l->fees_state && l->fees->fini)
         l->fees->fini(l->fees_state);
