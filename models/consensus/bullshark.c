@@ -330,6 +330,9 @@ static void build(struct bullshark *t, uint64_t round)
         memcpy(t->refs, before->accepted, t->words * sizeof *t->refs);
     struct block **taken = spoken_for(t, round - 1, &count);
     t->building = round;
+    t->carries = false;
+    for (uint32_t i = 0; i < count; i++)
+        t->carries |= taken[i]->tx_count > 0;
     struct build_request request = {.parent = t->final,
                                     .round = round,
                                     .difficulty = 1,
@@ -373,25 +376,13 @@ static void go_on(struct bullshark *t)
     advance(t);
 }
 
-/* Whether something waits to be ordered: then even empty vertices should come soon. */
-static bool payload_waits(const struct bullshark *t)
-{
-    for (uint32_t i = 0; i < t->count; i++)
-        for (uint32_t v = 0; t->rounds[i] && v < t->n; v++) {
-            const struct bs_slot *s = &t->rounds[i]->slots[v];
-            if (s->accepted && !s->ordered && s->vertex->block->tx_count)
-                return true;
-        }
-    return false;
-}
-
 static void built(void *state, struct block *b, uint64_t tag)
 {
     struct bullshark *t = state;
     if (tag != t->building)
         return;
     sim_time now = env_now(t->env), last = t->proposed + t->cfg->max_delay;
-    if (b->tx_count == 0 && tag > 1 && now < last && !payload_waits(t)) {
+    if (b->tx_count == 0 && tag > 1 && now < last && !t->carries) {
         t->building = 0;
         sim_time again = now + (t->cfg->min_delay > SIM_MS ? t->cfg->min_delay : SIM_MS);
         arm(t, again < last ? again : last);

@@ -96,6 +96,7 @@ struct bullshark {
     uint64_t voted;               /* weight of them */
     uint64_t *refs;               /* of the vertex that is being built */
     uint64_t building;            /* its round, or 0 */
+    bool carries;                 /* transactions that are not ordered yet are in its past */
     sim_time proposed;            /* when the last vertex was made */
     uint64_t timed_out;           /* last round whose leader was given up */
     uint64_t stuck_round;         /* at the last look: own round and ... */

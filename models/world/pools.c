@@ -153,7 +153,10 @@ void pools_settle_fallen(struct world *w, bool last)
     for (size_t i = 0; i < w->fallen.len; i++) {
         struct tx *tx = all[i];
         bool back = tx->pools > 0 || tx->phase != TX_PENDING;
-        if (!back && !last && travels(tx)) {
+        /* A batch that a crashed node alone holds may never be ordered; one that is ordered all the
+         * same does no harm: who offers the transaction again finds it held. */
+        bool again = tx->lost && w->layers[tx->layer].chain->consensus->traits.batches;
+        if (!back && !last && !again && travels(tx)) {
             all[kept++] = tx;
             continue;
         }
