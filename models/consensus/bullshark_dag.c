@@ -233,10 +233,8 @@ static bool order_one(struct bullshark *t, uint64_t round)
                               : NULL;
     mem_free(batches);
     if (b) {
-        struct block *old = t->final;
         mark_ordered(t, &past);
-        t->final = block_ref(b);
-        block_unref(old);
+        block_hold(&t->final, b);
         t->anchor = round;
         env_commit(env, b, NULL, 0);
         bs_drop_below(t, lowest_ordered_with(t, round));
@@ -298,9 +296,7 @@ void bs_order(struct bullshark *t)
 
 void bs_adopt_final(struct bullshark *t, struct block *b)
 {
-    struct block *old = t->final;
-    t->final = block_ref(b);
-    block_unref(old);
+    block_hold(&t->final, b);
     t->anchor = b->round;
     t->marked = false;
     bs_drop_below(t, lowest_ordered_with(t, b->round));
