@@ -1,10 +1,11 @@
 /* The link model `serial`: one upload at a time, as SimBlock has it.
  *
- * Kept of SimBlock (Node.java, NetworkConfiguration.java): a node sends blocks one after the other,
- * each at the lesser of its upload rate and the receiver's download rate, 2 ms of processing first;
- * all other messages take the wire's delay and 10 ms more, whatever their size and however busy
- * both ends are; receivers have no queue. Left out: the cap between regions, which SimBlock
- * declares and never reads. Loss, slow start and headers are this program's, off at first. */
+ * Kept of SimBlock (Node.java, BlockMessageTask.java, NetworkConfiguration.java): a node sends
+ * blocks one after the other, the next one when the last has arrived, each at the lesser of its
+ * upload rate and the receiver's download rate, 2 ms of processing first; all other messages take
+ * the wire's delay and 10 ms more, whatever their size and however busy both ends are; receivers
+ * have no queue. Left out: the cap between regions, which SimBlock declares and never reads. Loss,
+ * slow start and headers are this program's, off at first. */
 #include "models/network/link_internal.h"
 
 #define LINK_SERIAL_FIELDS(F, S) LINK_FIELDS(F, S, "10ms", "2ms")
@@ -38,9 +39,9 @@ static void serial_send(void *state, node_id from, node_id to, uint32_t size, bo
     sim_time takes = s->cfg->processing + link_transmission(bytes, rate) +
                      link_slow_start(s->cfg, once, rate, 2 * wire);
     sim_time start = up->up_free > now ? up->up_free : now;
-    up->up_free = out->sent = start + takes;
+    out->sent = start + takes;
     up->up_busy += takes;
-    out->first = out->last = out->sent + wire + delay;
+    up->up_free = out->first = out->last = out->sent + wire + delay;
 }
 
 static sim_time serial_receive(void *state, node_id to, uint32_t size, sim_time now, sim_time last)

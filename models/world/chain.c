@@ -82,7 +82,7 @@ struct block *chain_block(struct world *w, struct layer *l, node_id proposer,
         return NULL;
     }
     t->first_received = t->median_received = RECORD_NEVER;
-    t->most_received = t->last_received = RECORD_NEVER;
+    t->most_received = t->last_received = t->last_spread = RECORD_NEVER;
     t->median_executed = t->committed = RECORD_NEVER;
     t->status = RECORD_BLOCK_STATUS_UNDECIDED;
     b->refs = 1;
@@ -347,7 +347,7 @@ void chain_publish(struct world *w, struct block *b)
         chain_decide(w, b, RECORD_BLOCK_STATUS_STALE);
 }
 
-static bool count_got(struct world *w, node_id node, struct block *b)
+static bool count_got(struct world *w, node_id node, struct block *b, bool fetched)
 {
     const struct chain *c = chain_of(w, node);
     if (!track_set(c, b, TRACK_GOT, node))
@@ -365,18 +365,20 @@ static bool count_got(struct world *w, node_id node, struct block *b)
     if (t->got == c->count - c->count / 10)
         t->most_received = now;
     t->last_received = now;
+    if (!fetched)
+        t->last_spread = now;
     return true;
 }
 
-void chain_got(struct world *w, node_id node, struct block *b)
+void chain_got(struct world *w, node_id node, struct block *b, bool fetched)
 {
-    if (count_got(w, node, b))
+    if (count_got(w, node, b, fetched))
         cores_recover(w, node, b);
 }
 
 void chain_made(struct world *w, node_id node, struct block *b)
 {
-    count_got(w, node, b);
+    count_got(w, node, b, false);
 }
 
 double wei_double(const struct evm_u256 *x)

@@ -126,6 +126,7 @@ enum track_bit { TRACK_GOT, TRACK_HAS, TRACK_EXECUTED, TRACK_BITS };
 struct block_track {
     uint32_t got, executed, finals;                                         /* nodes */
     sim_time first_received, median_received, most_received, last_received; /* most: nine in ten */
+    sim_time last_spread; /* last_received, catch-up apart */
     sim_time median_executed, committed;
     struct block_fees next; /* what a child charges */
     uint8_t status;         /* RECORD_BLOCK_STATUS_* */
@@ -361,7 +362,8 @@ void chain_built(struct world *w, struct block *b);
 void chain_publish(struct world *w, struct block *b);
 /* Whether b is on the final chain (RECORD_BLOCK_STATUS_*); once. */
 void chain_decide(struct world *w, struct block *b, unsigned status);
-void chain_got(struct world *w, node_id node, struct block *b);
+/* fetched: by catch-up, which is not how blocks spread. */
+void chain_got(struct world *w, node_id node, struct block *b, bool fetched);
 /* The node made b of batches that it holds: as chain_got, but nothing new came in. */
 void chain_made(struct world *w, node_id node, struct block *b);
 /* Validators that are up. O(validators). */

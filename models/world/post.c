@@ -266,7 +266,7 @@ static bool deliver(void *self, node_id to, node_id from, struct message *m)
     struct chain *c = chain_of(w, to);
     bool relay = true;
     if (m->block) {
-        chain_got(w, to, m->block);
+        chain_got(w, to, m->block, false);
         relay = !c->consensus->relay || c->consensus->relay(consensus_state(c, to), m->block);
     }
     sim_time at = verify(w, to, m);

@@ -194,7 +194,7 @@ static void tally_spread(struct world *w, const struct layer *l, const struct bl
         return;
     tally_time(w, &sum->half, b, t->median_received);
     tally_time(w, &sum->most, b, t->most_received);
-    tally_time(w, &sum->all, b, t->last_received);
+    tally_time(w, &sum->all, b, t->last_spread);
 }
 
 void rows_blocks(struct world *w, struct chain *c, bool last)

@@ -218,7 +218,7 @@ static void take_answer(struct world *w, node_id node, node_id from, struct mess
     for (uint32_t i = 0; i < a->count; i++) {
         struct block *b = a->blocks[i];
         top = b->height;
-        chain_got(w, node, b);
+        chain_got(w, node, b, true);
         cores_fetched(w, node, 0, b, from, b->height <= a->final);
         post_connect(w, node, b);
         /* Most protocols with finality take only what is final from a fetch. */

@@ -104,7 +104,7 @@ struct world_summary {
     uint64_t nodes_behind, most_behind;
     node_id furthest;
     /* Over the blocks that won: seconds until half, nine in ten, and the last of the layer's nodes
-     * had one whole, its proposer counted. */
+     * had one whole, its proposer counted; those that had to fetch it later are not the last. */
     struct world_percentiles propagation_p50_s, propagation_p90_s, propagation_last_s;
     double stale_rate; /* of the blocks whose fate is known, those that lost */
     double uncle_rate; /* stale blocks named as uncles, a block that won */

@@ -76,10 +76,10 @@ static void one_upload_at_a_time(void **state)
          "{kind: own, up: 80Mbit/s, down: 4Mbit/s, chosen: [1]}]}\n",
          4, 1);
     send(&w, 0, 1, 5000, CHANNEL_BLOCK);      /* 2 + 5000 / 500 = 12 ms */
-    send(&w, 0, 2, 4000, CHANNEL_BLOCK);      /* 2 + 4000 / 1000 = 6 ms more */
+    send(&w, 0, 2, 4000, CHANNEL_BLOCK);      /* 2 + 4000 / 1000 = 6 ms, once that is there */
     send(&w, 0, 3, 10000, CHANNEL_CONSENSUS); /* 30 + 10 ms */
     send(&w, 3, 1, 5000, CHANNEL_BLOCK);      /* no queue at the receiver: 12 ms as well */
-    arrive(&w, 4, (double[]){40, 42, 42, 48});
+    arrive(&w, 4, (double[]){40, 42, 42, 78});
     assert_int_equal(w.log[0].to, 3);
     assert_int_equal(w.log[3].to, 2);
     struct net_node_stats s;
@@ -297,7 +297,7 @@ static void slow_start_leaves_room(void **state)
          3, 1);
     send(&w, 0, 1, 30000, CHANNEL_BLOCK);
     send(&w, 0, 2, 5000, CHANNEL_BLOCK);
-    arrive(&w, 2, (double[]){50 + 2 + 100 + 2, 50 + 104 + 2.5});
+    arrive(&w, 2, (double[]){50 + 2 + 100 + 2, 154 + 2.5 + 50});
     unmake(&w);
 }
 
