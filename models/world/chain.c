@@ -82,7 +82,8 @@ struct block *chain_block(struct world *w, struct layer *l, node_id proposer,
         return NULL;
     }
     t->first_received = t->median_received = RECORD_NEVER;
-    t->most_received = t->last_received = t->last_spread = RECORD_NEVER;
+    t->most_received = t->nearly_received = t->last_received = RECORD_NEVER;
+    t->last_spread = RECORD_NEVER;
     t->median_executed = t->committed = RECORD_NEVER;
     t->status = RECORD_BLOCK_STATUS_UNDECIDED;
     b->refs = 1;
@@ -364,6 +365,8 @@ static bool count_got(struct world *w, node_id node, struct block *b, bool fetch
         t->median_received = now;
     if (t->got == c->count - c->count / 10)
         t->most_received = now;
+    if (t->got == c->count - c->count / 100)
+        t->nearly_received = now;
     t->last_received = now;
     if (!fetched)
         t->last_spread = now;

@@ -125,7 +125,8 @@ struct node {
 enum track_bit { TRACK_GOT, TRACK_HAS, TRACK_EXECUTED, TRACK_BITS };
 struct block_track {
     uint32_t got, executed, finals;                                         /* nodes */
-    sim_time first_received, median_received, most_received, last_received; /* most: nine in ten */
+    sim_time first_received, median_received, most_received, nearly_received, last_received;
+    /* most: nine in ten; nearly: ninety-nine in a hundred */
     sim_time last_spread; /* last_received, catch-up apart */
     sim_time median_executed, committed;
     struct block_fees next; /* what a child charges */
@@ -236,6 +237,7 @@ struct tally {
     int64_t serial, makespan, critical_path, duration;
     struct vec latency, tip, fee; /* double */
     struct vec half, most, all;   /* double: seconds until so many nodes had a block that won */
+    struct vec after_first[2];    /* likewise, from the first node that got it: half, 99 in 100 */
     uint64_t won, lost, uncles;   /* blocks by their fate; stale ones that those that won name */
     double first_base_fee, last_base_fee, least_base_fee, most_base_fee, last_span;
     sim_time first_block, last_block;

@@ -102,6 +102,7 @@ static void block_row(struct world *w, const struct layer *l, const struct block
         .first_received = t->first_received,
         .median_received = t->median_received,
         .most_received = t->most_received,
+        .nearly_received = t->nearly_received,
         .last_received = t->last_received,
         .executed = t->median_executed,
         .committed = t->committed,
@@ -171,9 +172,9 @@ static bool row_ready(const struct world *w, const struct layer *l, const struct
     return sim_now(w->sim) - b->created > (slow > ROW_PATIENCE ? slow : ROW_PATIENCE);
 }
 
-static void tally_time(struct world *w, struct vec *v, const struct block *b, sim_time at)
+static void tally_time(struct world *w, struct vec *v, sim_time from, sim_time at)
 {
-    double seconds = (double)(at - b->created) / 1e9;
+    double seconds = (double)(at - from) / 1e9;
     if (at != RECORD_NEVER && vec_push(v, &seconds) != ERR_OK)
         world_out_of_memory(w);
 }
@@ -192,9 +193,11 @@ static void tally_spread(struct world *w, const struct layer *l, const struct bl
     sum->uncles += b->uncle_count;
     if (l->count == 1)
         return;
-    tally_time(w, &sum->half, b, t->median_received);
-    tally_time(w, &sum->most, b, t->most_received);
-    tally_time(w, &sum->all, b, t->last_spread);
+    tally_time(w, &sum->half, b->created, t->median_received);
+    tally_time(w, &sum->most, b->created, t->most_received);
+    tally_time(w, &sum->all, b->created, t->last_spread);
+    tally_time(w, &sum->after_first[0], t->first_received, t->median_received);
+    tally_time(w, &sum->after_first[1], t->first_received, t->nearly_received);
 }
 
 void rows_blocks(struct world *w, struct chain *c, bool last)

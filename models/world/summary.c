@@ -341,6 +341,8 @@ void world_summarise(const struct world *w, struct world_summary *out)
     out->tip_gwei = percentiles(&t->tip);
     out->fee_gwei = percentiles(&t->fee);
     out->propagation_p50_s = percentiles(&t->half);
+    out->dispersion_p50_s = percentiles(&t->after_first[0]);
+    out->dispersion_p99_s = percentiles(&t->after_first[1]);
     out->propagation_p90_s = percentiles(&t->most);
     out->propagation_last_s = percentiles(&t->all);
     out->stale_rate = ratio((double)t->lost, (double)(t->won + t->lost));

@@ -106,6 +106,8 @@ struct world_summary {
     /* Over the blocks that won: seconds until half, nine in ten, and the last of the layer's nodes
      * had one whole, its proposer counted; those that had to fetch it later are not the last. */
     struct world_percentiles propagation_p50_s, propagation_p90_s, propagation_last_s;
+    /* Likewise from its first reception on, to half and to 99 in 100 of the nodes. */
+    struct world_percentiles dispersion_p50_s, dispersion_p99_s;
     double stale_rate; /* of the blocks whose fate is known, those that lost */
     double uncle_rate; /* stale blocks named as uncles, a block that won */
     uint64_t safety_violations, crashes, messages, bytes, events;
