@@ -87,6 +87,14 @@ static void set_proposal(struct tendermint *t, struct round *r, struct block *b,
     r->judged = judged;
 }
 
+/* A whole first round in which nothing is heard in time. */
+static sim_time patience(const void *cfg, uint64_t validators)
+{
+    const struct tendermint_cfg *c = cfg;
+    (void)validators;
+    return c->block_interval + c->propose_timeout + c->prevote_timeout + c->precommit_timeout;
+}
+
 /* 15-20: proposes validValue again, or asks for a new block. */
 static void propose(struct tendermint *t)
 {
@@ -152,15 +160,39 @@ static void new_height(struct tendermint *t, struct block *decided)
     replay_early(t);
 }
 
-static void decide(struct tendermint *t, struct round *r)
+/* Validators whose votes in v are for one value; free them. NULL without memory. */
+static uint32_t *signers_of(const struct tendermint *t, const struct tally *v,
+                            const struct evm_hash *hash, uint32_t *count)
 {
-    uint32_t count = 0, n = t->env->validators->count;
-    struct tally *v = &r->votes[PRECOMMIT];
+    uint32_t n = t->env->validators->count;
     uint32_t *signers = mem_alloc(n, sizeof *signers);
+    *count = 0;
     for (uint32_t i = 0; signers && i < n; i++)
-        if (v->voted[i] && evm_hash_eq(&v->candidates[v->voted[i] - 1].hash, &r->block->hash))
-            signers[count++] = i;
+        if (v->voted[i] && evm_hash_eq(&v->candidates[v->voted[i] - 1].hash, hash))
+            signers[(*count)++] = i;
+    return signers;
+}
+
+/* Tells judges of two thirds of the votes of a round: b, or NULL for nil. Rounds count from 0 at
+ * each height; together they are one number, as in the row of a new round. */
+static void certify(struct tendermint *t, uint64_t round, enum vote_kind kind,
+                    const struct tally *v, const struct block *b)
+{
+    uint32_t count;
+    uint32_t *signers = signers_of(t, v, b ? &b->hash : &nil, &count);
+    if (signers)
+        env_certify(t->env, kind == PREVOTE ? "prevote" : "precommit", b,
+                    t->height << 16 | (round & 0xffff), signers, count);
+    mem_free(signers);
+}
+
+static void decide(struct tendermint *t, struct round *r, uint64_t round)
+{
+    uint32_t count;
+    struct tally *v = &r->votes[PRECOMMIT];
+    uint32_t *signers = signers_of(t, v, &r->block->hash, &count);
     struct block *b = block_ref(r->block);
+    certify(t, round, PRECOMMIT, v, b);
     env_commit(t->env, b, signers, count);
     mem_free(signers);
     new_height(t, b);
@@ -229,6 +261,7 @@ static bool rule_precommit(struct tendermint *t, struct round *r)
     if (t->step >= STEP_PREVOTE && !r->polka && r->block &&
         validators_quorum(all, tm_tally_of(v, &r->block->hash)) && judge(t, r) == JUDGED_VALID) {
         r->polka = true;
+        certify(t, t->round, PREVOTE, v, r->block);
         struct block *valid = t->valid;
         t->valid = block_ref(r->block);
         block_unref(valid);
@@ -243,6 +276,7 @@ static bool rule_precommit(struct tendermint *t, struct round *r)
         }
     }
     if (t->step == STEP_PREVOTE && validators_quorum(all, tm_tally_of(v, &nil))) {
+        certify(t, t->round, PREVOTE, v, NULL);
         precommit(t, &nil);
         return true;
     }
@@ -265,7 +299,7 @@ static bool rule_decide(struct tendermint *t)
             !validators_quorum(all, tm_tally_of(&r->votes[PRECOMMIT], &r->block->hash)))
             continue;
         if (judge(t, r) == JUDGED_VALID) {
-            decide(t, r);
+            decide(t, r, i);
             return true;
         }
     }
@@ -548,7 +582,8 @@ const struct consensus_ops consensus_tendermint = {
     .model = {"tendermint", "Propose, prevote, precommit with locking; final at two thirds.",
               &tendermint_cfg_table},
     .state_size = sizeof(struct tendermint),
-    .traits = {.final = true, .fault_share = 3, .crash_share = 3},
+    .traits = {.final = true, .quorum = QUORUM_TWO_THIRDS, .fault_share = 3, .crash_share = 3},
+    .timeout = patience,
     .init = init,
     .start = start,
     .message = message,

@@ -89,15 +89,6 @@ void chain_adopt(struct world *w, node_id node, struct block *b)
 
 /* ---- commit ---- */
 
-static void violated(struct world *w, node_id node, const struct block *b, const char *what)
-{
-    if (w->nodes[node].byzantine)
-        return;
-    w->violations++;
-    rows_event(w, RECORD_EVENT_LEVEL_SAFETY, "safety", node, b->layer, "node %u %s at height %llu",
-               node, what, (unsigned long long)b->height);
-}
-
 /* The first commit of a height anywhere in the layer. */
 static void commit_first(struct world *w, struct chain *c, struct block *b)
 {
@@ -297,6 +288,7 @@ static void settle_block(struct world *w, struct layer *l, struct block *b)
         l->schedules_kept++;
     }
     rows_insight(w, b, r, keep);
+    court_executed(w, b, cores_truthful(w, b));
     execution_trim(b->execution);
     t->settled = true;
 }
@@ -438,12 +430,8 @@ static void commit_path(struct world *w, node_id node, uint64_t from, struct blo
         struct block *on = block_ancestor(b, h);
         if (!on)
             continue;
-        bool first = h >= c->committed.len;
-        if (first && !w->nodes[node].byzantine && continues(c, on))
+        if (h >= c->committed.len && !w->nodes[node].byzantine && continues(c, on))
             commit_first(w, c, on);
-        else if (!first &&
-                 !evm_hash_eq(&((struct committed *)vec_at(&c->committed, h))->hash, &on->hash))
-            violated(w, node, on, "commits a block that is not the one committed before");
         on->track->finals++;
         run_ordered(w, node, 0, on);
     }
@@ -452,13 +440,8 @@ static void commit_path(struct world *w, node_id node, uint64_t from, struct blo
 void chain_commit(struct world *w, node_id node, struct block *b)
 {
     struct node *n = &w->nodes[node];
-    if (b->height <= n->final->height) {
-        if (block_ancestor(n->final, b->height) != b)
-            violated(w, node, b, "takes back a commit");
+    if (b->height <= n->final->height)
         return;
-    }
-    if (block_ancestor(b, n->final->height) != n->final)
-        violated(w, node, b, "leaves the chain it had committed");
     struct block *old = n->final;
     n->final = block_ref(b); /* first: what is executed already is counted in commit_path */
     commit_path(w, node, old->height + 1, b);

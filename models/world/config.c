@@ -5,6 +5,7 @@
 #include "models/execution/execution.h"
 #include "models/faults/faults.h"
 #include "models/fees/fees.h"
+#include "models/judges/judge.h"
 #include "models/mempool/mempool.h"
 #include "models/workload/workload.h"
 #include "models/world/figures.h"
@@ -157,9 +158,10 @@ FIELD_DEFINE(world_expect, WORLD_EXPECT_FIELDS, "What is expected of the run.", 
 FIELD_DEFINE(world_cfg, WORLD_FIELDS, "A scenario.", check_world);
 
 static const struct field_registry *const registries[] = {
-    &consensus_registry, &execution_registry, &fees_registry,     &mempool_registry,
-    &workload_registry,  &faults_registry,    &latency_registry,  &link_registry,
-    &jitter_registry,    &class_registry,     &topology_registry, &gossip_registry,
+    &consensus_registry, &execution_registry, &fees_registry,   &mempool_registry,
+    &workload_registry,  &faults_registry,    &judges_registry, &latency_registry,
+    &link_registry,      &jitter_registry,    &class_registry,  &topology_registry,
+    &gossip_registry,
 };
 
 const struct scenario_spec world_spec = {&world_cfg_table, registries,

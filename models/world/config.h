@@ -89,6 +89,9 @@ FIELD_DECLARE(world_expect, WORLD_EXPECT_FIELDS);
     F(S, ENUM(world_order), ordering, "per-layer", NULL, NULL, "Who orders blocks with whom.")     \
     F(S, MODELS(workload), workload, "", "0", "1024", "Who sends transactions.")                   \
     F(S, MODELS(faults), faults, "", "0", "1024", "What goes wrong.")                              \
+    F(S, MODELS(judges), judges,                                                                   \
+      "[agreement, certificates, quorum, finality, progress, validity, once]", "0", "64",          \
+      "Who looks on, and tells of what must not be.")                                              \
     F(S, STRUCT(world_record), record, "", NULL, NULL, "What the results file holds.")             \
     F(S, STRUCT(world_expect), expect, "", NULL, NULL, "What is expected of the run.")
 FIELD_DECLARE(world_cfg, WORLD_FIELDS);

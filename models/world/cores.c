@@ -240,6 +240,11 @@ static bool header_holds(const struct world *w, node_id node, struct block *b)
     return w->layers[b->layer].after_order ? limits_hold(b) : r->gas_used == b->header_gas_used;
 }
 
+bool cores_truthful(const struct world *w, struct block *b)
+{
+    return header_holds(w, w->layers[b->layer].first, b);
+}
+
 /* The node's verdict on a block that was executed, or could not be. */
 static bool judged(const struct world *w, node_id node, struct block *b, bool ran)
 {

@@ -280,6 +280,11 @@ struct world {
     uint64_t *sample_out;
     sim_time sampled;
     struct tally tally;
+    struct seat *seats; /* court.c */
+    uint32_t seat_count;
+    struct world_finding findings[WORLD_FINDINGS]; /* the first ones */
+    uint32_t finding_count;
+    uint64_t stalls;    /* violations of liveness */
     uint32_t unsettled; /* faults that keep the network from having bounds */
     sim_time settled;   /* since when there is none */
     uint64_t violations, crashes, drops_full, messages, bytes;
@@ -419,6 +424,7 @@ int64_t cores_recovery(const struct world *w, node_id node); /* core time of tha
 void cores_yield(struct world *w, node_id node, sim_time work);
 /* Execution follows ordering: fills what b's header says of results, those of the ancestor
  * `root_delay` below, and returns them; NULL if that one was never executed. */
+bool cores_truthful(const struct world *w, struct block *b);
 const struct execution_result *cores_root(struct world *w, struct block *b);
 void cores_crash(struct world *w, node_id node);
 int64_t cores_busy(const struct world *w, node_id node); /* up to now */
@@ -480,6 +486,18 @@ bool trouble_refuses(struct world *w, node_id node, const struct tx *tx);
 bool trouble_filter(struct world *w, node_id from, node_id to, const struct message *m,
                     sim_time *delay, struct message **replace);
 
+/* ---- court.c: judges ---- */
+enum err_code court_create(struct world *w, struct err *err); /* after validators are known */
+void court_destroy(struct world *w);
+/* An honest node is about to take b as final. */
+void court_commit(struct world *w, node_id node, struct block *b, const uint32_t *signers,
+                  uint32_t signer_count);
+void court_certificate(struct world *w, node_id node, const char *what, const struct block *b,
+                       uint64_t round, const uint32_t *signers, uint32_t signer_count);
+/* b is committed and executed; holds: its header states what that gave. */
+void court_executed(struct world *w, const struct block *b, bool holds);
+void court_tick(struct world *w);
+
 /* ---- rows.c: the results file ---- */
 /* Makes the results file, still without rows: before the work of setting up, so that a run that is
  * killed leaves a file that says so. After create_frame. */
@@ -494,6 +512,10 @@ void rows_insight(struct world *w, const struct block *b, const struct execution
                   bool deep);
 void rows_event(struct world *w, unsigned level, const char *kind, int64_t node, int64_t layer,
                 const char *format, ...) __attribute__((format(printf, 6, 7)));
+void rows_violation(struct world *w, const struct world_finding *f, uint64_t height,
+                    uint64_t round);
+/* The interval between blocks that the protocol's section asks for; 0 where it has none. */
+sim_time rows_interval(const struct layer *l);
 void rows_fault(struct world *w, const char *kind, int64_t node, const char *detail);
 enum err_code rows_finish(struct world *w, struct err *err);
 unsigned rows_phase(const struct world *w, sim_time at);

@@ -422,28 +422,6 @@ static void host_adopt(struct consensus_env *env, struct block *b)
     chain_adopt(w, env->node, b);
 }
 
-static bool is_quorum(enum consensus_quorum quorum, const struct validators *v, uint64_t weight)
-{
-    return quorum == QUORUM_NONE ||
-           (quorum == QUORUM_MAJORITY ? weight > v->total / 2 : validators_quorum(v, weight));
-}
-
-static void judge_quorum(struct consensus_env *env, const char *what, uint64_t height,
-                         const uint32_t *signers, uint32_t signer_count)
-{
-    struct world *w = env->world;
-    uint64_t weight = 0;
-    for (uint32_t i = 0; i < signer_count; i++)
-        weight += env->validators->weights[signers[i]];
-    if (is_quorum(chain_of(w, env->node)->consensus->traits.quorum, env->validators, weight))
-        return;
-    w->violations++;
-    rows_event(w, RECORD_EVENT_LEVEL_SAFETY, "no-quorum", env->node, env->layer,
-               "node %u: %s of height %llu with the weight %llu of %llu", env->node, what,
-               (unsigned long long)height, (unsigned long long)weight,
-               (unsigned long long)env->validators->total);
-}
-
 static void tell_claim(struct consensus_env *env, const char *what, const struct block *b,
                        uint64_t round, const uint32_t *signers, uint32_t signer_count)
 {
@@ -467,8 +445,7 @@ static void host_commit(struct consensus_env *env, struct block *b, const uint32
     }
     if (w->options.watch)
         tell_claim(env, NULL, b, b->round, signers, signer_count);
-    if (signers)
-        judge_quorum(env, "commit", b->height, signers, signer_count);
+    court_commit(env->world, env->node, b, signers, signer_count);
     chain_commit(env->world, env->node, b);
 }
 
@@ -480,7 +457,7 @@ static void host_certify(struct consensus_env *env, const char *what, const stru
         return;
     if (w->options.watch)
         tell_claim(env, what, b, round, signers, signer_count);
-    judge_quorum(env, what, b ? b->height : 0, signers, signer_count);
+    court_certificate(env->world, env->node, what, b, round, signers, signer_count);
 }
 
 static struct block *host_order(struct consensus_env *env, struct block *parent,

@@ -295,6 +295,24 @@ void rows_event(struct world *w, unsigned level, const char *kind, int64_t node,
     record_append(w->record, RECORD_T_events, &row, NULL);
 }
 
+void rows_violation(struct world *w, const struct world_finding *f, uint64_t height, uint64_t round)
+{
+    struct record_violations_row row = {
+        .time = f->time,
+        .kind = f->liveness ? RECORD_VIOLATION_LIVENESS : RECORD_VIOLATION_SAFETY,
+        .layer = f->layer,
+        .node = (int32_t)f->node,
+        .height = height,
+        .round = round,
+        .seed = w->cfg->seed,
+    };
+    TEXT(row.judge, f->judge);
+    TEXT(row.text, f->text);
+    record_append(w->record, RECORD_T_violations, &row, NULL);
+    rows_event(w, f->liveness ? RECORD_EVENT_LEVEL_WARNING : RECORD_EVENT_LEVEL_SAFETY, f->judge,
+               f->node, f->layer, "%s", f->text);
+}
+
 void rows_fault(struct world *w, const char *kind, int64_t node, const char *detail)
 {
     struct record_faults_row row = {.time = sim_now(w->sim), .node = (int32_t)node, .layer = -1};
@@ -345,8 +363,7 @@ static void node_row(struct world *w, node_id id)
     record_put(w->record, RECORD_T_nodes, id, &row, NULL);
 }
 
-/* The interval between blocks that the protocol's section asks for, where it has one. */
-static sim_time asked_interval(const struct layer *l)
+sim_time rows_interval(const struct layer *l)
 {
     const struct field_table *table = l->chain->consensus->model.table;
     for (size_t i = 0; i < table->count; i++)
@@ -361,7 +378,7 @@ static void layer_row(struct world *w, const struct layer *l)
     struct record_layers_row row = {
         .id = l->id,
         .nodes = l->count,
-        .block_interval = asked_interval(l),
+        .block_interval = rows_interval(l),
         .gas_limit = l->genesis->fees.gas_limit,
         .blocks = l->blocks,
         .stale_blocks = l->stale,
@@ -454,6 +471,7 @@ static void sample(struct world *w)
         sample_layer(w, &w->layers[i], (double)span / 1e9);
     for (layer_id i = 0; i < w->chain_count; i++)
         rows_blocks(w, &w->chains[i], false);
+    court_tick(w);
     for (node_id i = 0; i < w->node_count; i++)
         sample_node(w, i, (double)span);
 }

@@ -296,15 +296,26 @@ static void explain_load(struct world_summary *s, double got)
                  got * 100, (unsigned long long)s->pending, (unsigned long long)s->dropped);
 }
 
+static void explain_unsafe(struct world_summary *s)
+{
+    const char *what = "";
+    for (uint32_t i = s->finding_count; i-- > 0;)
+        if (!s->findings[i].liveness)
+            what = s->findings[i].text;
+    s->limit = WORLD_LIMIT_UNSAFE;
+    snprintf(s->limit_text, sizeof s->limit_text,
+             "Safety broke. What was seen first: %s. The violations table has the rest; other "
+             "figures mean little.",
+             what);
+}
+
 static void explain(const struct world *w, struct world_summary *s)
 {
     double got = ratio((double)s->committed, (double)s->offered);
     const struct layer *where;
     sim_time stall = longest_stall(w, &where).length;
     if (s->safety_violations > 0)
-        say(s, WORLD_LIMIT_UNSAFE,
-            "Safety broke: nodes committed different blocks at one height, or took a commit back. "
-            "The events table tells where; other figures mean little.");
+        explain_unsafe(s);
     else if (w->stopped)
         say(s, WORLD_LIMIT_STOPPED,
             "The run was stopped before its end, so what would have limited it is not known.");
@@ -366,6 +377,9 @@ void world_summarise(const struct world *w, struct world_summary *out)
     out->speed_up = ratio((double)t->serial, (double)t->makespan);
     out->speed_up_bound = ratio((double)t->serial, (double)t->critical_path);
     out->safety_violations = w->violations;
+    out->liveness_violations = w->stalls;
+    out->finding_count = w->finding_count;
+    memcpy(out->findings, w->findings, sizeof out->findings);
     out->crashes = w->crashes;
     out->events = sim_events(w->sim);
     sum_layers(w, out);

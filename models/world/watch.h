@@ -10,7 +10,8 @@
 
 /* A message on its way to one node. */
 struct watch_flight {
-    const void *id; /* the same in sent() and ended(); used again after ended(). NULL: it was lost */
+    const void
+        *id; /* the same in sent() and ended(); used again after ended(). NULL: it was lost */
     sim_time now;
     node_id from, to;
     const struct message *message;
@@ -40,7 +41,8 @@ struct world_watch {
     void (*head)(void *self, sim_time now, node_id node, const struct block *b);
     void (*commit)(void *self, const struct watch_claim *c);
     void (*certificate)(void *self, const struct watch_claim *c);
-    /* A row of /events or (level is RECORD_EVENT_LEVEL_COUNT) of /faults; node, layer: -1 is none. */
+    /* A row of /events or (level is RECORD_EVENT_LEVEL_COUNT) of /faults; node, layer: -1 is none.
+     */
     void (*event)(void *self, sim_time now, unsigned level, const char *kind, int64_t node,
                   const char *detail);
 };

@@ -422,6 +422,8 @@ enum err_code world_create(struct world **out, const struct scenario *scenario,
         code = net_create(&w->net, &w->cfg->network, w->sim, w->chain_count, w->chain_first, &host,
                           err);
     if (code == ERR_OK)
+        code = court_create(w, err);
+    if (code == ERR_OK)
         code = trouble_create(w, err);
     if (code == ERR_OK)
         code = keep_going(w, err);
@@ -531,6 +533,7 @@ void world_destroy(struct world *w)
     if (!w)
         return;
     trouble_destroy(w);
+    court_destroy(w);
     net_destroy(w->net);
     if (w->sim)
         sim_drain(w->sim, drop_event, w);

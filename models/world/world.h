@@ -73,6 +73,17 @@ enum world_limit {
 /* "safety", "gas": as in --json and in the attribute `limit` of the results file. */
 const char *world_limit_name(enum world_limit limit);
 
+/* What a judge found. */
+struct world_finding {
+    sim_time time;
+    bool liveness; /* the run got nowhere; else safety broke */
+    const char *judge;
+    layer_id layer;
+    int64_t node; /* -1: none in particular */
+    char text[200];
+};
+enum { WORLD_FINDINGS = 4 };
+
 /* Figures of the measured part (after warm-up, drain apart), over all layers. */
 struct world_summary {
     bool stopped;
@@ -110,6 +121,9 @@ struct world_summary {
     struct world_percentiles dispersion_p50_s, dispersion_p99_s;
     double stale_rate; /* of the blocks whose fate is known, those that lost */
     double uncle_rate; /* stale blocks named as uncles, a block that won */
+    uint64_t liveness_violations;
+    struct world_finding findings[WORLD_FINDINGS]; /* the first ones */
+    uint32_t finding_count;
     uint64_t safety_violations, crashes, messages, bytes, events;
     enum world_limit limit;
     char limit_text[400]; /* in plain words, with what to try; the file's attribute `verdict` */

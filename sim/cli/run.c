@@ -170,6 +170,8 @@ static void print_summary(const struct world_summary *s, const char *name, size_
         printf("  %-24s %llu nodes at the end; node %u by %llu blocks\n", "fallen behind",
                (unsigned long long)s->nodes_behind, s->furthest,
                (unsigned long long)s->most_behind);
+    if (s->liveness_violations)
+        printf("  %-24s %llu violations\n", "LIVENESS", (unsigned long long)s->liveness_violations);
     if (s->safety_violations)
         printf("  %-24s %llu violations\n", "SAFETY", (unsigned long long)s->safety_violations);
     printf("\nWhat limited it: %s\n", s->limit_text);
@@ -262,6 +264,7 @@ static void host_name(char *out, size_t size)
 /* ---- the run ---- */
 
 struct job {
+    const char *path; /* of the scenario */
     const struct cli_command *self;
     const struct options *options;
     struct scenario *scenario;
@@ -371,6 +374,27 @@ static void print_expectations(const struct world_cfg *cfg, const struct world_s
     }
 }
 
+/* What judges found, and the command that shows it again. */
+static void print_findings(const struct job *j, const struct world_summary *s)
+{
+    const struct world_cfg *cfg = scenario_root(j->scenario);
+    const struct options *o = j->options;
+    for (uint32_t i = 0; i < s->finding_count; i++) {
+        const struct world_finding *f = &s->findings[i];
+        printf("%s%s at %.3f s (%s): %s\n", i ? "" : "\n", f->liveness ? "Liveness" : "Safety",
+               (double)f->time / 1e9, f->judge, f->text);
+    }
+    uint64_t more = s->safety_violations + s->liveness_violations - s->finding_count;
+    if (more)
+        printf("... and %llu more in the table /violations\n", (unsigned long long)more);
+    if (!s->finding_count)
+        return;
+    printf("Replay: weft run %s --seed %llu", j->path, (unsigned long long)cfg->seed);
+    for (size_t i = 0; i < o->sets.count; i++)
+        printf(" --set '%s'", o->sets.items[i]);
+    printf("\n");
+}
+
 static int verdict(const struct job *j, const struct world_summary *s)
 {
     const struct world_cfg *cfg = scenario_root(j->scenario);
@@ -400,6 +424,7 @@ static int conclude(struct job *j)
     } else if (!o->quiet) {
         const struct world_cfg *cfg = scenario_root(j->scenario);
         print_summary(&s, j->name, cfg->layers.count, wall);
+        print_findings(j, &s);
         print_expectations(cfg, &s);
         printf("\nResults: %s%s\n", j->out, s.stopped ? " (incomplete)" : "");
         if (!s.stopped)
@@ -423,7 +448,8 @@ static int run(const struct cli_command *self, int argc, char **argv)
     if (status >= 0)
         return status;
     struct job j = {.self = self, .options = &o, .began = seconds_now()};
-    status = load(&j, operands.items[0]);
+    j.path = operands.items[0];
+    status = load(&j, j.path);
     if (status < 0)
         status = place_output(&j);
     if (status < 0)
