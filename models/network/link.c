@@ -25,7 +25,7 @@ static void access_send(void *state, node_id from, node_id to, uint32_t size, bo
     struct link_node *up = &s->nodes[from];
     sim_time wire = latency, delay = 0, wait = 0, stall = 0;
     uint64_t once = link_framed(s, size), bytes = once;
-    out->lost = s->alters && !link_wire(s, from, to, size, &wire, &delay, &bytes);
+    out->lost = !link_wire(s, from, to, size, &wire, &delay, &bytes);
     if (s->costs) {
         wait = control ? 0 : s->cfg->processing;
         delay += control ? s->cfg->control : 0;

@@ -61,6 +61,8 @@ struct link_profile {
     double log_kept;   /* logarithm of the share of packets that this end lets through */
 };
 
+#define LINK_WIRE_MOST (3600.0 * (double)SIM_SEC) /* where heavy tails of jitter end */
+
 struct link_node {
     sim_time up_free, down_free; /* when the queue has run empty */
     sim_time up_busy, down_busy;
@@ -77,7 +79,6 @@ struct link_state {
     bool loses;
     bool frames; /* headers or overhead */
     bool costs;  /* control, processing, slow start */
-    bool alters; /* the wire is not what the latency says */
 };
 
 /* What is made so far goes with link_fini, errors too. */
@@ -125,9 +126,22 @@ static inline uint64_t link_framed(const struct link_state *s, uint32_t size)
  * Losses do not narrow it. */
 sim_time link_slow_start(const struct link_cfg *cfg, uint64_t bytes, uint64_t rate, sim_time rtt);
 
-/* The wire of one message: jitter, both ends' latency, retransmission. Adds the bytes that are sent
- * again to *bytes and their waits to *delay; false: given up. */
-bool link_wire(struct link_state *s, node_id from, node_id to, uint32_t size, sim_time *wire,
-               sim_time *delay, uint64_t *bytes);
+/* Rounds of retransmission, each of the packets that the one before lost. Adds the bytes that are
+ * sent again to *bytes and their waits to *delay; false: given up. */
+bool link_retransmit(struct link_state *s, node_id from, node_id to, uint32_t size, sim_time wire,
+                     sim_time *delay, uint64_t *bytes);
+
+/* The wire of one message: both ends' latency, jitter, then retransmission. */
+static inline bool link_wire(struct link_state *s, node_id from, node_id to, uint32_t size,
+                             sim_time *wire, sim_time *delay, uint64_t *bytes)
+{
+    if (s->profile_of)
+        *wire += link_profile_of(s, from)->latency + link_profile_of(s, to)->latency;
+    if (!s->streams)
+        return true;
+    double varied = sim_dist_around(&s->cfg->jitter, (double)*wire, &s->streams[from]);
+    *wire = varied < LINK_WIRE_MOST ? (sim_time)varied : (sim_time)LINK_WIRE_MOST;
+    return !s->loses || link_retransmit(s, from, to, size, *wire, delay, bytes);
+}
 
 #endif

@@ -30,7 +30,7 @@ static void serial_send(void *state, node_id from, node_id to, uint32_t size, bo
     uint64_t bytes = link_framed(s, size), once = bytes;
     sim_time wire = latency, delay = 0;
     rate = rate < down ? rate : down;
-    out->lost = s->alters && !link_wire(s, from, to, size, &wire, &delay, &bytes);
+    out->lost = !link_wire(s, from, to, size, &wire, &delay, &bytes);
     out->sent = now;
     if (control) {
         out->first = out->last = now + wire + delay + s->cfg->control;

@@ -7,8 +7,6 @@
 
 FIELD_ENUM_DEFINE(link_rates, LINK_RATES);
 
-static const sim_time WIRE_MOST = 3600 * SIM_SEC; /* where heavy tails end */
-
 void link_check(const void *cfg, struct field_report *report)
 {
     const struct link_cfg *c = cfg;
@@ -31,18 +29,15 @@ enum err_code link_init(void *state, const void *cfg, const struct link_env *env
         return e;
     s->log_kept = log1p(-c->loss);
     s->loses = c->loss > 0;
-    bool latency = false;
     for (size_t i = 0; i < c->classes.count; i++) {
         const struct link_class *k = c->classes.items[i].cfg;
         s->loses |= k->loss > 0;
-        latency |= k->latency > 0;
     }
     const struct sim_dist *jitter = &c->jitter;
     bool varies = jitter->kind != SIM_DIST_CONSTANT || jitter->param[0].value > 0;
     bool draws = s->loses || varies;
     s->frames = c->header || c->overhead;
     s->costs = c->window || c->control || c->processing;
-    s->alters = draws || latency;
     s->nodes = mem_zalloc(env->node_count, sizeof *s->nodes);
     if (draws)
         s->streams = mem_alloc(env->node_count, sizeof *s->streams);
@@ -105,38 +100,23 @@ static uint64_t lost_of(uint64_t count, double log_kept, struct sim_stream *rng)
     }
 }
 
-/* Rounds of retransmission: each sends the packets that the one before lost. */
-static bool retransmit(const struct link_cfg *cfg, double log_kept, struct sim_stream *rng,
-                       uint64_t size, sim_time latency, sim_time *delay, uint64_t *resent)
+bool link_retransmit(struct link_state *s, node_id from, node_id to, uint32_t size, sim_time wire,
+                     sim_time *delay, uint64_t *bytes)
 {
-    uint64_t missing = (size + cfg->packet - 1) / cfg->packet;
-    sim_time wait = 2 * latency > cfg->retransmit ? 2 * latency : cfg->retransmit;
-    for (uint64_t round = 0; round < cfg->attempts; round++) {
-        uint64_t lost = missing ? lost_of(missing, log_kept, rng) : 0;
+    const struct link_cfg *cfg = s->cfg;
+    double log_kept =
+        s->log_kept + link_profile_of(s, from)->log_kept + link_profile_of(s, to)->log_kept;
+    uint64_t missing = (size + cfg->overhead + cfg->packet - 1) / cfg->packet;
+    sim_time wait = 2 * wire > cfg->retransmit ? 2 * wire : cfg->retransmit;
+    for (uint64_t round = 0; log_kept < 0 && round < cfg->attempts; round++) {
+        uint64_t lost = missing ? lost_of(missing, log_kept, &s->streams[from]) : 0;
         if (!lost)
             return true;
         missing = lost;
         *delay += wait;
-        *resent += lost * (cfg->packet + cfg->header);
+        *bytes += lost * (cfg->packet + cfg->header);
     }
-    return false;
-}
-
-bool link_wire(struct link_state *s, node_id from, node_id to, uint32_t size, sim_time *wire,
-               sim_time *delay, uint64_t *bytes)
-{
-    const struct link_profile *a = link_profile_of(s, from), *b = link_profile_of(s, to);
-    *wire += a->latency + b->latency;
-    if (!s->streams)
-        return true;
-    struct sim_stream *rng = &s->streams[from];
-    double varied = sim_dist_around(&s->cfg->jitter, (double)*wire, rng);
-    *wire = varied < (double)WIRE_MOST ? (sim_time)varied : WIRE_MOST;
-    if (!s->loses)
-        return true;
-    double log_kept = s->log_kept + a->log_kept + b->log_kept;
-    return log_kept >= 0 ||
-           retransmit(s->cfg, log_kept, rng, size + s->cfg->overhead, *wire, delay, bytes);
+    return log_kept >= 0;
 }
 
 void link_crash(void *state, node_id node, sim_time now)
