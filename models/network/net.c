@@ -34,9 +34,12 @@ struct flight {
 _Static_assert(sizeof(struct flight) == 32, "two flights a cache line");
 enum { WIRE_SHIFT = 18, WIRE_MAX = 0xffff, GOSSIPS_MAX = 0xfff, TYPE_MAX = 0xf };
 
-struct crashes {
-    sim_time last;
-    uint8_t count; /* modulo 256 */
+/* What every message touches of a node, one cache line. */
+struct net_node {
+    _Alignas(64) uint64_t messages_in, messages_out, messages_lost;
+    uint64_t bytes_in, bytes_out;
+    sim_time crashed; /* last; of `crashes`, modulo 256 */
+    uint8_t crashes;
 };
 
 enum { FLIGHTS = 1024 }; /* in one chunk */
@@ -62,8 +65,8 @@ struct net {
     size_t neighbour_count;     /* entries of that array */
     struct sim_stream *streams; /* of gossip models, by node; made when one asks */
     struct sim_stream spare;    /* until the run ends, when there is no memory for them */
-    struct net_node_stats *stats;
-    struct crashes *crashes; /* by node */
+    struct net_node *nodes;
+    bool crashes; /* some node has */
     struct flight_chunk *chunks;
     struct flight *free; /* linked through `last` */
     sim_handler_id first_byte, arrive, alarm;
@@ -96,8 +99,7 @@ static struct flight *flight_make(struct net *net, struct message *m, node_id fr
     struct flight *f = net->free;
     net->free = (struct flight *)(intptr_t)f->last;
     *f = (struct flight){.m = m, .from = from & 0xffffff, .to = to & 0xffffff};
-    f->from_crashes = net->crashes[from].count;
-    f->to_crashes = net->crashes[to].count;
+    f->from_crashes = net->nodes[from].crashes;
     return f;
 }
 
@@ -123,11 +125,13 @@ static uint32_t gossip_number(const struct net *net, const struct net_gossip *g)
  * one counts, which is no longer known: then it is taken for lost. */
 static bool cut_off(struct net *net, const struct flight *f)
 {
-    const struct crashes *c = &net->crashes[f->from];
-    uint8_t since = (uint8_t)(c->count - f->from_crashes);
-    if (since == 0 || (since == 1 && c->last >= f->last - ((sim_time)f->wire << WIRE_SHIFT)))
+    if (!net->crashes)
         return false;
-    net->stats[f->from].messages_lost++;
+    const struct net_node *n = &net->nodes[f->from];
+    uint8_t since = (uint8_t)(n->crashes - f->from_crashes);
+    if (since == 0 || (since == 1 && n->crashed >= f->last - ((sim_time)f->wire << WIRE_SHIFT)))
+        return false;
+    net->nodes[f->from].messages_lost++;
     return true;
 }
 
@@ -146,12 +150,12 @@ static void tell_ended(struct net *net, const struct flight *f, bool arrived)
 static void land(struct net *net, struct flight *f)
 {
     bool arrived = net->host.up(net->host.self, f->to) &&
-                   f->to_crashes == net->crashes[f->to].count && !cut_off(net, f);
+                   f->to_crashes == net->nodes[f->to].crashes && !cut_off(net, f);
     if (net->host.watch && net->host.watch->ended)
         tell_ended(net, f, arrived);
     if (arrived) {
-        net->stats[f->to].messages_in++;
-        net->stats[f->to].bytes_in += f->size;
+        net->nodes[f->to].messages_in++;
+        net->nodes[f->to].bytes_in += f->size;
         struct net_gossip *g = gossip_of(net, f);
         if (g)
             g->ops->link(g->state, f->to, f->from, f->m, f->type);
@@ -172,13 +176,14 @@ static void on_first_byte(struct sim *sim, void *self, const struct sim_event *e
 {
     struct net *net = self;
     struct flight *f = sim_arg_pointer(ev);
+    __builtin_prefetch(&net->nodes[f->to], 1);
     if (!net->host.up(net->host.self, f->to) || cut_off(net, f)) {
         if (net->host.watch && net->host.watch->ended)
             tell_ended(net, f, false);
         flight_drop(net, f);
         return;
     }
-    f->to_crashes = net->crashes[f->to].count;
+    f->to_crashes = net->nodes[f->to].crashes;
     sim_time whole = net->link->receive(net->link_state, f->to, f->size, sim_now(sim), f->last);
     if (whole <= sim_now(sim))
         land(net, f);
@@ -260,6 +265,7 @@ static void transmit(struct net *net, struct net_gossip *gossip, node_id from, n
     f->type = (unsigned)type & TYPE_MAX;
     f->size = size;
     if (from == to) {
+        f->to_crashes = f->from_crashes;
         if (sim_schedule(net->sim, now, SIM_CLASS_NETWORK, from, net->arrive, to, sim_arg(f)))
             flight_drop(net, f);
         return;
@@ -267,13 +273,13 @@ static void transmit(struct net *net, struct net_gossip *gossip, node_id from, n
     struct link_departure d;
     sim_time latency = wire_time(net, from, to, net->wires ? &net->wires[from] : NULL) + delay;
     net->link->send(net->link_state, from, to, size, control, now, latency, &d);
-    net->stats[from].messages_out++;
-    net->stats[from].bytes_out += size;
+    net->nodes[from].messages_out++;
+    net->nodes[from].bytes_out += size;
     f->last = d.last;
     sim_time wire = (d.last - d.sent) >> WIRE_SHIFT;
     f->wire = wire < WIRE_MAX ? (uint16_t)wire : WIRE_MAX;
     if (d.lost)
-        net->stats[from].messages_lost++;
+        net->nodes[from].messages_lost++;
     if (net->host.watch)
         tell_sent(net, f, from, to, m, kind, size, d.lost);
     if (d.lost ||
@@ -528,11 +534,12 @@ enum err_code net_create(struct net **out, const struct net_cfg *cfg, struct sim
     net->gossips = mem_zalloc((size_t)group_count * NET_CHANNELS, sizeof *net->gossips);
     net->first = mem_zalloc(net->node_count, sizeof *net->first);
     net->degree = mem_zalloc(net->node_count, sizeof *net->degree);
-    net->stats = mem_zalloc(net->node_count, sizeof *net->stats);
-    net->crashes = mem_zalloc(net->node_count, sizeof *net->crashes);
+    net->nodes = mem_alloc_lines(net->node_count, sizeof *net->nodes);
+    if (net->nodes)
+        memset(net->nodes, 0, net->node_count * sizeof *net->nodes);
     CHECK(net->node_count <= 1 << 24 && group_count <= GOSSIPS_MAX / NET_CHANNELS,
           "a network of %u nodes in %u groups", net->node_count, group_count);
-    enum err_code e = net->gossips && net->first && net->degree && net->stats && net->crashes
+    enum err_code e = net->gossips && net->first && net->degree && net->nodes
                           ? make_handlers(net, err)
                           : err_set(err, ERR_MEMORY, "no memory for %u nodes", net->node_count);
     if (!e)
@@ -600,8 +607,7 @@ void net_destroy(struct net *net)
     mem_free(net->degree);
     mem_free(net->neighbours);
     mem_free(net->streams);
-    mem_free(net->stats);
-    mem_free(net->crashes);
+    mem_free(net->nodes);
     mem_free(net);
 }
 
@@ -646,8 +652,9 @@ static void tell_gossips(struct net *net, node_id node, bool is_up)
 void net_crash(struct net *net, node_id node)
 {
     sim_time now = sim_now(net->sim);
-    net->crashes[node].count++;
-    net->crashes[node].last = now;
+    net->crashes = true;
+    net->nodes[node].crashes++;
+    net->nodes[node].crashed = now;
     net->link->crash(net->link_state, node, now);
     tell_gossips(net, node, false);
 }
@@ -678,7 +685,12 @@ uint32_t net_neighbours(const struct net *net, node_id node, const node_id **out
 
 void net_stats(const struct net *net, node_id node, struct net_node_stats *out)
 {
-    *out = net->stats[node];
+    const struct net_node *n = &net->nodes[node];
+    *out = (struct net_node_stats){.messages_in = n->messages_in,
+                                   .messages_out = n->messages_out,
+                                   .messages_lost = n->messages_lost,
+                                   .bytes_in = n->bytes_in,
+                                   .bytes_out = n->bytes_out};
     net->link->rates(net->link_state, node, &out->up_rate, &out->down_rate);
     net->link->busy(net->link_state, node, &out->up_busy, &out->down_busy);
 }
