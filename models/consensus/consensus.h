@@ -94,6 +94,7 @@ struct consensus_host {
     void (*adopt)(struct consensus_env *env, struct block *b);
     void (*commit)(struct consensus_env *env, struct block *b, const uint32_t *signers,
                    uint32_t signer_count);
+    void (*speculate)(struct consensus_env *env, struct block *b);
     void (*certify)(struct consensus_env *env, const char *what, const struct block *b,
                     uint64_t round, const uint32_t *signers, uint32_t signer_count);
     struct block *(*order)(struct consensus_env *env, struct block *parent,
@@ -184,6 +185,14 @@ static inline void env_commit(struct consensus_env *env, struct block *b, const 
                               uint32_t signer_count)
 {
     env->host->commit(env, b, signers, signer_count);
+}
+
+/* b and its ancestors will be final at this node unless somebody is caught lying: users may take
+ * them as done. The node executes b now, where execution follows ordering. The first time anywhere
+ * goes into /blocks. b need not become final. */
+static inline void env_speculate(struct consensus_env *env, struct block *b)
+{
+    env->host->speculate(env, b);
 }
 
 /* This node formed, or first saw, a certificate for b (NULL: for none, as for a timeout) of

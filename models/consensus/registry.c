@@ -2,17 +2,13 @@
 #include "models/consensus/consensus.h"
 
 extern const struct consensus_ops consensus_poa, consensus_pow, consensus_tendermint;
-extern const struct consensus_ops consensus_bullshark;
+extern const struct consensus_ops consensus_bullshark, consensus_monadbft;
 extern const struct consensus_ops consensus_dpos, consensus_pos, consensus_raft;
 
 static const struct field_model *const entries[] = {
-    &consensus_tendermint.model,
-    &consensus_poa.model,
-    &consensus_pow.model,
-    &consensus_bullshark.model,
-    &consensus_dpos.model,
-    &consensus_pos.model,
-    &consensus_raft.model,
+    &consensus_tendermint.model, &consensus_poa.model,      &consensus_pow.model,
+    &consensus_bullshark.model,  &consensus_dpos.model,     &consensus_pos.model,
+    &consensus_raft.model,       &consensus_monadbft.model,
 };
 
 const struct field_registry consensus_registry = {"consensus",

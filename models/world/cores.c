@@ -317,15 +317,21 @@ static void caught_up(struct world *w, node_id node, const struct task *t)
         l->chain->consensus->executed(life_state(w, node, t->instance), b);
 }
 
-void cores_speculate(struct world *w, node_id node, struct block *b)
+void cores_ahead(struct world *w, node_id node, struct block *b)
 {
     struct layer *l = layer_of(w, node);
     struct node *n = &w->nodes[node];
-    if (!l->on_proposal || b->batch || b->layer != l->id ||
+    if (!l->after_order || b->batch || b->layer != l->id ||
         track_get(l->chain, b, TRACK_EXECUTED, node) || queued(n, b))
         return;
     push_ancestors(w, node, b);
     cores_run(w, node, 0, b);
+}
+
+void cores_speculate(struct world *w, node_id node, struct block *b)
+{
+    if (layer_of(w, node)->on_proposal)
+        cores_ahead(w, node, b);
 }
 
 static void hand_over_fetched(struct world *w, node_id node, const struct task *t)

@@ -124,11 +124,12 @@ struct node {
 /* Who has a block. Three bits a node of the layer: got it, has it with all ancestors, executed. */
 enum track_bit { TRACK_GOT, TRACK_HAS, TRACK_EXECUTED, TRACK_BITS };
 struct block_track {
-    uint32_t got, executed, finals;                                         /* nodes */
+    uint32_t got, executed, finals; /* nodes */
     sim_time first_received, median_received, most_received, nearly_received, last_received;
     /* most: nine in ten; nearly: ninety-nine in a hundred */
     sim_time last_spread; /* last_received, catch-up apart */
     sim_time median_executed, committed;
+    sim_time speculated;    /* by env_speculate(), first of all */
     struct block_fees next; /* what a child charges */
     uint8_t status;         /* RECORD_BLOCK_STATUS_* */
     bool fate_known, settled, written, keep_schedule, built, published;
@@ -238,6 +239,7 @@ struct tally {
     struct vec latency, tip, fee; /* double */
     struct vec half, most, all;   /* double: seconds until so many nodes had a block that won */
     struct vec after_first[2];    /* likewise, from the first node that got it: half, 99 in 100 */
+    struct vec speculative;       /* double: seconds until one was final if nobody lied */
     uint64_t won, lost, uncles;   /* blocks by their fate; stale ones that those that won name */
     double first_base_fee, last_base_fee, least_base_fee, most_base_fee, last_span;
     sim_time first_block, last_block;
@@ -411,6 +413,9 @@ void cores_check(struct world *w, node_id node, uint8_t instance, struct block *
 void cores_run(struct world *w, node_id node, uint8_t instance, struct block *b);
 /* execute-on-proposal: b and its ancestors are at the node. */
 void cores_speculate(struct world *w, node_id node, struct block *b);
+/* b is executed before it is final, whether or not proposals are; where execution follows ordering.
+ */
+void cores_ahead(struct world *w, node_id node, struct block *b);
 /* instance: 0 for all lives of the node, 1 for the second one alone. */
 void cores_fetched(struct world *w, node_id node, uint8_t instance, struct block *b, node_id from,
                    bool committed);

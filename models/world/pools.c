@@ -16,7 +16,9 @@ static const struct evm_state *known_state(const struct world *w, node_id node)
     const struct node *n = &w->nodes[node];
     const struct layer *l = &w->layers[n->layer];
     struct block *b = l->after_order ? n->executed : n->head;
-    for (; b && track_get(l->chain, b, TRACK_EXECUTED, node); b = chain_before(w, b)) {
+    for (; b && b->height > l->flattened->height; b = chain_before(w, b)) {
+        if (!track_get(l->chain, b, TRACK_EXECUTED, node))
+            continue; /* a head that others certified */
         const struct evm_state *state = b->execution ? execution_wait(b->execution)->state : NULL;
         if (state)
             return state;
@@ -106,10 +108,14 @@ void pools_crash(struct world *w, node_id node)
     uint64_t from = n->head->height;
     if (l->after_order && n->executed->height < from)
         from = n->executed->height + 1;
+    /* A head that others certified need not be executed here yet. */
+    const struct block *b = l->after_order ? NULL : n->head;
+    for (; b && !track_get(l->chain, b, TRACK_EXECUTED, node); b = chain_before(w, b))
+        from = b->height;
     for (uint64_t h = from; h <= n->head->height; h++) {
-        struct block *b = block_ancestor(n->head, h);
-        if (b && b->layer == l->id)
-            l->mempool->included(pool, b, &b->track->next);
+        struct block *on = block_ancestor(n->head, h);
+        if (on && on->layer == l->id)
+            l->mempool->included(pool, on, &on->track->next);
     }
 }
 

@@ -449,6 +449,16 @@ static void host_commit(struct consensus_env *env, struct block *b, const uint32
     chain_commit(env->world, env->node, b);
 }
 
+static void host_speculate(struct consensus_env *env, struct block *b)
+{
+    struct world *w = env->world;
+    if (env->instance || w->nodes[env->node].byzantine)
+        return;
+    if (b->track->speculated == RECORD_NEVER)
+        b->track->speculated = sim_now(w->sim);
+    cores_ahead(w, env->node, b);
+}
+
 static void host_certify(struct consensus_env *env, const char *what, const struct block *b,
                          uint64_t round, const uint32_t *signers, uint32_t signer_count)
 {
@@ -511,6 +521,7 @@ const struct consensus_host post_consensus_host = {
     .has = host_has,
     .adopt = host_adopt,
     .commit = host_commit,
+    .speculate = host_speculate,
     .certify = host_certify,
     .order = host_order,
     .behind = host_behind,

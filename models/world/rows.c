@@ -103,6 +103,7 @@ static void block_row(struct world *w, const struct layer *l, const struct block
         .median_received = t->median_received,
         .most_received = t->most_received,
         .nearly_received = t->nearly_received,
+        .speculative = t->speculated,
         .last_received = t->last_received,
         .executed = t->median_executed,
         .committed = t->committed,
@@ -191,6 +192,7 @@ static void tally_spread(struct world *w, const struct layer *l, const struct bl
         return;
     sum->won++;
     sum->uncles += b->uncle_count;
+    tally_time(w, &sum->speculative, b->created, t->speculated);
     if (l->count == 1)
         return;
     tally_time(w, &sum->half, b->created, t->median_received);

@@ -351,6 +351,7 @@ void world_summarise(const struct world *w, struct world_summary *out)
     out->latency_s = percentiles(&t->latency);
     out->tip_gwei = percentiles(&t->tip);
     out->fee_gwei = percentiles(&t->fee);
+    out->speculative_s = percentiles(&t->speculative);
     out->propagation_p50_s = percentiles(&t->half);
     out->dispersion_p50_s = percentiles(&t->after_first[0]);
     out->dispersion_p99_s = percentiles(&t->after_first[1]);

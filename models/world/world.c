@@ -372,6 +372,7 @@ static struct world *make(const struct scenario *scenario, const struct world_op
     vec_init(&w->tally.half, sizeof(double));
     vec_init(&w->tally.after_first[0], sizeof(double));
     vec_init(&w->tally.after_first[1], sizeof(double));
+    vec_init(&w->tally.speculative, sizeof(double));
     vec_init(&w->tally.most, sizeof(double));
     vec_init(&w->tally.all, sizeof(double));
     vec_init(&w->tally.tip, sizeof(double));
@@ -554,6 +555,7 @@ void world_destroy(struct world *w)
     vec_fini(&w->tally.half);
     vec_fini(&w->tally.after_first[0]);
     vec_fini(&w->tally.after_first[1]);
+    vec_fini(&w->tally.speculative);
     vec_fini(&w->tally.most);
     vec_fini(&w->tally.all);
     vec_fini(&w->tally.tip);

@@ -119,8 +119,9 @@ struct world_summary {
     struct world_percentiles propagation_p50_s, propagation_p90_s, propagation_last_s;
     /* Likewise from its first reception on, to half and to 99 in 100 of the nodes. */
     struct world_percentiles dispersion_p50_s, dispersion_p99_s;
-    double stale_rate; /* of the blocks whose fate is known, those that lost */
-    double uncle_rate; /* stale blocks named as uncles, a block that won */
+    struct world_percentiles speculative_s; /* from proposed to final, unless somebody lies */
+    double stale_rate;                      /* of the blocks whose fate is known, those that lost */
+    double uncle_rate;                      /* stale blocks named as uncles, a block that won */
     uint64_t liveness_violations;
     struct world_finding findings[WORLD_FINDINGS]; /* the first ones */
     uint32_t finding_count;

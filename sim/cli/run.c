@@ -150,6 +150,10 @@ static void print_summary(const struct world_summary *s, const char *name, size_
     if (fabs(s->block_packed - s->block_fill) > 0.0005)
         printf(" by what they reserve, %.1f %% by the gas they used", s->block_fill * 100);
     printf("\n");
+    if (s->speculative_s.mean > 0)
+        printf("  %-24s p50 %.4g   p90 %.4g   mean %.4g s after a block's proposal\n",
+               "final unless one lies", s->speculative_s.p50, s->speculative_s.p90,
+               s->speculative_s.mean);
     if (s->propagation_p50_s.mean > 0)
         printf("  %-24s half %.4g   nine in ten %.4g   last %.4g s; %.2f %% of blocks stale\n",
                "blocks reach nodes", s->propagation_p50_s.mean, s->propagation_p90_s.mean,

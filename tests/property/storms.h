@@ -53,9 +53,9 @@ static inline void weather(const char *text, const char *const *sets, size_t cou
     nonces_are_contiguous(l);
     pools_are_counted(f.world);
     if (l->committed_txs != l->offered || stall > 8 * SIM_SEC)
-        fail_msg("storm %d: %llu of %llu committed, %.1f s without a block", seed,
+        fail_msg("storm %d: %llu of %llu committed, %llu dropped, %.1f s without a block", seed,
                  (unsigned long long)l->committed_txs, (unsigned long long)l->offered,
-                 (double)stall / 1e9);
+                 (unsigned long long)l->dropped, (double)stall / 1e9);
     for (node_id i = 0; i < l->count; i++)
         assert_true(f.world->nodes[i].head->height + 3 > l->chain->head_height);
     fixture_free(&f);
