@@ -90,6 +90,7 @@ struct consensus_host {
     void (*cancel)(struct consensus_env *env, struct sim_timer *timer);
     void (*build)(struct consensus_env *env, const struct build_request *request);
     void (*check)(struct consensus_env *env, struct block *b, uint64_t tag);
+    void (*await)(struct consensus_env *env);
     bool (*has)(struct consensus_env *env, const struct block *b);
     void (*adopt)(struct consensus_env *env, struct block *b);
     void (*commit)(struct consensus_env *env, struct block *b, const uint32_t *signers,
@@ -154,6 +155,13 @@ static inline void env_cancel(struct consensus_env *env, struct sim_timer *timer
 static inline void env_build(struct consensus_env *env, const struct build_request *request)
 {
     env->host->build(env, request);
+}
+
+/* Asks to be told of the next transaction that comes to this node's pool, by one awake(): for a
+ * leader that has nothing to propose. A crash forgets it. */
+static inline void env_await(struct consensus_env *env)
+{
+    env->host->await(env);
 }
 
 /* Judges a block before a vote: header against its parent, transactions, and, where the coupling
@@ -285,6 +293,8 @@ struct consensus_ops {
     /* A block arrived by catch-up, ancestors first, executed where the coupling says so.
      * committed: the peer holds it as final and proves it; adopt it as such. */
     void (*block)(void *state, struct block *b, node_id from, bool committed);
+    /* What env_await() asked for. May be NULL in a protocol that never asks. */
+    void (*awake)(void *state);
     /* Delayed execution: this node has executed committed block b. May be NULL. */
     void (*executed)(void *state, struct block *b);
     /* The node is up again after a crash: its state is as the crash left it (a real node wrote it

@@ -417,6 +417,11 @@ static void wait_or_call(struct world *w, node_id node, struct task *t)
         call_after(w, node, t, hashing(w, node, t->block));
         return;
     }
+    /* After failed views a chain may be longer than root_delay before its first block is final, and
+     * what makes it final is blocks that carry that one's root. */
+    struct block *root = rooted(w, t->block);
+    if (root->height > n->final->height)
+        cores_ahead(w, node, root);
     struct task **end = &n->waiting;
     while (*end)
         end = &(*end)->next;

@@ -91,10 +91,11 @@ struct node {
     uint8_t epoch;    /* counts crashes */
     uint16_t watched; /* fault models that look at its messages */
     bool up, byzantine;
-    uint16_t lapses[LAPSE_COUNT];    /* fault models that want each */
-    bool running;                    /* the queue's head is under way */
-    struct block *head, *final;      /* references; final: last committed here */
-    struct block *executed;          /* a reference: last executed committed block */
+    uint16_t lapses[LAPSE_COUNT]; /* fault models that want each */
+    uint8_t awaits;             /* instances that are to hear of the next transaction in the pool */
+    bool running;               /* the queue's head is under way */
+    struct block *head, *final; /* references; final: last committed here */
+    struct block *executed;     /* a reference: last executed committed block */
     struct task *queue, *queue_last; /* FIFO on the node's cores */
     struct task *waiting;            /* for the roots of an ancestor */
     struct sim_timer execute;

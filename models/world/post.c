@@ -43,6 +43,16 @@ void post_resume(struct world *w, node_id node)
     n->running = false;
 }
 
+/* Protocols that wait for a transaction hear of it once. */
+static void awake(struct world *w, node_id node)
+{
+    uint8_t who = w->nodes[node].awaits;
+    w->nodes[node].awaits = 0;
+    for (uint8_t i = 0; i < lives(w, node); i++)
+        if (who >> i & 1)
+            layer_of(w, node)->chain->consensus->awake(life_state(w, node, i));
+}
+
 bool post_offer(struct world *w, node_id node, struct tx *tx, bool local)
 {
     struct node *n = &w->nodes[node];
@@ -51,7 +61,10 @@ bool post_offer(struct world *w, node_id node, struct tx *tx, bool local)
         return false;
     }
     n->recovered += (int64_t)class_of(w, node)->profile->signature;
-    return pools_offer(w, node, tx, local);
+    bool taken = pools_offer(w, node, tx, local);
+    if (taken && n->awaits)
+        awake(w, node);
+    return taken;
 }
 
 int64_t post_message_time(const struct world *w, node_id node)
@@ -334,6 +347,7 @@ void post_crash(struct world *w, node_id node)
     n->message_time = post_message_time(w, node);
     n->message_free = 0;
     n->recover_free = 0;
+    n->awaits = 0;
 }
 
 /* ---- the protocols' env ---- */
@@ -404,6 +418,12 @@ static void host_build(struct consensus_env *env, const struct build_request *re
 static void host_check(struct consensus_env *env, struct block *b, uint64_t tag)
 {
     cores_check(env->world, env->node, env->instance, b, tag);
+}
+
+static void host_await(struct consensus_env *env)
+{
+    struct world *w = env->world;
+    w->nodes[env->node].awaits |= (uint8_t)(1 << env->instance);
 }
 
 static bool host_has(struct consensus_env *env, const struct block *b)
@@ -518,6 +538,7 @@ const struct consensus_host post_consensus_host = {
     .cancel = host_cancel,
     .build = host_build,
     .check = host_check,
+    .await = host_await,
     .has = host_has,
     .adopt = host_adopt,
     .commit = host_commit,
