@@ -363,13 +363,14 @@ static bool count_got(struct world *w, node_id node, struct block *b, bool fetch
     if (t->got == (c->count + 1) / 2 ||
         (t->got == 2 && t->median_received == RECORD_NEVER && c->count < 4))
         t->median_received = now;
-    if (t->got == c->count - c->count / 10)
-        t->most_received = now;
-    if (t->got == c->count - c->count / 100)
-        t->nearly_received = now;
     t->last_received = now;
-    if (!fetched)
-        t->last_spread = now;
+    if (fetched) /* who was down is no part of how it spread */
+        return true;
+    if (t->got >= c->count - c->count / 10 && t->most_received == RECORD_NEVER)
+        t->most_received = now;
+    if (t->got >= c->count - c->count / 100 && t->nearly_received == RECORD_NEVER)
+        t->nearly_received = now;
+    t->last_spread = now;
     return true;
 }
 

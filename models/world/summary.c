@@ -3,6 +3,7 @@
 
 #include "evm/core/u256.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -282,6 +283,28 @@ static void explain_halt(const struct world *w, struct world_summary *s)
              (unsigned long long)l->chain->committed.len - 1);
 }
 
+/* Whether the run ended before the protocol could make anything final: a chain that grows, shorter
+ * than what has to stand on a final block. */
+static bool explain_depth(const struct world *w, struct world_summary *s)
+{
+    const struct chain *c = &w->chains[0];
+    if (s->blocks || !c->consensus->depth || !c->head_height)
+        return false;
+    uint64_t depth = c->consensus->depth(c->consensus_cfg, c->validators.count);
+    if (c->head_height > 2 * depth)
+        return false;
+    double interval = (double)sim_now(w->sim) / 1e9 / (double)c->head_height;
+    s->limit = WORLD_LIMIT_HALTED;
+    snprintf(
+        s->limit_text, sizeof s->limit_text,
+        "Too short: %s makes a block final when up to %llu stand on it, and heads reach height "
+        "%llu at the end, a block every %.1f s. A duration of %.0f s or more, or a shorter "
+        "interval, would show some that are.",
+        c->consensus->model.name, (unsigned long long)depth, (unsigned long long)c->head_height,
+        interval, ceil(interval * (double)(depth + 1) * 1.5 / 10) * 10);
+    return true;
+}
+
 static void explain_load(struct world_summary *s, double got)
 {
     s->limit = WORLD_LIMIT_LOAD;
@@ -319,6 +342,8 @@ static void explain(const struct world *w, struct world_summary *s)
     else if (w->stopped)
         say(s, WORLD_LIMIT_STOPPED,
             "The run was stopped before its end, so what would have limited it is not known.");
+    else if (explain_depth(w, s))
+        return;
     else if (s->blocks == 0 || (stall > sim_now(w->sim) / 4 && stall > 10 * SIM_SEC))
         explain_halt(w, s);
     else if (s->offered == 0)
