@@ -168,7 +168,7 @@ static uint32_t *signers_of(const struct tendermint *t, const struct tally *v,
     uint32_t *signers = mem_alloc(n, sizeof *signers);
     *count = 0;
     for (uint32_t i = 0; signers && i < n; i++)
-        if (v->voted[i] && evm_hash_eq(&v->candidates[v->voted[i] - 1].hash, hash))
+        if (tm_voted_for(v, i, hash))
             signers[(*count)++] = i;
     return signers;
 }
@@ -236,7 +236,8 @@ static bool rule_prevote(struct tendermint *t, struct round *r)
                                                                            &r->block->hash))) {
             uint32_t proposer = tm_proposer_of(t, t->round);
             if (!r->asked && proposer != t->env->me)
-                tm_send_status(t, t->env->validators->nodes[proposer]);
+                tm_send_status(t, t->env->validators->nodes[proposer], &r->block->hash,
+                               (uint64_t)vr);
             r->asked = true;
             return false;
         }
@@ -470,7 +471,7 @@ static void start(void *state)
 static void on_resend(struct tendermint *t)
 {
     if (env_now(t->env) - t->since >= t->cfg->resend)
-        tm_send_status(t, NODE_NONE);
+        tm_send_status(t, NODE_NONE, NULL, 0);
     env_timer(t->env, t->cfg->resend, TIMER_RESEND, 0);
 }
 
@@ -545,7 +546,7 @@ static void recovered(void *state)
 {
     struct tendermint *t = state;
     struct consensus_env *env = t->env;
-    tm_send_status(t, NODE_NONE);
+    tm_send_status(t, NODE_NONE, NULL, 0);
     env_timer(env, t->cfg->resend, TIMER_RESEND, 0);
     if (t->step == STEP_NEW_HEIGHT)
         env_timer(env, 0, TIMER_HEIGHT, timer_value(t));

@@ -44,7 +44,10 @@ struct status_payload {
     uint8_t bits[];
 };
 
-/* Votes of one kind in one round, by value. An honest run has at most two: a block and nil. */
+/* Votes of one kind in one round, by value. An honest run has at most two: a block and nil. One who
+ * votes for several values counts for each, as in the paper, whose rules count messages of one
+ * value from different processes: with the first vote alone, two sides that heard different votes
+ * of a Byzantine process could not convince each other of a value that has its two thirds. */
 struct candidate {
     struct evm_hash hash;
     uint64_t weight;
@@ -54,7 +57,7 @@ struct tally {
     struct candidate candidates[CANDIDATES];
     uint32_t count;
     uint64_t weight; /* of everyone who voted */
-    uint8_t *voted;  /* by validator: candidate + 1, 0 for none */
+    uint8_t *voted;  /* by validator: a bit a candidate that it voted for */
 };
 
 enum judged { JUDGED_NOT, JUDGED_ASKED, JUDGED_VALID, JUDGED_INVALID };
@@ -97,14 +100,17 @@ struct round *tm_round_find(const struct tendermint *t, int64_t number); /* NULL
 uint32_t tm_proposer_of(const struct tendermint *t, uint64_t round);
 /* Weight of the votes for one value. */
 uint64_t tm_tally_of(const struct tally *v, const struct evm_hash *hash);
+bool tm_voted_for(const struct tally *v, uint32_t validator, const struct evm_hash *hash);
 void tm_hear(const struct tendermint *t, struct round *r, uint32_t validator);
-/* The first vote of a validator counts, a second one is ignored. */
+/* Each validator counts once for a value. */
 void tm_count_vote(const struct tendermint *t, struct round *r, const struct vote_payload *vote);
 
 /* ---- statuses (tendermint_status.c) ---- */
 
-/* Where this node stands, to everyone (NODE_NONE) or, asking for all that it lacks, to one node. */
-void tm_send_status(struct tendermint *t, node_id to);
+/* Where this node stands, to everyone (NODE_NONE) or, asking for all that it lacks, to one node:
+ * with `value` (or NULL) also for the prevotes of round `of` for it by those who are known for
+ * another prevote only. */
+void tm_send_status(struct tendermint *t, node_id to, const struct evm_hash *value, uint64_t of);
 /* One of this height or an earlier one. */
 void tm_on_status(struct tendermint *t, const struct message *m);
 

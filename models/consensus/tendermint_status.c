@@ -18,7 +18,8 @@ static size_t status_stride(const struct tendermint *t)
     return 1 + (((size_t)t->env->validators->count + 7) / 8) * VOTE_KINDS;
 }
 
-static void put_status(const struct tendermint *t, struct status_payload *s)
+static void put_status(const struct tendermint *t, struct status_payload *s,
+                       const struct evm_hash *value, uint64_t of)
 {
     size_t stride = status_stride(t);
     for (uint32_t i = 0; i < s->rounds; i++) {
@@ -29,12 +30,13 @@ static void put_status(const struct tendermint *t, struct status_payload *s)
         *out++ = r->block != NULL;
         for (unsigned kind = 0; kind < VOTE_KINDS; kind++, out += (stride - 1) / VOTE_KINDS)
             for (uint32_t v = 0; v < t->env->validators->count; v++)
-                if (r->votes[kind].voted[v])
+                if (r->votes[kind].voted[v] && (!value || kind != PREVOTE || i != of ||
+                                                tm_voted_for(&r->votes[kind], v, value)))
                     out[v / 8] |= (uint8_t)(1 << v % 8);
     }
 }
 
-void tm_send_status(struct tendermint *t, node_id to)
+void tm_send_status(struct tendermint *t, node_id to, const struct evm_hash *value, uint64_t of)
 {
     uint32_t rounds = t->round_count < STATUS_ROUNDS ? t->round_count : STATUS_ROUNDS;
     size_t bits = rounds * status_stride(t);
@@ -48,7 +50,7 @@ void tm_send_status(struct tendermint *t, node_id to)
     s->rounds = rounds;
     s->turn = t->asks++;
     s->everything = to != NODE_NONE;
-    put_status(t, s);
+    put_status(t, s, value, of);
     m->size = STATUS_BYTES + (uint32_t)bits;
     m->signs = 1;
     m->verifies = 1;
@@ -83,20 +85,31 @@ static bool passes_on(const struct tendermint *t, const struct status_payload *s
 }
 
 static bool answer_vote(struct tendermint *t, node_id to, uint32_t round, unsigned kind,
-                        uint32_t validator)
+                        uint32_t validator, const struct evm_hash *hash)
 {
-    const struct tally *v = &t->rounds[round]->votes[kind];
     struct message *m = message_create(CHANNEL_CONSENSUS, MSG_VOTE, sizeof(struct vote_payload));
     if (!m)
         return false;
     struct vote_payload *vote = (struct vote_payload *)m->payload;
     *vote = (struct vote_payload){.height = t->height, .round = round, .validator = validator};
-    vote->hash = v->candidates[v->voted[validator] - 1].hash;
+    vote->hash = *hash;
     vote->kind = (uint8_t)kind;
     m->origin = t->env->validators->nodes[validator];
     m->size = VOTE_BYTES; /* signed when it was first sent */
     m->verifies = 1;
     env_send(t->env, to, m);
+    return true;
+}
+
+/* All of a validator's votes of one kind in one round. */
+static bool answer_votes(struct tendermint *t, node_id to, uint32_t round, unsigned kind,
+                         uint32_t validator)
+{
+    const struct tally *v = &t->rounds[round]->votes[kind];
+    for (uint32_t i = 0; i < v->count; i++)
+        if (v->voted[validator] >> i & 1 &&
+            !answer_vote(t, to, round, kind, validator, &v->candidates[i].hash))
+            return false;
     return true;
 }
 
@@ -116,8 +129,8 @@ static void answer_status(struct tendermint *t, node_id to, const struct status_
         }
         for (unsigned kind = 0; r && kind < VOTE_KINDS; kind++)
             for (uint32_t v = 0; v < t->env->validators->count; v++)
-                if (r->votes[kind].voted[v] && lacks_vote(t, s, i, kind, v) && passes_on(t, s, v) &&
-                    !answer_vote(t, to, i, kind, v))
+                if (lacks_vote(t, s, i, kind, v) && passes_on(t, s, v) &&
+                    !answer_votes(t, to, i, kind, v))
                     return;
     }
 }
@@ -143,7 +156,7 @@ void tm_on_status(struct tendermint *t, const struct message *m)
     if (s->height == t->height && t->step != STEP_NEW_HEIGHT) {
         answer_status(t, m->origin, s);
         if (!s->everything && holds_more(t, s))
-            tm_send_status(t, m->origin);
+            tm_send_status(t, m->origin, NULL, 0);
     } else if (s->height < t->height) {
         /* Tell it, so that it fetches what it lacks. */
         struct message *answer =

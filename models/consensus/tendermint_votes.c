@@ -43,6 +43,14 @@ struct round *tm_round_find(const struct tendermint *t, int64_t number)
     return number >= 0 && (uint64_t)number < t->round_count ? t->rounds[number] : NULL;
 }
 
+bool tm_voted_for(const struct tally *v, uint32_t validator, const struct evm_hash *hash)
+{
+    for (uint32_t i = 0; i < v->count; i++)
+        if (v->voted[validator] >> i & 1 && evm_hash_eq(&v->candidates[i].hash, hash))
+            return true;
+    return false;
+}
+
 uint64_t tm_tally_of(const struct tally *v, const struct evm_hash *hash)
 {
     for (uint32_t i = 0; i < v->count; i++)
@@ -62,19 +70,18 @@ void tm_hear(const struct tendermint *t, struct round *r, uint32_t validator)
 void tm_count_vote(const struct tendermint *t, struct round *r, const struct vote_payload *vote)
 {
     struct tally *v = &r->votes[vote->kind];
-    if (v->voted[vote->validator])
-        return;
     uint32_t i = 0;
     while (i < v->count && !evm_hash_eq(&v->candidates[i].hash, &vote->hash))
         i++;
-    if (i == CANDIDATES)
+    if (i == CANDIDATES || v->voted[vote->validator] >> i & 1)
         return;
     if (i == v->count)
         v->candidates[v->count++] = (struct candidate){.hash = vote->hash};
     uint64_t weight = t->env->validators->weights[vote->validator];
-    v->voted[vote->validator] = (uint8_t)(i + 1);
+    if (!v->voted[vote->validator])
+        v->weight += weight;
+    v->voted[vote->validator] |= (uint8_t)(1 << i);
     v->candidates[i].weight += weight;
-    v->weight += weight;
     tm_hear(t, r, vote->validator);
 }
 

@@ -245,12 +245,47 @@ bool cores_truthful(const struct world *w, struct block *b)
     return header_holds(w, w->layers[b->layer].first, b);
 }
 
+/* Whether the node could look whether b tells the truth: it executes b's layer, and what b states
+ * has been executed. */
+static bool can_tell(const struct world *w, node_id node, struct block *b)
+{
+    struct block *root = b->layer == w->nodes[node].layer ? rooted(w, b) : NULL;
+    return root && root->execution;
+}
+
+/* What stands on a block that does not hold does not hold either. Looks at those above the node's
+ * last final block; what was found out is kept, but where nodes of several layers see it
+ * differently. */
+static bool ground_holds(const struct world *w, node_id node, struct block *b)
+{
+    uint64_t final = w->nodes[node].final->height;
+    bool keep = w->layers[b->layer].chain->layer_count == 1, broken = false;
+    struct block *p = b->parent;
+    for (; p && p->height > final && !broken; p = p->parent) {
+        if (keep && p->track->truth == TRUTH_HOLDS)
+            break;
+        broken = (keep && p->track->truth == TRUTH_BROKEN) ||
+                 (can_tell(w, node, p) && !cores_truthful(w, p));
+    }
+    for (struct block *q = b->parent; keep && q && q != p; q = q->parent)
+        if (broken || (q->height > final && can_tell(w, node, q)))
+            q->track->truth = broken ? TRUTH_BROKEN : TRUTH_HOLDS;
+    return !broken;
+}
+
 /* The node's verdict on a block that was executed, or could not be. */
 static bool judged(const struct world *w, node_id node, struct block *b, bool ran)
 {
     const struct node *n = &w->nodes[node];
     bool own_lie = n->lapses[LAPSE_WRONG_ROOT] && b->proposer == node;
-    return n->lapses[LAPSE_CREDULOUS] || own_lie || (ran && header_holds(w, node, b));
+    return n->lapses[LAPSE_CREDULOUS] || own_lie ||
+           (ran && header_holds(w, node, b) && ground_holds(w, node, b));
+}
+
+/* A fetched block of which is known, without executing anything, that it does not hold. */
+static bool seen_through(const struct world *w, node_id node, struct block *b)
+{
+    return can_tell(w, node, b) && !judged(w, node, b, true);
 }
 
 static void seal_and_hand_over(struct world *w, node_id node, struct block *b,
@@ -483,7 +518,7 @@ void cores_on_call(struct sim *sim, void *self, const struct sim_event *ev)
     if (n->up && t->epoch == n->epoch) {
         if (t->kind == TASK_CHECK)
             l->chain->consensus->checked(state, t->block, judged(w, node, t->block, true), t->tag);
-        else if (t->kind == TASK_FETCHED)
+        else if (t->kind == TASK_FETCHED && (t->committed || !seen_through(w, node, t->block)))
             hand_over_fetched(w, node, t);
         else if (t->kind == TASK_BUILD && !outdated(w, node, t))
             finish_ordered_build(w, node, t);

@@ -124,6 +124,8 @@ struct node {
 
 /* Who has a block. Three bits a node of the layer: got it, has it with all ancestors, executed. */
 enum track_bit { TRACK_GOT, TRACK_HAS, TRACK_EXECUTED, TRACK_BITS };
+/* Whether a block and those it stands on state what their execution gave. */
+enum track_truth { TRUTH_UNKNOWN, TRUTH_HOLDS, TRUTH_BROKEN };
 struct block_track {
     uint32_t got, executed, finals; /* nodes */
     sim_time first_received, median_received, most_received, nearly_received, last_received;
@@ -133,6 +135,7 @@ struct block_track {
     sim_time speculated;    /* by env_speculate(), first of all */
     struct block_fees next; /* what a child charges */
     uint8_t status;         /* RECORD_BLOCK_STATUS_* */
+    uint8_t truth;          /* enum track_truth */
     bool fate_known, settled, written, keep_schedule, built, published;
     uint64_t gas_used, reverted;
     uint64_t tips[3];
