@@ -125,6 +125,15 @@ static uint64_t timer_value(uint64_t view)
     return view & 0xffffffffff;
 }
 
+/* Why a block is judged. */
+enum { FOR_VOTE, FOR_PROPOSAL, FOR_ANSWER };
+
+static void judge(struct monadbft *t, struct block *b, unsigned why)
+{
+    block_hold(why == FOR_ANSWER ? &t->asked : &t->candidate, b);
+    env_check(t->env, b, timer_value(t->view) << 2 | why);
+}
+
 static void start_timer(struct monadbft *t)
 {
     env_cancel(t->env, &t->timer);
@@ -152,6 +161,7 @@ static void enter(struct monadbft *t, uint64_t view)
     t->view = view;
     t->timed_out = false;
     block_hold(&t->candidate, NULL);
+    block_hold(&t->asked, NULL);
     forget_timeouts(t);
     mem_free(t->no_endorsers);
     t->no_endorsers = NULL;
@@ -290,16 +300,7 @@ static void on_proposal(struct monadbft *t, node_id from, const struct message *
         t->env->me == VALIDATOR_NONE || t->voted >= p->view || t->candidate ||
         !proposal_is_safe(t, m->block, p->tc, p->nec))
         return;
-    block_hold(&t->candidate, m->block);
-    env_check(t->env, m->block, timer_value(t->view));
-}
-
-static void checked(void *state, struct block *b, bool valid, uint64_t tag)
-{
-    struct monadbft *t = state;
-    if (tag != timer_value(t->view) || b != t->candidate || t->voted >= t->view || !valid)
-        return;
-    vote(t, b);
+    judge(t, m->block, FOR_VOTE);
 }
 
 static void publish(struct monadbft *t, struct block *b, struct mb_nec *nec)
@@ -342,13 +343,9 @@ static struct mb_qc *base(const struct monadbft *t)
     return t->tc && t->tc->view + 1 == t->view && !t->tc->tip ? t->tc->high_qc : NULL;
 }
 
-static void recover_tip(struct monadbft *t)
+/* Asks everyone for the tip, or for their word that they never voted for it. */
+static void ask_for_tip(struct monadbft *t)
 {
-    struct block *tip = t->tc->tip;
-    if (env_has(t->env, tip)) {
-        publish(t, tip, NULL);
-        return;
-    }
     if (t->no_endorsers)
         return;
     struct message *m = mb_recover(t);
@@ -360,6 +357,18 @@ static void recover_tip(struct monadbft *t)
     t->no_endorsers[t->env->me / 64] |= UINT64_C(1) << (t->env->me % 64);
     t->no_endorser_weight = t->env->validators->weights[t->env->me];
     env_broadcast(t->env, m);
+}
+
+/* A liar's tip may be a block that nobody honest could vote for. */
+static void recover_tip(struct monadbft *t)
+{
+    struct block *tip = t->tc->tip;
+    if (!env_has(t->env, tip) || tip == t->refused)
+        ask_for_tip(t);
+    else if (tip == t->tip)
+        publish(t, tip, NULL);
+    else
+        judge(t, tip, FOR_PROPOSAL);
 }
 
 static void propose(struct monadbft *t)
@@ -398,6 +407,13 @@ static void built(void *state, struct block *b, uint64_t tag)
 
 /* ---- recovery of a tip (algorithm 5) ---- */
 
+static void answer_recover(struct monadbft *t, struct block *tip, bool endorsed)
+{
+    struct message *m = endorsed ? mb_block(tip) : mb_no_endorsement(t, mb_parent_view(tip));
+    if (m)
+        env_send(t->env, leader_node(t, t->view), m);
+}
+
 static void on_recover(struct monadbft *t, node_id from, const struct message *m)
 {
     const struct mb_recover *r = (const struct mb_recover *)m->payload;
@@ -405,12 +421,37 @@ static void on_recover(struct monadbft *t, node_id from, const struct message *m
     if (r->view != t->view || leader_node(t, r->view) != m->origin || !r->tc->tip ||
         t->env->me == VALIDATOR_NONE)
         return;
+    struct block *tip = r->tc->tip;
     /* A vote needs the block, and what a node holds it keeps: who has it not never voted for it. */
-    struct message *answer = env_has(t->env, r->tc->tip)
-                                 ? mb_block(r->tc->tip)
-                                 : mb_no_endorsement(t, mb_parent_view(r->tc->tip));
-    if (answer)
-        env_send(t->env, m->origin, answer);
+    if (!env_has(t->env, tip) || tip == t->refused)
+        answer_recover(t, tip, false);
+    else if (tip == t->tip)
+        answer_recover(t, tip, true);
+    else
+        judge(t, tip, FOR_ANSWER);
+}
+
+static void checked(void *state, struct block *b, bool valid, uint64_t tag)
+{
+    struct monadbft *t = state;
+    if (!valid)
+        block_hold(&t->refused, b);
+    if (tag >> 2 != timer_value(t->view) ||
+        b != ((tag & 3) == FOR_ANSWER ? t->asked : t->candidate))
+        return;
+    switch (tag & 3) {
+    case FOR_VOTE:
+        if (valid && t->voted < t->view)
+            vote(t, b);
+        break;
+    case FOR_PROPOSAL:
+        if (valid && t->proposed < t->view && !t->timed_out)
+            publish(t, b, NULL);
+        else if (!valid)
+            ask_for_tip(t);
+        break;
+    case FOR_ANSWER: answer_recover(t, b, valid); break;
+    }
 }
 
 static void on_no_endorsement(struct monadbft *t, const struct message *m)
@@ -634,6 +675,8 @@ static void fini(void *state)
     mb_tc_unref(t->tc);
     mb_qc_unref(t->high);
     block_unref(t->candidate);
+    block_unref(t->asked);
+    block_unref(t->refused);
     block_unref(t->tip);
     block_unref(t->final);
     memset(t, 0, sizeof *t);

@@ -114,7 +114,9 @@ struct monadbft {
     struct block *tip;       /* last block voted for: a reference, or NULL */
     struct mb_qc *high;      /* references */
     struct mb_tc *tc;        /* of the view before, or NULL */
-    struct block *candidate; /* being judged, for the current view: a reference, or NULL */
+    struct block *candidate; /* being judged, in the current view: a reference, or NULL */
+    struct block *asked;     /* being judged for a leader that asks for it: likewise */
+    struct block *refused;   /* last one judged invalid: a reference, or NULL */
     struct mb_tally tallies[TALLIES];
     struct message **timeouts; /* of this view, one a validator: references; NULL: none came */
     uint64_t timeout_weight;

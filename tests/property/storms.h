@@ -61,4 +61,60 @@ static inline void weather(const char *text, const char *const *sets, size_t cou
     fixture_free(&f);
 }
 
+/* What some of the nodes do to the others, each under a few seeds: safe, and nearly all that was
+ * offered is final in the end. `nodes`: as many as may lie. */
+static inline void lies(const char *text, const char *const *sets, size_t count, int seeds,
+                        unsigned nodes)
+{
+    static const char *const kinds[] = {
+        "kind: equivocation, nodes: %u",
+        "kind: equivocation, resplit: 400ms, nodes: %u",
+        "kind: conflicting-votes, nodes: %u",
+        "kind: silent-leader, nodes: %u",
+        "kind: withheld, hold: 700ms, first: 20%%, nodes: %u",
+        "kind: withheld, hold: 3s, first: 60%%, nodes: %u",
+        "kind: omission, drop: 40%%, lasts: 2s, nodes: %u",
+        "kind: delay, adds: 300ms, lasts: 3s, nodes: %u",
+    };
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
+        for (int seed = 1; seed <= seeds; seed++) {
+            char kind[80], faults[120], number[20];
+            snprintf(kind, sizeof kind, kinds[k], nodes);
+            snprintf(faults, sizeof faults, "faults=[{%s}]", kind);
+            snprintf(number, sizeof number, "seed=%d", seed);
+            const char *all[8] = {faults, number};
+            for (size_t i = 0; i < count; i++)
+                all[2 + i] = sets[i];
+            struct fixture f = fixture_make(text, all, 2 + count, 1, NULL);
+            fixture_run(&f);
+            const struct layer *l = &f.world->layers[0];
+            if (f.world->violations || l->committed_txs * 10 < l->offered * 9)
+                fail_msg("%s, seed %d: %llu violations, %llu of %llu committed", kind, seed,
+                         (unsigned long long)f.world->violations,
+                         (unsigned long long)l->committed_txs, (unsigned long long)l->offered);
+            nonces_are_contiguous(l);
+            fixture_free(&f);
+        }
+}
+
+/* A partition that heals, and a network that keeps no promise until it stabilises: whatever is
+ * decided meanwhile is one chain, and all is final soon afterwards. */
+static inline void quarrels(const char *text, const char *const *sets, size_t count, int seeds)
+{
+    static const char *const faults[] = {
+        "faults=[{kind: partition, at: 700ms, lasts: 2s, shares: [50%, 50%]}]",
+        "faults=[{kind: partition, at: 700ms, lasts: 2s, shares: [30%, 70%]}]",
+        "faults=[{kind: asynchrony, until: 3s, bound: 1s}]",
+    };
+    for (size_t k = 0; k < sizeof faults / sizeof faults[0]; k++)
+        for (int seed = 1; seed <= seeds; seed++) {
+            char number[20];
+            snprintf(number, sizeof number, "seed=%d", seed);
+            const char *all[8] = {faults[k], number};
+            for (size_t i = 0; i < count; i++)
+                all[2 + i] = sets[i];
+            weather(text, all, 2 + count, seed);
+        }
+}
+
 #endif

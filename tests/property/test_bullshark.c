@@ -133,12 +133,25 @@ static void test_storms(void **state)
     }
 }
 
+static void test_lies(void **state)
+{
+    (void)state;
+    lies(loaded, NULL, 0, 2, 2);
+}
+
+static void test_quarrels(void **state)
+{
+    (void)state;
+    quarrels(loaded, NULL, 0, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hops),         cmocka_unit_test(test_messages),
         cmocka_unit_test(test_crashed),      cmocka_unit_test(test_weights),
         cmocka_unit_test(test_small_blocks), cmocka_unit_test(test_storms),
+        cmocka_unit_test(test_lies),         cmocka_unit_test(test_quarrels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

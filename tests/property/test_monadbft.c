@@ -202,13 +202,47 @@ static void test_storms(void **state)
     }
 }
 
+static void test_lies(void **state)
+{
+    (void)state;
+    lies(loaded, NULL, 0, 2, 2);
+}
+
+/* Blocks that no honest node votes for are a liar's tips: no-endorsement certificates get past
+ * them.
+ */
+static void test_invalid_tips(void **state)
+{
+    (void)state;
+    for (int seed = 1; seed <= 3; seed++) {
+        char number[20];
+        snprintf(number, sizeof number, "seed=%d", seed);
+        const char *sets[] = {number, "faults=[{kind: invalid-root, nodes: 2}]", "drain=15s"};
+        struct fixture f = fixture_make(loaded, sets, 3, 1, NULL);
+        fixture_run(&f);
+        const struct layer *l = &f.world->layers[0];
+        assert_int_equal(f.world->violations, 0);
+        if (l->committed_txs != l->offered)
+            fail_msg("seed %d: %llu of %llu committed", seed, (unsigned long long)l->committed_txs,
+                     (unsigned long long)l->offered);
+        fixture_free(&f);
+    }
+}
+
+static void test_quarrels(void **state)
+{
+    (void)state;
+    quarrels(loaded, NULL, 0, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hops),    cmocka_unit_test(test_messages),
-        cmocka_unit_test(test_tail),    cmocka_unit_test(test_isolation),
-        cmocka_unit_test(test_crashed), cmocka_unit_test(test_weights),
-        cmocka_unit_test(test_storms),
+        cmocka_unit_test(test_hops),         cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_tail),         cmocka_unit_test(test_isolation),
+        cmocka_unit_test(test_crashed),      cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_storms),       cmocka_unit_test(test_lies),
+        cmocka_unit_test(test_invalid_tips), cmocka_unit_test(test_quarrels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
