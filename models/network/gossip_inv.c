@@ -14,7 +14,9 @@
 #define GOSSIP_INV_FIELDS(F, S)                                                                    \
     F(S, SIZE, announcement, "61B", "1B", "64KB", "Bytes that tell of one item.")                  \
     F(S, SIZE, request, "61B", "1B", "64KB", "Bytes that ask for one item.")                       \
-    F(S, DURATION, timeout, "2s", "1ms", "1h", "Wait for an answer before another is asked.")
+    F(S, DURATION, timeout, "2s", "1ms", "1h", "Wait for an answer before another is asked.")      \
+    F(S, BOOL, unasked, "false", NULL, NULL,                                                       \
+      "Who makes an item sends it whole to its neighbours; they tell of it.")
 FIELD_DECLARE(gossip_inv, GOSSIP_INV_FIELDS);
 FIELD_DEFINE(gossip_inv, GOSSIP_INV_FIELDS,
              "A node tells its neighbours what it has; who lacks it asks for it.", NULL);
@@ -25,7 +27,8 @@ struct inv_state {
     struct gossip_env *env;
     uint32_t announcement, request;
     sim_time timeout, wait;
-    bool push; /* whole to some */
+    bool push;    /* whole to some */
+    bool unasked; /* whole to all, by its maker */
 };
 
 static enum err_code inv_init(void *state, const void *cfg, struct gossip_env *env, struct err *err)
@@ -35,7 +38,8 @@ static enum err_code inv_init(void *state, const void *cfg, struct gossip_env *e
     *(struct inv_state *)state = (struct inv_state){.env = env,
                                                     .announcement = (uint32_t)c->announcement,
                                                     .request = (uint32_t)c->request,
-                                                    .timeout = c->timeout};
+                                                    .timeout = c->timeout,
+                                                    .unasked = c->unasked};
     return ERR_OK;
 }
 
@@ -77,7 +81,10 @@ static void inv_publish(void *state, node_id origin, struct message *m)
     if (!p)
         return;
     pull_got(p, s->env, origin);
-    spread(s, origin, NODE_NONE, m);
+    if (s->unasked)
+        gossip_tell(s->env, origin, NODE_NONE, m, INV_BODY, m->size);
+    else
+        spread(s, origin, NODE_NONE, m);
 }
 
 static void inv_link(void *state, node_id at, node_id from, struct message *m, uint8_t type)

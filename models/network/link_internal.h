@@ -18,7 +18,8 @@ FIELD_ENUM_DECLARE(link_rates, LINK_RATES);
 #define LINK_FIELDS(F, S, control_cost, processing_cost)                                           \
     F(S, BANDWIDTH, up, "100Mbit/s", "1kbit/s", NULL, "Upload rate of a node.")                    \
     F(S, BANDWIDTH, down, "100Mbit/s", "1kbit/s", NULL, "Download rate of a node.")                \
-    F(S, ENUM(link_rates), rates, "same", NULL, NULL, "Whose rates: these, or a table's.")         \
+    F(S, ENUM(link_rates), rates, "same", NULL, NULL,                                              \
+      "Whose rates: these, or a table's, for all nodes that no class has chosen.")                 \
     F(S, MODELS(class), classes, "", "0", "64",                                                    \
       "Kinds of nodes, with rates of their own in place of up and down.")                          \
     F(S, AROUND(DURATION), jitter, "0ms", "0ms", "1h",                                             \

@@ -130,7 +130,9 @@ static enum err_code by_class(const struct link_cfg *cfg, const struct link_env 
         profiles[k] = (struct link_profile){c->up, c->down, c->latency, log1p(-c->loss)};
     }
     enum err_code e = choose(cfg, profile_of, of_none, env->node_count, err);
-    return e ? e : share_out(cfg, profile_of, of_none, env, err);
+    if (!e && cfg->rates == LINK_SAME)
+        e = share_out(cfg, profile_of, of_none, env, err);
+    return e;
 }
 
 /* ---- by region: the tables of SimBlock, Gervais et al. and JABS ---- */
@@ -197,10 +199,13 @@ bool link_region_rates(enum link_rates rates, const char *region, struct sim_str
 static enum err_code by_region(const struct link_cfg *cfg, const struct link_env *env,
                                struct link_profile *profiles, uint8_t *profile_of, struct err *err)
 {
-    uint32_t count = 0;
+    const uint32_t first = (uint32_t)cfg->classes.count;
+    uint32_t count = first;
     for (node_id n = 0; n < env->node_count; n++) {
         struct link_profile p = {0};
         struct sim_stream rng;
+        if (first && profile_of[n] < first)
+            continue; /* a class has chosen it */
         const char *region = env->region(env->self, n);
         sim_stream_init(&rng, env->seed, n, sim_purpose("network.rates"));
         if (!link_region_rates(cfg->rates, region, &rng, &p.up, &p.down))
@@ -209,11 +214,11 @@ static enum err_code by_region(const struct link_cfg *cfg, const struct link_env
                            "none; choose matrix six-regions-2019, six-regions-2015 or gervais-2015",
                            link_rates_names.names[cfg->rates], region[0] ? "" : "(no region)",
                            region);
-        uint32_t k = 0;
+        uint32_t k = first;
         while (k < count && (profiles[k].up != p.up || profiles[k].down != p.down))
             k++;
         if (k == count)
-            profiles[count++] = p; /* 100 pairs of bins at most */
+            profiles[count++] = p; /* 100 pairs of bins and 64 classes at most */
         profile_of[n] = (uint8_t)k;
     }
     return ERR_OK;
@@ -231,6 +236,10 @@ enum err_code link_profiles(const struct link_cfg *cfg, const struct link_env *e
     **profiles = (struct link_profile){.up = cfg->up, .down = cfg->down};
     if (same)
         return ERR_OK;
-    return cfg->classes.count ? by_class(cfg, env, *profiles, *profile_of, err)
-                              : by_region(cfg, env, *profiles, *profile_of, err);
+    enum err_code e = ERR_OK;
+    if (cfg->classes.count)
+        e = by_class(cfg, env, *profiles, *profile_of, err);
+    if (!e && cfg->rates != LINK_SAME)
+        e = by_region(cfg, env, *profiles, *profile_of, err);
+    return e;
 }

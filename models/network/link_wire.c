@@ -13,11 +13,13 @@ void link_check(const void *cfg, struct field_report *report)
     double shares = 0;
     for (size_t i = 0; i < c->classes.count; i++)
         shares += ((const struct link_class *)c->classes.items[i].cfg)->share;
-    if (c->classes.count && fabs(shares - 1) > 1e-6)
+    if (c->classes.count && c->rates == LINK_SAME && fabs(shares - 1) > 1e-6)
         field_complain(report, "classes", "have shares of %.6g%% together; make it 100%%",
                        100 * shares);
-    if (c->classes.count && c->rates != LINK_SAME)
-        field_complain(report, "rates", "come from classes already; leave out one of the two");
+    if (c->rates != LINK_SAME && shares > 0)
+        field_complain(report, "rates",
+                       "are those of all nodes that no class has chosen; leave out the shares of "
+                       "classes, or rates");
 }
 
 enum err_code link_init(void *state, const void *cfg, const struct link_env *env, struct err *err)

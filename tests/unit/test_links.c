@@ -166,6 +166,25 @@ static void rates_by_region(void **state)
 
 /* Europe's histogram: shares of three bins each way within four standard errors, up and down drawn
  * apart. */
+/* Two nodes of a class among others of a table. */
+static void a_class_among_regions(void **state)
+{
+    (void)state;
+    struct world w;
+    make(&w,
+         "latency: {matrix: six-regions-2019, nodes: {europe: 1}}\n"
+         "link: {rates: simblock-2019, classes: [{kind: own, up: 99Mbit/s, down: 98Mbit/s, "
+         "chosen: [1, 3]}]}\n",
+         5, 1);
+    for (node_id n = 0; n < 5; n++) {
+        struct net_node_stats s;
+        net_stats(w.net, n, &s);
+        assert_int_equal(s.up_rate, n % 2 ? 99000000 : 20700000);
+        assert_int_equal(s.down_rate, n % 2 ? 98000000 : 40000000);
+    }
+    unmake(&w);
+}
+
 static void rates_from_histograms(void **state)
 {
     (void)state;
@@ -338,7 +357,7 @@ static void bad_settings(void **state)
     refused("link: {classes: [{kind: home, share: 70%}, {kind: bad, share: 20%}]}\n",
             "link.classes: have shares of 90% together; make it 100%");
     refused("link: {kind: serial, rates: jabs, classes: [{kind: home, share: 100%}]}\n",
-            "link.rates: come from classes already");
+            "link.rates: are those of all nodes that no class has chosen");
     refused("link: {rates: jabs}\n",
             "link.rates: jabs is by the six regions of SimBlock, of which ");
     refused("latency: constant\nlink: {rates: simblock-2019}\n", "(no region) is none");
@@ -359,6 +378,7 @@ int main(void)
         cmocka_unit_test(announced),
         cmocka_unit_test(classes),
         cmocka_unit_test(rates_by_region),
+        cmocka_unit_test(a_class_among_regions),
         cmocka_unit_test(rates_from_histograms),
         cmocka_unit_test(retransmission),
         cmocka_unit_test(slow_start),
