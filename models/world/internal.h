@@ -85,6 +85,9 @@ struct twin {
     _Alignas(16) unsigned char state[];
 };
 
+/* Copies of up and watched, a byte a node: struct world, marks. */
+enum { NODE_DOWN = 1, NODE_WATCHED = 2 };
+
 struct node {
     layer_id layer;
     uint8_t class;    /* of the layer's hardware classes */
@@ -266,6 +269,7 @@ struct world {
     layer_id chain_count;
     struct node *nodes;
     node_id node_count;
+    uint8_t *marks; /* by node: what every message asks of both its ends, NODE_DOWN, NODE_WATCHED */
     node_id *layer_first; /* layer_count + 1 */
     node_id *chain_first; /* likewise of chains: the network's groups */
     struct source *sources;

@@ -292,14 +292,14 @@ static bool deliver(void *self, node_id to, node_id from, struct message *m)
 static bool node_up(void *self, node_id node)
 {
     const struct world *w = self;
-    return w->nodes[node].up;
+    return !(w->marks[node] & NODE_DOWN);
 }
 
 static bool filter(void *self, node_id from, node_id to, const struct message *m, sim_time *delay,
                    struct message **replace)
 {
     struct world *w = self;
-    return !(w->nodes[from].watched | w->nodes[to].watched) ||
+    return !((w->marks[from] | w->marks[to]) & NODE_WATCHED) ||
            trouble_filter(w, from, to, m, delay, replace);
 }
 

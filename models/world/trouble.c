@@ -33,6 +33,12 @@ void trouble_on_fault(struct sim *sim, void *self, const struct sim_event *ev)
     f->ops->fire(f->state, (uint32_t)(ev->arg >> 56), ev->arg & ((UINT64_C(1) << 56) - 1));
 }
 
+static void mark(struct world *w, node_id node)
+{
+    const struct node *n = &w->nodes[node];
+    w->marks[node] = (uint8_t)((n->up ? 0 : NODE_DOWN) | (n->watched ? NODE_WATCHED : 0));
+}
+
 static void host_crash(struct fault_env *env, node_id node)
 {
     struct world *w = env->world;
@@ -40,6 +46,7 @@ static void host_crash(struct fault_env *env, node_id node)
     if (!n->up)
         return;
     n->up = false;
+    mark(w, node);
     n->epoch++;
     n->down_since = sim_now(w->sim);
     w->crashes++;
@@ -84,6 +91,7 @@ static void host_recover(struct fault_env *env, node_id node)
     if (n->up)
         return;
     n->up = true;
+    mark(w, node);
     n->crashed_time += sim_now(w->sim) - n->down_since;
     rows_fault(w, "recover", node, "");
     net_recover(w->net, node);
@@ -104,6 +112,7 @@ static void host_watch(struct fault_env *env, node_id node, bool on)
     struct world *w = env->world;
     CHECK(on || w->nodes[node].watched, "node %u is watched by nobody", node);
     w->nodes[node].watched = (uint16_t)(w->nodes[node].watched + (on ? 1 : -1));
+    mark(w, node);
 }
 
 static void host_lapse(struct fault_env *env, node_id node, enum fault_lapse what, bool on)

@@ -338,13 +338,14 @@ static enum err_code create_frame(struct world *w, struct err *err)
     if (code != ERR_OK)
         return code;
     w->nodes = mem_zalloc(w->node_count, sizeof *w->nodes);
+    w->marks = mem_zalloc(w->node_count, 1);
     w->sample_busy = mem_zalloc(w->node_count, sizeof *w->sample_busy);
     w->sample_up = mem_zalloc(w->node_count, sizeof *w->sample_up);
     w->sample_down = mem_zalloc(w->node_count, sizeof *w->sample_down);
     w->sample_out = mem_zalloc(w->node_count, sizeof *w->sample_out);
     w->codes = evm_codes_create();
-    if (!w->nodes || !w->sample_busy || !w->sample_up || !w->sample_down || !w->sample_out ||
-        !w->codes)
+    if (!w->nodes || !w->marks || !w->sample_busy || !w->sample_up || !w->sample_down ||
+        !w->sample_out || !w->codes)
         return err_set(err, ERR_MEMORY, "no memory for %u nodes", w->node_count);
     code = workers_create(&w->workers, w->options.threads - 1, err);
     if (code == ERR_OK && (code = sim_create(&w->sim, w->cfg->seed)) != ERR_OK)
@@ -572,6 +573,7 @@ void world_destroy(struct world *w)
     mem_free(w->chains);
     mem_free(w->chain_first);
     mem_free(w->nodes);
+    mem_free(w->marks);
     mem_free(w->sample_busy);
     mem_free(w->sample_up);
     mem_free(w->sample_down);
