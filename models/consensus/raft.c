@@ -145,8 +145,8 @@ static void run_for(struct raft *r, bool pre)
         r->voted_for = me;
         r->matched = r->committed->height;
         env_note(r->env, "round", r->tip->height + 1, r->term);
+        wait_again(r);
     }
-    wait_again(r);
     count_vote(r, me);
     struct message *m =
         message_create(CHANNEL_CONSENSUS, RAFT_REQUEST, sizeof(struct request_payload));
@@ -256,17 +256,18 @@ static struct message *append_message(const struct raft *r, struct block *b)
     return m;
 }
 
-/* Builds when the last block is `block_interval` old and the window has room. */
+/* Builds when the last block is `block_interval` old and the window has room. The first block of a
+ * term goes out at once, window or not: only it lets those of earlier terms be committed (5.4.2).
+ */
 static void schedule_block(struct raft *r)
 {
     sim_time now = env_now(r->env), due = r->tip->created + r->cfg->block_interval;
+    bool first = r->tip->round != r->term;
     if (r->role != ROLE_LEADER || r->building ||
-        r->tip->height - r->committed->height >= r->cfg->window)
+        (!first && r->tip->height - r->committed->height >= r->cfg->window))
         return;
     env_cancel(r->env, &r->block);
-    /* 8: the first block of a term lets those of earlier ones be committed: at once. */
-    sim_time delay = due > now && r->tip->round == r->term ? due - now : 0;
-    r->block = env_timer(r->env, delay, TIMER_BLOCK, timer_value(r));
+    r->block = env_timer(r->env, due > now && !first ? due - now : 0, TIMER_BLOCK, timer_value(r));
 }
 
 static void build(struct raft *r)
@@ -420,6 +421,20 @@ static void commit_as_told(struct raft *r)
         commit(r, b, NULL, 0);
 }
 
+/* A judged block of this term's leader: what stands in its place, and after it, goes. */
+static void append(struct raft *r, struct block *b)
+{
+    if (!on_log(r, b)) {
+        if (block_ancestor(b, r->committed->height) != r->committed)
+            return; /* cannot be: a leader holds all that is committed (5.4.3) */
+        set_tip(r, b);
+    }
+    if (r->matched < b->height)
+        r->matched = b->height;
+    commit_as_told(r);
+    acknowledge(r, r->leader, true);
+}
+
 static void on_append(struct raft *r, node_id from, const struct message *m)
 {
     const struct append_payload *p = (const struct append_payload *)m->payload;
@@ -437,7 +452,10 @@ static void on_append(struct raft *r, node_id from, const struct message *m)
     if (r->told < p->commit)
         r->told = p->commit;
     if (m->block) {
-        env_check(r->env, m->block, r->term);
+        if (on_log(r, m->block)) /* said again */
+            append(r, m->block);
+        else
+            env_check(r->env, m->block, r->term);
         return;
     }
     struct block *last = block_ancestor(r->tip, p->last_height);
@@ -449,31 +467,21 @@ static void on_append(struct raft *r, node_id from, const struct message *m)
     acknowledge(r, p->leader, true);
 }
 
-/* A block of this term's leader: what stands in its place, and after it, goes. */
 static void checked(void *state, struct block *b, bool valid, uint64_t tag)
 {
     struct raft *r = state;
-    if (!valid || tag != r->term || r->role != ROLE_FOLLOWER)
-        return;
-    if (!on_log(r, b)) {
-        if (block_ancestor(b, r->committed->height) != r->committed)
-            return; /* cannot be: a leader holds all that is committed (5.4.3) */
-        set_tip(r, b);
-    }
-    if (r->matched < b->height)
-        r->matched = b->height;
-    commit_as_told(r);
-    acknowledge(r, r->leader, true);
+    if (valid && tag == r->term && r->role == ROLE_FOLLOWER)
+        append(r, b);
 }
 
 /* ---- the other calls ---- */
 
-/* So many may be uncommitted below the block that a new leader must build before any of them is. */
+/* A window, and as many terms again that ended before their first block was committed. */
 static uint64_t depth(const void *cfg, uint64_t validators)
 {
     const struct raft_cfg *c = cfg;
     (void)validators;
-    return c->window;
+    return 2 * c->window;
 }
 
 static sim_time timeout(const void *cfg, uint64_t validators)
@@ -519,10 +527,11 @@ static void message(void *state, node_id from, const struct message *m)
 /* The election's timer runs on: it looks whether the deadline, which moves, has passed. */
 static void on_election(struct raft *r)
 {
-    if (r->role != ROLE_LEADER && env_now(r->env) >= r->deadline)
-        run_for(r, r->cfg->pre_vote);
-    else if (r->role == ROLE_LEADER)
+    bool over = env_now(r->env) >= r->deadline;
+    if (over)
         wait_again(r);
+    if (over && r->role != ROLE_LEADER)
+        run_for(r, r->cfg->pre_vote);
     env_timer(r->env, r->deadline - env_now(r->env), TIMER_ELECTION, 0);
 }
 

@@ -35,9 +35,15 @@ struct fake {
     struct {
         sim_time at;
         uint32_t kind;
-        uint64_t value;
+        uint64_t value, order;
     } timers[FAKE_TIMERS];
     uint32_t timer_count;
+    uint64_t timers_set;
+    struct {
+        struct block *block; /* a reference */
+        uint64_t tag;
+    } checks[FAKE_TIMERS];
+    uint32_t check_count;
     struct build_request built; /* the last one; seal is a reference */
     uint32_t builds, certificates, adoptions;
 };
@@ -67,16 +73,19 @@ static inline struct sim_timer fake_timer(struct consensus_env *env, sim_time de
                                           uint64_t value)
 {
     struct fake *f = fake_of(env);
-    struct sim_timer none = {0};
     assert_true(f->timer_count < FAKE_TIMERS && delay >= 0);
     f->timers[f->timer_count].at = f->now + delay;
     f->timers[f->timer_count].kind = kind;
-    f->timers[f->timer_count++].value = value;
-    return none;
+    f->timers[f->timer_count].value = value;
+    f->timers[f->timer_count++].order = ++f->timers_set;
+    return (struct sim_timer){.order = f->timers_set};
 }
 static inline void fake_cancel(struct consensus_env *env, struct sim_timer *timer)
 {
-    (void)env;
+    struct fake *f = fake_of(env);
+    for (uint32_t i = 0; timer->order && i < f->timer_count; i++)
+        if (f->timers[i].order == timer->order)
+            f->timers[i] = f->timers[--f->timer_count];
     memset(timer, 0, sizeof *timer);
 }
 static inline void fake_build(struct consensus_env *env, const struct build_request *request)
@@ -90,7 +99,10 @@ static inline void fake_build(struct consensus_env *env, const struct build_requ
 }
 static inline void fake_check(struct consensus_env *env, struct block *b, uint64_t tag)
 {
-    (void)env, (void)b, (void)tag;
+    struct fake *f = fake_of(env);
+    assert_true(f->check_count < FAKE_TIMERS);
+    f->checks[f->check_count].block = block_ref(b);
+    f->checks[f->check_count++].tag = tag;
 }
 static inline bool fake_has(struct consensus_env *env, const struct block *b)
 {
@@ -193,7 +205,9 @@ static inline void fake_forget(struct fake *f)
 {
     for (uint32_t i = 0; i < f->sent_count; i++)
         message_unref(f->sent[i]);
-    f->sent_count = f->timer_count = 0;
+    for (uint32_t i = 0; i < f->check_count; i++)
+        block_unref(f->checks[i].block);
+    f->sent_count = f->timer_count = f->check_count = 0;
 }
 
 static inline void fake_fini(struct fake *f)
