@@ -200,12 +200,13 @@ static void imported(struct pos *p, struct block *b)
 
 /* ---- the calls ---- */
 
-/* A checkpoint may be an epoch behind its first block, and needs two epochs. */
+/* A checkpoint comes up to an epoch after a block and needs two; but the first two epochs are not
+ * judged, so the first checkpoint is final at the start of epoch 4. */
 static uint64_t depth(const void *cfg, uint64_t validators)
 {
     const struct pos_cfg *c = cfg;
     (void)validators;
-    return 3 * c->slots_per_epoch;
+    return 4 * c->slots_per_epoch;
 }
 
 static sim_time timeout(const void *cfg, uint64_t validators)
