@@ -23,7 +23,7 @@ enum { SLOT_MS = 500, EPOCH = 4 };
 static void test_good_case(void **state)
 {
     (void)state;
-    for (int seed = 1; seed <= 20; seed++) {
+    for (int seed = 1; seed <= 8; seed++) {
         char number[20];
         snprintf(number, sizeof number, "seed=%d", seed);
         const char *sets[] = {number};
@@ -124,7 +124,7 @@ static void test_third_away(void **state)
 static void test_partition(void **state)
 {
     (void)state;
-    for (int seed = 1; seed <= 10; seed++) {
+    for (int seed = 1; seed <= 8; seed++) {
         char number[20];
         snprintf(number, sizeof number, "seed=%d", seed);
         const char *sets[] = {number, "faults=[{kind: partition, at: 6s, lasts: 8s}]",
@@ -169,7 +169,7 @@ static void test_weights(void **state)
 static void test_storms(void **state)
 {
     (void)state;
-    for (int seed = 1; seed <= 100; seed++) {
+    for (int seed = 1; seed <= 60; seed++) {
         struct storm s = make_storm(seed, 7);
         char number[20];
         snprintf(number, sizeof number, "seed=%d", seed);
