@@ -1,0 +1,261 @@
+/* The cases of `weft conform consensus`, and the scenario of each run. */
+#include "sim/cli/conform.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Times in units: what a protocol waits before it gives up on a leader. Trouble ends early enough
+ * for what waits to be tried again, and late enough for time-outs to have grown. */
+static const struct conform_case cases[] = {
+    {"healthy", "No faults.", NULL, NULL, {NULL}, 0, CONFORM_MILD},
+    {"reordering",
+     "Messages overtake one another: delays vary by three times their mean.",
+     "  jitter: {kind: lognormal, sd: 300%}\n",
+     NULL,
+     {NULL},
+     0,
+     CONFORM_MILD},
+    {"loss",
+     "One message in five is lost for a while.",
+     NULL,
+     "  - {kind: omission, at: $1, lasts: $8, share: 100%, drop: 20%}\n",
+     {"omission"},
+     9,
+     0},
+    {"crash",
+     "As many nodes as it tolerates crash and stay down.",
+     NULL,
+     "  - {kind: crash, at: $2, nodes: $c}\n",
+     {"crash"},
+     2,
+     CONFORM_NEEDS_CRASH | CONFORM_MILD},
+    {"crash-recover",
+     "As many as it tolerates crash and come back.",
+     NULL,
+     "  - {kind: crash, at: $2, nodes: $c, recover_after: $5}\n",
+     {"crash"},
+     7,
+     CONFORM_NEEDS_CRASH | CONFORM_MILD},
+    {"crash-many",
+     "One more than it tolerates crashes, and comes back.",
+     NULL,
+     "  - {kind: crash, at: $2, nodes: $m, recover_after: $5}\n",
+     {"crash"},
+     7,
+     0},
+    {"partition",
+     "The network falls into two halves and heals.",
+     NULL,
+     "  - {kind: partition, at: $2, lasts: $6, shares: [50%]}\n",
+     {"partition"},
+     8,
+     0},
+    {"asynchrony",
+     "Every message is held and reordered until the network stabilises.",
+     NULL,
+     "  - {kind: asynchrony, at: $1, until: $9, bound: $1}\n",
+     {"asynchrony"},
+     9,
+     0},
+    {"silent-leader",
+     "Byzantine nodes do not propose.",
+     NULL,
+     "  - {kind: silent-leader, nodes: $f, of: validators}\n",
+     {"silent-leader"},
+     0,
+     CONFORM_NEEDS_FAULTY},
+    {"equivocation",
+     "Byzantine nodes lead two lives.",
+     NULL,
+     "  - {kind: equivocation, nodes: $f, of: validators}\n",
+     {"equivocation"},
+     0,
+     CONFORM_NEEDS_FAULTY},
+    {"conflicting-votes",
+     "Byzantine nodes vote for one thing here, another there.",
+     NULL,
+     "  - {kind: conflicting-votes, nodes: $f, of: validators}\n",
+     {"conflicting-votes"},
+     0,
+     CONFORM_NEEDS_FAULTY},
+    {"invalid-root",
+     "Blocks of Byzantine nodes state a wrong root.",
+     NULL,
+     "  - {kind: invalid-root, nodes: $f, of: validators}\n",
+     {"invalid-root"},
+     0,
+     CONFORM_NEEDS_FAULTY},
+    {"credulous",
+     "Some Byzantine nodes state wrong roots, the others vote for them.",
+     NULL,
+     "  - {kind: invalid-root, nodes: 1, of: validators}\n"
+     "  - {kind: credulous, nodes: $f, of: validators}\n",
+     {"invalid-root", "credulous"},
+     0,
+     CONFORM_NEEDS_FAULTY},
+    {"withheld",
+     "Byzantine nodes send their blocks late.",
+     NULL,
+     "  - {kind: withheld, nodes: $f, of: validators, hold: $1}\n",
+     {"withheld"},
+     0,
+     CONFORM_NEEDS_FAULTY},
+    {"omission",
+     "Faulty nodes lose half of what they send and hear.",
+     NULL,
+     "  - {kind: omission, nodes: $f, of: validators, drop: 50%}\n",
+     {"omission"},
+     0,
+     CONFORM_NEEDS_FAULTY},
+    {"delay",
+     "Faulty nodes are slow.",
+     NULL,
+     "  - {kind: delay, nodes: $f, of: validators, adds: $1}\n",
+     {"delay"},
+     0,
+     CONFORM_NEEDS_FAULTY},
+    {"two-lives-asynchrony",
+     "Byzantine nodes lead two lives, and until it stabilises the network reorders.",
+     NULL,
+     "  - {kind: equivocation, nodes: $f, of: validators}\n"
+     "  - {kind: asynchrony, at: $1, until: $9, bound: $1}\n",
+     {"equivocation", "asynchrony"},
+     9,
+     CONFORM_NEEDS_FAULTY},
+    {"two-votes-partition",
+     "Byzantine nodes vote twice while the network is in two halves.",
+     NULL,
+     "  - {kind: conflicting-votes, nodes: $f, of: validators}\n"
+     "  - {kind: partition, at: $2, lasts: $6, shares: [50%]}\n",
+     {"conflicting-votes", "partition"},
+     8,
+     CONFORM_NEEDS_FAULTY},
+};
+
+const struct conform_case *conform_case_at(size_t i)
+{
+    return i < sizeof cases / sizeof cases[0] ? &cases[i] : NULL;
+}
+
+const char *conform_property_name(enum conform_property p)
+{
+    static const char *const names[] = {"agreement", "validity", "certificates",
+                                        "liveness",  "catch-up", "determinism"};
+    return names[p];
+}
+
+/* Fewer than one in `share`. */
+static uint32_t fewer(uint32_t n, unsigned share)
+{
+    return share ? (n - 1) / share : 0;
+}
+
+uint32_t conform_faulty(const struct conform_subject *s, uint32_t n)
+{
+    return fewer(n, s->ops->traits.fault_share);
+}
+
+uint32_t conform_crashed(const struct conform_subject *s, uint32_t n)
+{
+    return fewer(n, s->ops->traits.crash_share);
+}
+
+uint64_t conform_depth(const struct conform_subject *s, const void *cfg, uint32_t n)
+{
+    return s->ops->depth ? s->ops->depth(cfg, n) : 0;
+}
+
+sim_time conform_calm(const struct conform_subject *s, const struct conform_item *item)
+{
+    return (sim_time)item->c->calm * s->unit;
+}
+
+sim_time conform_end(const struct conform_subject *s, const struct conform_item *item)
+{
+    return conform_calm(s, item) + 2 * (sim_time)s->patience * s->unit;
+}
+
+sim_time conform_delay(const struct conform_subject *s, const struct conform_item *item)
+{
+    sim_time delay = item->delay ? item->delay : s->unit / 60;
+    return delay < SIM_MS ? SIM_MS : delay > 100 * SIM_MS && !item->delay ? 100 * SIM_MS : delay;
+}
+
+/* A template with its $ filled in. */
+static void fill(const struct conform_subject *s, const struct conform_item *item,
+                 const char *template, struct cli_text *out)
+{
+    for (const char *p = template; *p; p++) {
+        if (*p != '$') {
+            cli_text_add(out, "%c", *p);
+            continue;
+        }
+        p++;
+        if (isdigit((unsigned char)*p))
+            cli_text_add(out, "%lldus", (long long)((*p - '0') * s->unit / SIM_US));
+        else
+            cli_text_add(out, "%u",
+                         *p == 'f'   ? conform_faulty(s, item->nodes)
+                         : *p == 'c' ? conform_crashed(s, item->nodes)
+                                     : conform_crashed(s, item->nodes) + 1);
+    }
+}
+
+void conform_scenario(const struct conform_subject *s, const struct conform_item *item,
+                      struct cli_text *out)
+{
+    const struct conform_case *c = item->c;
+    bool batches = s->ops->traits.batches;
+    cli_text_add(out, "name: %s-%s-%u-%llu\ndescription: ", s->kind, c->name, item->nodes,
+                 (unsigned long long)item->seed);
+    cli_text_json(out, c->doc);
+    cli_text_add(out, "\n");
+    if (s->plugin) {
+        cli_text_add(out, "plugins: [");
+        cli_text_json(out, s->plugin);
+        cli_text_add(out, "]\n");
+    }
+    cli_text_add(out,
+                 "seed: %llu\nduration: %lldus\ndrain: 0s\nsignatures: modelled\nnetwork:\n"
+                 "  latency: {kind: constant, delay: %lldus}\n  topology: full-mesh\n"
+                 "  blocks: direct\n  votes: direct\n%s",
+                 (unsigned long long)item->seed, (long long)(conform_end(s, item) / SIM_US),
+                 (long long)(conform_delay(s, item) / SIM_US), c->network ? c->network : "");
+    cli_text_add(out,
+                 "layers:\n  - name: main\n    nodes: %u\n    consensus: {kind: %s}\n"
+                 "    execution: {kind: serial, cores: 1, state_root: none%s}\n",
+                 item->nodes, s->kind,
+                 batches ? ", coupling: execute-after-order, root_delay: 64" : "");
+    /* A transaction in every other unit of time: enough for blocks that differ. */
+    cli_text_add(out, "workload:\n  - {kind: transfer, rate: %.6f/s, accounts: 8}\n",
+                 0.5e9 / (double)s->unit);
+    if (c->faults) {
+        cli_text_add(out, "faults:\n");
+        fill(s, item, c->faults, out);
+    }
+    cli_text_add(out, "record: {interval: %lldus, transactions: none, schedules: 0}\n",
+                 (long long)((s->unit < 3600 * SIM_SEC ? s->unit : 3600 * SIM_SEC) / SIM_US));
+}
+
+enum err_code conform_load(const struct conform_subject *s, const struct conform_item *item,
+                           struct scenario **out, struct err *err)
+{
+    struct cli_text text = {0};
+    struct scenario_problems problems = {0};
+    char name[256];
+    snprintf(name, sizeof name, "%s.yaml", item->c->name);
+    conform_scenario(s, item, &text);
+    *out = NULL;
+    enum err_code code = text.failed ? ERR_MEMORY
+                                     : scenario_parse(out, &world_spec, name, text.text, text.size,
+                                                      s->sets->items, s->sets->count, &problems);
+    cli_text_fini(&text);
+    if (code != ERR_OK) {
+        size_t first = problems.text ? strcspn(problems.text, "\n") : 0;
+        err_set(err, code, "%.*s", (int)first, problems.text ? problems.text : "");
+    }
+    scenario_problems_fini(&problems);
+    return code;
+}
