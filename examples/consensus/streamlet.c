@@ -14,9 +14,8 @@
 FIELD_DECLARE(streamlet_cfg, STREAMLET_FIELDS);
 FIELD_DEFINE(streamlet_cfg, STREAMLET_FIELDS, "The clock of Streamlet.", NULL);
 
-enum { PROPOSAL = 1, VOTE, LONGER };          /* types of messages */
-enum { HEADER_BYTES = 112, VOTE_BYTES = 69 }; /* on the wire; a vote is a number and a signature */
-enum { VOTERS_MAX = 64, HEARD = 8 };          /* bits; epochs */
+enum { PROPOSAL = 1, VOTE, LONGER }; /* types of messages */
+enum { HEADER_BYTES = 112, VOTE_BYTES = 69, VOTERS_MAX = 64, HEARD = 8 };
 
 /* Who voted for the block `hash` of `epoch`: a bit a validator. What every message carries. */
 struct votes {
@@ -54,8 +53,8 @@ static void commit(struct streamlet *s, struct block *b, const uint32_t *signers
 static bool look(struct streamlet *s, struct block *b, const struct votes *votes)
 {
     const struct validators *all = s->env->validators;
-    uint32_t signers[VOTERS_MAX], count = 0;
     uint64_t weight = 0;
+    uint32_t signers[VOTERS_MAX], count = 0;
     for (uint32_t i = 0; i < all->count; i++)
         if (votes->bits >> i & 1) {
             signers[count++] = i;
@@ -76,21 +75,21 @@ static bool look(struct streamlet *s, struct block *b, const struct votes *votes
     return true;
 }
 
-/* Adds votes to those heard before; b: their block, or NULL where it did not come along. True if
- * the block is here and notarised. */
+/* Adds votes to those heard before; b: their block, if it came along. Is it here and notarised? */
 static bool hear(struct streamlet *s, const struct votes *votes, struct block *b)
 {
     struct votes *h = &s->heard[votes->epoch % HEARD];
+    bool theirs = b && evm_hash_eq(&b->hash, &votes->hash);
     if (!evm_hash_eq(&h->hash, &votes->hash)) {
-        /* Of two blocks of one epoch, one with several votes takes the room. */
-        bool several = (votes->bits & (votes->bits - 1)) != 0;
-        if (votes->epoch < h->epoch || (votes->epoch == h->epoch && !several))
+        if (theirs && look(s, b, votes)) /* votes that prove it need no room */
+            return true;
+        if (votes->epoch <= h->epoch)
             return false;
         block_unref(h->block);
         *h = (struct votes){.hash = votes->hash, .epoch = votes->epoch};
     }
     h->bits |= votes->bits;
-    if (b && evm_hash_eq(&b->hash, &votes->hash))
+    if (theirs)
         block_hold(&h->block, b);
     return h->block && look(s, h->block, h);
 }
@@ -113,12 +112,13 @@ static void message(void *state, node_id from, const struct message *m)
 {
     struct streamlet *s = state;
     struct block *voted = m->type == PROPOSAL ? m->block->parent : m->block;
-    bool notarised = hear(s, (const struct votes *)m->payload, voted);
-    (void)from;
+    bool notarised = hear(s, (const struct votes *)m->payload, voted) || voted == s->tip;
     if (m->type == PROPOSAL && m->block->height <= s->tip->height)
         tell(s, LONGER, s->tip, &s->proof);
-    else if (m->type == PROPOSAL && (notarised || voted == s->tip))
+    else if (m->type == PROPOSAL && notarised)
         env_check(s->env, m->block, 0);
+    else if (m->block && !notarised) /* the sender may have what proves it */
+        env_behind(s->env, from, m->block->height);
 }
 
 /* Votes for a proposal that was found valid. */
@@ -183,9 +183,9 @@ static enum err_code init(void *state, const void *cfg, struct consensus_env *en
 static void fini(void *state)
 {
     struct streamlet *s = state;
-    block_unref(s->tip);
     for (int i = 0; i < HEARD; i++)
         block_unref(s->heard[i].block);
+    block_unref(s->tip);
 }
 
 /* clang-format off */

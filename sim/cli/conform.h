@@ -31,7 +31,9 @@ enum conform_need {
 struct conform_case {
     const char *name, *doc;
     /* YAML: further settings of network, entries of faults; NULL for none. $2 is twice the unit of
-     * time, $f and $c the number of Byzantine and of crashed nodes, $m one more than $c. */
+     * time, $f and $c the number of Byzantine and of crashed nodes, $l one less than $f, $m one
+     * more than $c, $b how long the network holds a message, $e when that ends, $p partitions from
+     * $1 to then, $u the time between, $d per cent of messages. */
     const char *network, *faults;
     const char *models[3]; /* the fault models that it uses */
     unsigned calm;  /* units of time after which nothing more goes wrong than does for ever */
@@ -93,7 +95,9 @@ struct conform_outcome {
     uint64_t messages;                  /* of the protocol, one a receiver, from the calm on */
     uint64_t settled;                   /* heights that became final from the calm on */
     sim_time recovery;                  /* from the calm to the first new final block; -1: none */
-    sim_time latency; /* of a block from its making to being final at half the nodes: the median */
+    /* Medians: of a block, from its making to being final at half of the nodes; of protocols that
+     * order batches, of a transaction from its submission on. */
+    sim_time latency;
 };
 
 /* Runs the item and judges it. */

@@ -1,10 +1,11 @@
 /* The cases of `weft conform consensus`, and the scenario of each run. */
 #include "sim/cli/conform.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { BAD_UNITS = 17 }; /* end of the trouble that protocols fear most, which begins at 1 */
 
 /* Times in units: what a protocol waits before it gives up on a leader. Trouble ends early enough
  * for what waits to be tried again, and late enough for time-outs to have grown. */
@@ -18,11 +19,11 @@ static const struct conform_case cases[] = {
      0,
      CONFORM_MILD},
     {"loss",
-     "One message in five is lost for a while.",
+     "A share of all messages is lost, from a tenth to half, until the network is good.",
      NULL,
-     "  - {kind: omission, at: $1, lasts: $8, share: 100%, drop: 20%}\n",
+     "  - {kind: omission, at: $1, lasts: $u, share: 100%, drop: $d%}\n",
      {"omission"},
-     9,
+     BAD_UNITS,
      0},
     {"crash",
      "As many nodes as it tolerates crash and stay down.",
@@ -55,9 +56,9 @@ static const struct conform_case cases[] = {
     {"asynchrony",
      "Every message is held and reordered until the network stabilises.",
      NULL,
-     "  - {kind: asynchrony, at: $1, until: $9, bound: $1}\n",
+     "  - {kind: asynchrony, at: $1, until: $e, bound: $b}\n",
      {"asynchrony"},
-     9,
+     BAD_UNITS,
      0},
     {"silent-leader",
      "Byzantine nodes do not propose.",
@@ -88,10 +89,10 @@ static const struct conform_case cases[] = {
      0,
      CONFORM_NEEDS_FAULTY},
     {"credulous",
-     "Some Byzantine nodes state wrong roots, the others vote for them.",
+     "A Byzantine node states wrong roots, all of them vote for those.",
      NULL,
-     "  - {kind: invalid-root, nodes: 1, of: validators}\n"
-     "  - {kind: credulous, nodes: $f, of: validators}\n",
+     "  - {kind: invalid-root, chosen: [0]}\n"
+     "  - {kind: credulous, chosen: [0-$l]}\n",
      {"invalid-root", "credulous"},
      0,
      CONFORM_NEEDS_FAULTY},
@@ -116,21 +117,50 @@ static const struct conform_case cases[] = {
      {"delay"},
      0,
      CONFORM_NEEDS_FAULTY},
+    {"splits",
+     "The network falls apart anew again and again, each time otherwise.",
+     NULL,
+     "$p",
+     {"partition"},
+     BAD_UNITS,
+     0},
     {"two-lives-asynchrony",
      "Byzantine nodes lead two lives, and until it stabilises the network reorders.",
      NULL,
      "  - {kind: equivocation, nodes: $f, of: validators}\n"
-     "  - {kind: asynchrony, at: $1, until: $9, bound: $1}\n",
+     "  - {kind: asynchrony, at: $1, until: $e, bound: $b}\n",
      {"equivocation", "asynchrony"},
-     9,
+     BAD_UNITS,
      CONFORM_NEEDS_FAULTY},
-    {"two-votes-partition",
-     "Byzantine nodes vote twice while the network is in two halves.",
+    {"two-lives-loss",
+     "Byzantine nodes lead two lives, and a share of all messages is lost.",
+     NULL,
+     "  - {kind: equivocation, nodes: $f, of: validators}\n"
+     "  - {kind: omission, at: $1, lasts: $u, share: 100%, drop: $d%}\n",
+     {"equivocation", "omission"},
+     BAD_UNITS,
+     CONFORM_NEEDS_FAULTY},
+    {"two-votes-loss",
+     "Byzantine nodes vote twice, and a share of all messages is lost.",
      NULL,
      "  - {kind: conflicting-votes, nodes: $f, of: validators}\n"
-     "  - {kind: partition, at: $2, lasts: $6, shares: [50%]}\n",
+     "  - {kind: omission, at: $1, lasts: $u, share: 100%, drop: $d%}\n",
+     {"conflicting-votes", "omission"},
+     BAD_UNITS,
+     CONFORM_NEEDS_FAULTY},
+    {"two-lives-splits",
+     "Byzantine nodes lead two lives while the network falls apart again and again.",
+     NULL,
+     "  - {kind: equivocation, nodes: $f, of: validators}\n$p",
+     {"equivocation", "partition"},
+     BAD_UNITS,
+     CONFORM_NEEDS_FAULTY},
+    {"two-votes-splits",
+     "Byzantine nodes vote twice while the network falls apart again and again.",
+     NULL,
+     "  - {kind: conflicting-votes, nodes: $f, of: validators}\n$p",
      {"conflicting-votes", "partition"},
-     8,
+     BAD_UNITS,
      CONFORM_NEEDS_FAULTY},
 };
 
@@ -183,23 +213,50 @@ sim_time conform_delay(const struct conform_subject *s, const struct conform_ite
     return delay < SIM_MS ? SIM_MS : delay > 100 * SIM_MS && !item->delay ? 100 * SIM_MS : delay;
 }
 
+/* How long the network stays as it is while it is bad: from two units to an eighth of one, by seed,
+ * for what breaks a protocol of one pace leaves one of another alone. */
+static sim_time pace(const struct conform_subject *s, const struct conform_item *item)
+{
+    return 2 * s->unit >> (item->seed % 5);
+}
+
+/* Partitions one after the other; in halves, in thirds, now and then not at all. */
+static void splits(const struct conform_subject *s, const struct conform_item *item,
+                   struct cli_text *out)
+{
+    static const char *const shares[] = {"[50%]", "[34%, 33%]", "[30%]"};
+    sim_time at = s->unit, each = pace(s, item);
+    for (int i = 0; at < BAD_UNITS * s->unit; i++, at += each)
+        if (i % 4 != 3)
+            cli_text_add(out, "  - {kind: partition, at: %lldus, lasts: %lldus, shares: %s}\n",
+                         (long long)(at / SIM_US), (long long)(each / SIM_US),
+                         shares[(i + (int)(item->seed / 5)) % 3]);
+}
+
 /* A template with its $ filled in. */
 static void fill(const struct conform_subject *s, const struct conform_item *item,
                  const char *template, struct cli_text *out)
 {
+    uint32_t faulty = conform_faulty(s, item->nodes), crashed = conform_crashed(s, item->nodes);
     for (const char *p = template; *p; p++) {
         if (*p != '$') {
             cli_text_add(out, "%c", *p);
             continue;
         }
-        p++;
-        if (isdigit((unsigned char)*p))
-            cli_text_add(out, "%lldus", (long long)((*p - '0') * s->unit / SIM_US));
-        else
-            cli_text_add(out, "%u",
-                         *p == 'f'   ? conform_faulty(s, item->nodes)
-                         : *p == 'c' ? conform_crashed(s, item->nodes)
-                                     : conform_crashed(s, item->nodes) + 1);
+        switch (*++p) {
+        case 'f': cli_text_add(out, "%u", faulty); break;
+        case 'l': cli_text_add(out, "%u", faulty - 1); break;
+        case 'c': cli_text_add(out, "%u", crashed); break;
+        case 'm': cli_text_add(out, "%u", crashed + 1); break;
+        case 'b': cli_text_add(out, "%lldus", (long long)(pace(s, item) / SIM_US)); break;
+        case 'p': splits(s, item, out); break;
+        case 'u':
+            cli_text_add(out, "%lldus", (long long)((BAD_UNITS - 1) * s->unit / SIM_US));
+            break;
+        case 'd': cli_text_add(out, "%u", 10 + 10 * (unsigned)(item->seed % 5)); break;
+        case 'e': cli_text_add(out, "%lldus", (long long)(BAD_UNITS * s->unit / SIM_US)); break;
+        default: cli_text_add(out, "%lldus", (long long)((*p - '0') * s->unit / SIM_US)); break;
+        }
     }
 }
 
@@ -228,9 +285,10 @@ void conform_scenario(const struct conform_subject *s, const struct conform_item
                  "    execution: {kind: serial, cores: 1, state_root: none%s}\n",
                  item->nodes, s->kind,
                  batches ? ", coupling: execute-after-order, root_delay: 64" : "");
-    /* A transaction in every other unit of time: enough for blocks that differ. */
-    cli_text_add(out, "workload:\n  - {kind: transfer, rate: %.6f/s, accounts: 8}\n",
-                 0.5e9 / (double)s->unit);
+    /* A transaction in every other unit of time: enough for blocks that differ. More where the
+     * latency of transactions is measured. */
+    double rate = 0.5 * SIM_SEC / (double)s->unit * (batches && item->delay ? 40 : 1);
+    cli_text_add(out, "workload:\n  - {kind: transfer, rate: %.6f/s, accounts: 8}\n", rate);
     if (c->faults) {
         cli_text_add(out, "faults:\n");
         fill(s, item, c->faults, out);

@@ -24,7 +24,8 @@ struct height {
 struct honest {
     uint64_t final;
     struct evm_hash hash; /* of it */
-    bool down, byzantine;
+    uint32_t faults;      /* that it is under now: down, impaired, Byzantine */
+    bool byzantine;
 };
 
 struct judge {
@@ -40,6 +41,7 @@ struct judge {
     bool agrees;          /* promised here */
     bool after_order;     /* blocks state no result of their own */
     struct vec latencies; /* sim_time */
+    sim_time tx_latency;
 };
 
 static void fails(struct judge *j, enum conform_property p, const char *format, ...)
@@ -210,10 +212,11 @@ static void on_event(void *self, sim_time now, unsigned level, const char *kind,
     (void)now, (void)detail;
     if (level != RECORD_EVENT_LEVEL_COUNT || node < 0 || node >= j->item->nodes)
         return;
-    if (strcmp(kind, "crash") == 0)
-        j->nodes[node].down = true;
-    else if (strcmp(kind, "recover") == 0)
-        j->nodes[node].down = false;
+    struct honest *n = &j->nodes[node];
+    if (strcmp(kind, "recover") != 0)
+        n->faults++;
+    else if (n->faults > 0)
+        n->faults--;
 }
 
 static void judge_liveness(struct judge *j)
@@ -243,7 +246,7 @@ static void judge_catch_up(struct judge *j)
     for (uint64_t h = 1; h <= j->heights.len; h++)
         must = height_at(j, h)->first <= by ? h : must;
     for (node_id n = 0; n < j->item->nodes; n++)
-        if (!j->nodes[n].down && !j->nodes[n].byzantine && j->nodes[n].final < must)
+        if (!j->nodes[n].faults && !j->nodes[n].byzantine && j->nodes[n].final < must)
             fails(j, CONFORM_CATCH_UP,
                   "node %u is at height %llu at the end, but %llu was final %.0f s before", n,
                   (unsigned long long)j->nodes[n].final, (unsigned long long)must,
@@ -262,7 +265,9 @@ static void conclude(struct judge *j)
     judge_catch_up(j);
     j->out->heights = j->heights.len;
     j->out->latency = -1;
-    if (j->latencies.len) {
+    if (j->subject->ops->traits.batches) {
+        j->out->latency = j->tx_latency;
+    } else if (j->latencies.len) {
         qsort(j->latencies.data, j->latencies.len, sizeof(sim_time), by_time);
         j->out->latency = *(sim_time *)vec_at(&j->latencies, j->latencies.len / 2);
     }
@@ -294,6 +299,8 @@ static bool simulate(const struct scenario *scenario, uint32_t threads, struct j
     if (ok) {
         world_summarise(w, &summary);
         memcpy(digest, summary.digest, 65);
+        if (j)
+            j->tx_latency = (sim_time)(summary.latency_s.p50 * 1e9);
     } else {
         refuse(out, &err);
     }
