@@ -63,7 +63,8 @@ struct coded_route {
     uint32_t have[];
 };
 
-/* What a chunk's message carries. */
+/* What hangs on a chunk's message, which is a copy of the whole one but for its size: whoever looks
+ * at what travels sees what it is part of. */
 struct chunk {
     struct message *whole; /* a reference */
     uint32_t maker;        /* its number in the audience */
@@ -150,29 +151,34 @@ static uint32_t relay_of(const struct coded_state *s, uint32_t maker, uint32_t c
 
 /* ---- chunks ---- */
 
-static void chunk_release(struct message *m)
+static void chunk_fini(void *route)
 {
-    message_unref(((struct chunk *)(void *)m->payload)->whole);
+    message_unref(((struct chunk *)route)->whole);
 }
 
 static struct message *chunk_create(const struct coded_state *s, struct message *whole,
                                     uint32_t maker, uint32_t relay, uint32_t chunks)
 {
     struct message *m =
-        message_create((enum channel)whole->channel, whole->type, sizeof(struct chunk));
-    if (!m)
+        message_create((enum channel)whole->channel, whole->type, whole->payload_size);
+    struct chunk *c = mem_alloc(1, sizeof *c);
+    if (!m || !c) {
+        message_unref(m);
+        mem_free(c);
         return NULL;
+    }
+    *c = (struct chunk){message_ref(whole), maker, relay, chunks};
+    m->route = c;
+    m->route_fini = chunk_fini;
     m->layer = whole->layer;
     m->origin = whole->origin;
-    /* So that whoever looks at what travels sees what it is part of. */
+    memcpy(m->payload, whole->payload, whole->payload_size); /* the whole one keeps what it owns */
     if (whole->block)
         message_set_block(m, whole->block);
     if (whole->tx)
         message_set_tx(m, whole->tx);
     uint64_t size = chunks * (s->cfg->payload + s->cfg->header + s->cfg->proof);
     m->size = size < UINT32_MAX ? (uint32_t)size : UINT32_MAX;
-    m->release = chunk_release;
-    *(struct chunk *)(void *)m->payload = (struct chunk){message_ref(whole), maker, relay, chunks};
     return m;
 }
 
@@ -227,7 +233,7 @@ static void coded_publish(void *state, node_id origin, struct message *m)
 /* In its tree a node stands as far from the relay as its number is, round. */
 static void pass_on(const struct coded_state *s, node_id at, struct message *m)
 {
-    const struct chunk *c = (const struct chunk *)(const void *)m->payload;
+    const struct chunk *c = m->route;
     uint32_t maker = c->maker;
     uint64_t all = places(s, maker), index = index_of(s, at);
     if (index == s->count)
@@ -258,11 +264,11 @@ static void coded_link(void *state, node_id at, node_id from, struct message *m,
 {
     struct coded_state *s = state;
     (void)type;
-    if (m->release != chunk_release) {
+    if (m->route_fini != chunk_fini) {
         credit(s, at, from, m, UINT32_MAX); /* a fault's, in place of a chunk */
         return;
     }
-    const struct chunk *c = (const struct chunk *)(const void *)m->payload;
+    const struct chunk *c = m->route;
     pass_on(s, at, m);
     credit(s, at, from, c->whole, c->chunks);
 }
