@@ -467,24 +467,32 @@ static const char *group_region(void *self, uint32_t n)
     return net_region(g->net, g->first + n);
 }
 
+/* A group's graph; its arrays are the caller's to free. */
+static enum err_code draw_graph(struct net *net, uint32_t group, node_id first, node_id count,
+                                struct topology_graph *out, struct err *err)
+{
+    const struct topology_ops *ops = (const struct topology_ops *)net->cfg->topology.model;
+    struct group_regions regions = {net, first};
+    struct sim_stream rng;
+    sim_stream_init(&rng, sim_seed(net->sim), group, sim_purpose("network.topology"));
+    *out = (struct topology_graph){0};
+    return ops->build(net->cfg->topology.cfg, count, &rng, group_region, &regions, out, err);
+}
+
 /* One graph a group, appended with global numbers. */
 static enum err_code make_graph(struct net *net, uint32_t group, node_id first, node_id count,
                                 struct err *err)
 {
-    const struct topology_ops *ops = (const struct topology_ops *)net->cfg->topology.model;
-    struct topology_graph graph = {0};
-    struct group_regions regions = {net, first};
-    struct sim_stream rng;
-    sim_stream_init(&rng, sim_seed(net->sim), group, sim_purpose("network.topology"));
-    enum err_code e =
-        ops->build(net->cfg->topology.cfg, count, &rng, group_region, &regions, &graph, err);
+    struct topology_graph graph;
+    enum err_code e = draw_graph(net, group, first, count, &graph, err);
     if (e)
         return e;
     bool everyone = graph.everyone || graph.first[count] == (uint64_t)count * (count - 1);
     size_t have = net->neighbour_count, more = everyone ? 2 * (size_t)count : graph.first[count];
     node_id *all = mem_resize(net->neighbours, have + more, sizeof *all);
-    if (all && have + more <= UINT32_MAX) {
+    if (all)
         net->neighbours = all;
+    if (all && have + more <= UINT32_MAX) {
         net->neighbour_count = have + more;
         for (size_t i = 0; i < more; i++)
             all[have + i] = first + (everyone ? (node_id)(i % count) : graph.neighbours[i]);
@@ -574,6 +582,19 @@ enum err_code net_create_places(struct net **out, const struct net_cfg *cfg, str
     if (e) {
         net_destroy(net);
         *out = NULL;
+    }
+    return e;
+}
+
+enum err_code net_check_topology(struct net *net, uint32_t group_count, const node_id *group_first,
+                                 struct err *err)
+{
+    enum err_code e = ERR_OK;
+    for (uint32_t g = 0; !e && g < group_count; g++) {
+        struct topology_graph graph;
+        e = draw_graph(net, g, group_first[g], group_first[g + 1] - group_first[g], &graph, err);
+        mem_free(graph.first);
+        mem_free(graph.neighbours);
     }
     return e;
 }

@@ -235,6 +235,10 @@ enum err_code net_create(struct net **out, const struct net_cfg *cfg, struct sim
 /* Only where its nodes are: for net_region and net_latency, and net_destroy. Cheap. */
 enum err_code net_create_places(struct net **out, const struct net_cfg *cfg, struct sim *sim,
                                 node_id node_count, struct err *err);
+/* Whether every group has its graph, which is drawn and let go of. ERR_INPUT, ERR_IO, ERR_MEMORY.
+ */
+enum err_code net_check_topology(struct net *net, uint32_t group_count, const node_id *group_first,
+                                 struct err *err);
 /* A node went down just now: what had not left its link whole, or was not in whole, never arrives.
  */
 void net_crash(struct net *net, node_id node);

@@ -394,6 +394,8 @@ enum err_code world_check(const struct scenario *scenario, struct err *err)
     if (code == ERR_OK)
         code = net_create_places(&w->net, &w->cfg->network, w->sim, w->node_count, err);
     if (code == ERR_OK)
+        code = net_check_topology(w->net, w->layer_count, w->layer_first, err);
+    if (code == ERR_OK)
         code = trouble_create(w, err);
     world_destroy(w);
     return code;

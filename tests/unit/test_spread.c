@@ -430,6 +430,51 @@ static void arrivals_in_little_memory(void **state)
     rig_free(r);
 }
 
+/* Wherever memory ends, the run ends with that error and nothing leaks. */
+static void no_memory(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = {
+        "push",       "inv",      "push-announce",
+        "compact",    "direct",   "gossipsub",
+        "coded-tree", "arrivals", "{kind: gossipsub, idontwant: true, idontwant_above: 0B}"};
+    static const char *const graphs[] = {"outbound", "{kind: barabasi-albert, links: 3}",
+                                         "region-aware", "full-mesh"};
+    if (!mem_fail_supported())
+        skip();
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
+        for (long limit = 0; limit < 120; limit++) {
+            char yaml[512];
+            snprintf(yaml, sizeof yaml, LINKS "topology: %s\nblocks: %s\n",
+                     graphs[(k + (size_t)limit) % 4], kinds[k]);
+            struct rig *r = rig_make(yaml, 40, 1);
+            const node_id first[] = {0, 40};
+            const struct net_host host = {.self = r, .deliver = rig_deliver, .up = rig_up};
+            struct err err = {0};
+            struct message *m = message_create(CHANNEL_BLOCK, 0, 0);
+            assert_non_null(m);
+            m->size = 5000;
+            m->origin = 5;
+            net_destroy(r->net);
+            sim_destroy(r->sim);
+            r->net = NULL;
+            r->sim = NULL;
+            mem_fail_after(limit);
+            enum err_code code = sim_create(&r->sim, 1);
+            if (code == ERR_OK)
+                code =
+                    net_create(&r->net, scenario_root(r->scenario), r->sim, 1, first, &host, &err);
+            if (code == ERR_OK) {
+                net_publish(r->net, 0, 5, message_ref(m));
+                code = sim_run(r->sim, SIM_TIME_NEVER);
+            }
+            assert_true(code == ERR_OK || code == ERR_MEMORY);
+            mem_fail_never();
+            rig_free(r);
+            message_unref(m);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -448,6 +493,7 @@ int main(void)
         cmocka_unit_test(coded_by_weight),
         cmocka_unit_test(arrivals_agree),
         cmocka_unit_test(arrivals_in_little_memory),
+        cmocka_unit_test(no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
