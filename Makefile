@@ -193,8 +193,8 @@ gen-check: all ## fail if a generated file is not what the tables say now
 validate: all ## run scenarios/validation and compare with the published figures
 	@$(B)/weft validate scenarios/validation
 
-bench: all ## measure: engine, interpreter, precompiles, transactions, signatures, state roots, executors, gossip
-	@for b in engine evm precompiles transactions signatures stateroot parallel network; do echo "== weft bench $$b"; $(B)/weft bench $$b || exit; done
+bench: all ## measure: engine, interpreter, precompiles, transactions, signatures, state roots, executors, gossip, whole networks
+	@for b in engine evm precompiles transactions signatures stateroot parallel network scale; do echo "== weft bench $$b"; $(B)/weft bench $$b || exit; done
 
 # What a plug-in is compiled with: the headers of models/ and sim/, nothing to link.
 PLUGIN_FLAGS := -std=gnu17 -O2 -g -Wall -Wextra -shared -fPIC

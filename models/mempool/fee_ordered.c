@@ -26,7 +26,6 @@ static enum err_code pool_init_model(void *state, const void *cfg, struct mempoo
     const struct pool_cfg *c = cfg;
     (void)err;
     *p = (struct fee_pool){.cfg = c, .env = env};
-    p->bump = (uint64_t)(c->replacement * 10000 + 0.5);
     return ERR_OK;
 }
 
@@ -63,7 +62,8 @@ static bool over(const struct fee_pool *p, uint32_t more, uint32_t bytes)
 static bool outbids(const struct fee_pool *p, const struct evm_u256 *now,
                     const struct evm_u256 *old)
 {
-    struct evm_u256 factor = evm_u256_of(10000 + p->bump), scale = evm_u256_of(10000), need, have;
+    uint64_t bump = (uint64_t)(p->cfg->replacement * 10000 + 0.5);
+    struct evm_u256 factor = evm_u256_of(10000 + bump), scale = evm_u256_of(10000), need, have;
     if (evm_u256_mul_overflow(&need, old, &factor) || evm_u256_mul_overflow(&have, now, &scale))
         return evm_u256_lt(old, now);
     return !evm_u256_lt(&have, &need);
@@ -192,7 +192,6 @@ static void pool_included(void *state, const struct block *b, const struct block
             fee_sender_drop(p, s);
     }
     p->head_height = b->height;
-    p->head_hash = b->hash;
     p->base_fee = fees->base_fee;
     p->heap_valid = false;
 }
@@ -224,7 +223,6 @@ static void pool_reverted(void *state, const struct block *b)
     }
     shrink(p);
     p->head_height = b->height ? b->height - 1 : 0;
-    p->head_hash = b->parent_hash;
     p->heap_valid = false;
 }
 
@@ -289,7 +287,7 @@ static void pool_fini_model(void *state)
     mem_free(p->index);
     mem_free(p->heap);
     mem_free(p->ready);
-    *p = (struct fee_pool){.cfg = p->cfg, .env = p->env, .bump = p->bump};
+    *p = (struct fee_pool){.cfg = p->cfg, .env = p->env};
 }
 
 static void pool_clear(void *state)

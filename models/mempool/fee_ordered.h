@@ -37,7 +37,6 @@ struct fee_sender {
 struct fee_pool {
     const struct pool_cfg *cfg;
     struct mempool_env *env;
-    uint64_t bump; /* replacement, in 1/10000 */
     struct fee_sender **senders;
     uint32_t sender_count, sender_capacity;
     uint32_t *index; /* open addressing: place + 1, 0 is empty */
@@ -46,7 +45,6 @@ struct fee_pool {
     uint64_t bytes;
     struct evm_u256 base_fee; /* of the next block, as the chain last said */
     uint64_t head_height;
-    struct evm_hash head_hash;
     struct fee_sender **heap; /* cheapest last transaction on top */
     uint32_t heap_count, heap_capacity;
     bool heap_valid;

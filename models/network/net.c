@@ -36,11 +36,13 @@ enum { WIRE_SHIFT = 18, WIRE_MAX = 0xffff, GOSSIPS_MAX = 0xfff, TYPE_MAX = 0xf }
 
 /* What every message touches of a node, one cache line. */
 struct net_node {
-    _Alignas(64) uint64_t messages_in, messages_out, messages_lost;
+    _Alignas(64) uint64_t messages_in;
+    uint64_t messages_out, messages_lost;
     uint64_t bytes_in, bytes_out;
     sim_time crashed; /* last; of `crashes`, modulo 256 */
     uint8_t crashes;
 };
+_Static_assert(sizeof(struct net_node) == 64, "a cache line a node");
 
 enum { FLIGHTS = 1024 }; /* in one chunk */
 struct flight_chunk {

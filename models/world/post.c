@@ -212,7 +212,10 @@ static void hand_over(struct world *w, node_id node, node_id from, const struct 
 /* Keeps the message until its block's ancestors are here, and asks for them. */
 static void keep_orphan(struct world *w, node_id node, struct parcel *p)
 {
-    if (vec_push(&w->nodes[node].orphans, &p) != ERR_OK) {
+    struct vec **orphans = &w->nodes[node].orphans;
+    if (!*orphans && (*orphans = mem_alloc(1, sizeof **orphans)))
+        vec_init(*orphans, sizeof(struct parcel *));
+    if (!*orphans || vec_push(*orphans, &p) != ERR_OK) {
         free_parcel(w, p);
         world_out_of_memory(w);
         return;
@@ -223,19 +226,19 @@ static void keep_orphan(struct world *w, node_id node, struct parcel *p)
 /* Blocks come in chains: each one that connects may let another one connect. */
 void post_connect(struct world *w, node_id node, struct block *b)
 {
-    struct node *n = &w->nodes[node];
+    struct vec *orphans = w->nodes[node].orphans;
     if (!connect(w, node, b))
         return;
-    for (size_t i = 0; i < n->orphans.len;) {
-        struct parcel *p = *(struct parcel **)vec_at(&n->orphans, i);
+    for (size_t i = 0; orphans && i < orphans->len;) {
+        struct parcel *p = *(struct parcel **)vec_at(orphans, i);
         if (!connect(w, node, p->message->block)) {
             i++;
             continue;
         }
-        struct parcel **all = n->orphans.data;
-        for (size_t j = i + 1; j < n->orphans.len; j++)
+        struct parcel **all = orphans->data;
+        for (size_t j = i + 1; j < orphans->len; j++)
             all[j - 1] = all[j];
-        n->orphans.len--;
+        orphans->len--;
         hand_over(w, node, p->peer, p->message);
         free_parcel(w, p);
         i = 0;
@@ -339,9 +342,10 @@ struct net_host post_net_host(struct world *w)
 void post_crash(struct world *w, node_id node)
 {
     struct node *n = &w->nodes[node];
-    for (size_t i = 0; i < n->orphans.len; i++)
-        free_parcel(w, *(struct parcel **)vec_at(&n->orphans, i));
-    n->orphans.len = 0;
+    for (size_t i = 0; n->orphans && i < n->orphans->len; i++)
+        free_parcel(w, *(struct parcel **)vec_at(n->orphans, i));
+    if (n->orphans)
+        n->orphans->len = 0;
     /* What was not done yet never will be. */
     n->recovered -= recovery_left(w, node) * class_of(w, node)->cores;
     n->message_time = post_message_time(w, node);

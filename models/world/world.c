@@ -225,7 +225,6 @@ static enum err_code create_node(struct world *w, struct layer *l, node_id id, s
     n->head = block_ref(c->genesis);
     n->final = block_ref(c->genesis);
     n->executed = block_ref(l->genesis);
-    vec_init(&n->orphans, sizeof(struct parcel *));
     sim_stream_init(&n->random, w->cfg->seed, id, sim_purpose("world.node"));
     l->mempool_envs[id - l->first] = (struct mempool_env){&pools_host, w, id};
     c->consensus_envs[id - c->first] = (struct consensus_env){
@@ -481,7 +480,9 @@ static void destroy_layer(struct world *w, struct layer *l)
         cores_crash(w, l->first + i);
         post_crash(w, l->first + i);
         sync_fini(n);
-        vec_fini(&n->orphans);
+        if (n->orphans)
+            vec_fini(n->orphans);
+        mem_free(n->orphans);
         if (l->chain->consensus_states && l->chain->consensus->fini)
             l->chain->consensus->fini(consensus_state(l->chain, l->first + i));
         trouble_fini_node(w, l->first + i);
