@@ -108,7 +108,7 @@ static enum err_code file_build(const void *cfg, uint32_t count, struct sim_stre
 {
     const struct topology_file *c = cfg;
     struct edges e;
-    struct err own;
+    struct err own = {0};
     (void)rng, (void)region, (void)self;
     err = err ? err : &own;
     bool graphml = c->format == TOPOLOGY_GRAPHML ||
