@@ -321,12 +321,13 @@ static void flatten_layer(struct world *w, struct layer *l, uint64_t to)
     struct block *base = top ? chain_latest(l, top) : NULL;
     if (!base || !base->execution || base->height <= l->flattened->height)
         return;
-    for (struct block *b = chain_before(w, base); b; b = chain_before(w, b)) {
-        if (b->execution)
+    /* Those that were committed first, which need not be base's ancestors where safety broke. */
+    for (uint64_t h = l->flattened->height; h < to; h++) {
+        struct block *b = committed_at(c, h);
+        if (b && b->layer == l->id && b != base && b->execution)
             execution_drop_state(b->execution);
-        if (b->height <= l->flattened->height)
-            break;
     }
+    execution_drop_state(l->flattened->execution);
     block_unref(l->flattened);
     l->flattened = block_ref(base);
     for (size_t i = 0; i < c->open.len; i++)
