@@ -9,6 +9,7 @@ __asm__(".section .rodata\n"
         ".byte 0\n"
         "asset_script: .incbin \"analysis/report/charts.js\"\n"
         ".incbin \"analysis/report/page.js\"\n"
+        ".incbin \"analysis/report/messages.js\"\n"
         ".byte 0\n"
         ".section .note.GNU-stack,\"\",@progbits\n"
         ".text\n");

@@ -5,6 +5,6 @@
 /* Zero-terminated text. */
 extern const char asset_page[];   /* page.html, with @NAME@ where the other parts go */
 extern const char asset_style[];  /* style.css */
-extern const char asset_script[]; /* charts.js and page.js */
+extern const char asset_script[]; /* charts.js, page.js, messages.js */
 
 #endif

@@ -197,6 +197,8 @@ static enum err_code put_data(FILE *out, const struct run *run, struct err *err)
         code = report_insight(&j, run, err);
     if (code == ERR_OK)
         code = report_gantt(&j, run, err);
+    if (code == ERR_OK)
+        code = report_messages(&j, run, err);
     json_close(&j, '}');
     return code;
 }

@@ -48,6 +48,7 @@ enum err_code report_blocks(struct json *j, const struct run *run, struct err *e
 enum err_code report_latency(struct json *j, const struct run *run, struct err *err);
 enum err_code report_insight(struct json *j, const struct run *run, struct err *err);
 enum err_code report_gantt(struct json *j, const struct run *run, struct err *err);
+enum err_code report_messages(struct json *j, const struct run *run, struct err *err);
 void report_marks(struct json *j, const struct run *run);
 
 #endif

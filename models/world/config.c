@@ -139,6 +139,7 @@ static void check_world(const void *cfg, struct field_report *report)
 
 FIELD_DEFINE(world_layer, WORLD_LAYER_FIELDS, "One execution layer: its nodes and its models.",
              check_layer);
+FIELD_DEFINE(world_trace, WORLD_TRACE_FIELDS, "Which messages the results file holds.", NULL);
 FIELD_DEFINE(world_record, WORLD_RECORD_FIELDS, "What the results file holds.", NULL);
 static void check_figure(const void *cfg, struct field_report *report)
 {

@@ -41,10 +41,18 @@ FIELD_ENUM_DECLARE(world_order, WORLD_ORDER);
     E(S, WORLD_RECORD_NONE, "none", "No rows; totals and series only.")
 FIELD_ENUM_DECLARE(world_recorded, WORLD_RECORDED);
 
+#define WORLD_TRACE_FIELDS(F, S)                                                                   \
+    F(S, DURATION, from, "0s", "0s", NULL, "Messages sent from then on ...")                       \
+    F(S, DURATION, to, "0s", "0s", NULL, "... until then get a row; where it is 0s, none does.")   \
+    F(S, COUNT, limit, "100k", "1", "100M", "Rows at most.")                                       \
+    F(S, BOOL, transactions, "false", NULL, NULL, "Those of transactions too, and fetched blocks'.")
+FIELD_DECLARE(world_trace, WORLD_TRACE_FIELDS);
+
 #define WORLD_RECORD_FIELDS(F, S)                                                                  \
     F(S, DURATION, interval, "100ms", "1ms", "1h", "Time between samples of the series.")          \
     F(S, ENUM(world_recorded), transactions, "all", NULL, NULL, "Which transactions get a row.")   \
     F(S, COUNT, one_in, "16", "1", "1M", "transactions: sampled keeps one in this many.")          \
+    F(S, STRUCT(world_trace), trace, "", NULL, NULL, "A table of messages, for a window of time.") \
     F(S, COUNT, schedules, "4", "0", "1000", "Blocks whose schedule of cores is kept, a layer.")   \
     F(S, DURATION, flush, "2s", "10ms", "1h",                                                      \
       "Host time between two writes to the file: a killed run loses about as much.")

@@ -11,6 +11,7 @@
 #include "models/mempool/mempool.h"
 #include "models/workload/workload.h"
 #include "models/world/execution.h"
+#include "models/world/trace.h"
 #include "models/world/world.h"
 #include "sim/base/map.h"
 #include "sim/base/mem.h"
@@ -259,6 +260,8 @@ struct world {
     struct sim *sim;
     struct net *net;
     struct record *record;
+    struct trace *trace; /* NULL where none is asked for */
+    uint32_t messages_table;
     struct workers *workers;
     struct evm_codes *codes;
     const struct evm_rules *rules;

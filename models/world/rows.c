@@ -3,9 +3,11 @@
 
 #include "sim/base/check.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -506,13 +508,14 @@ static enum err_code record_plugins(struct world *w, struct err *err)
     const struct scenario_plugins *p = scenario_plugins(w->scenario);
     size_t room = 1, used = 0;
     for (size_t i = 0; i < p->count; i++)
-        room += strlen(p->items[i].model->name) + strlen(p->items[i].path) + 96;
-    char *text = mem_zalloc(room, 1);
+        room += strlen(p->items[i].model->name) + PATH_MAX + 96;
+    char *text = mem_zalloc(room, 1), real[PATH_MAX];
     if (!text)
         return err_set(err, ERR_MEMORY, "no memory for the names of plug-ins");
     for (size_t i = 0; i < p->count; i++)
         used += (size_t)snprintf(text + used, room - used, "%s%s keccak256:%s %s", i ? "\n" : "",
-                                 p->items[i].model->name, p->items[i].hash, p->items[i].path);
+                                 p->items[i].model->name, p->items[i].hash,
+                                 realpath(p->items[i].path, real) ? real : p->items[i].path);
     enum err_code code = p->count ? record_set_text(w->record, "plugins", text, err) : ERR_OK;
     mem_free(text);
     return code;
@@ -547,6 +550,9 @@ enum err_code rows_open(struct world *w, struct err *err)
     };
     struct record_policy policy = {.host_ms = (uint32_t)(w->cfg->record.flush / SIM_MS)};
     enum err_code code = record_create(&w->record, err);
+    if (code == ERR_OK && w->trace)
+        code = record_add_table(w->record, &w->messages_table,
+                                &record_optional_tables[RECORD_O_messages], err);
     if (code == ERR_OK)
         code = record_start(w->record, w->options.out, &info, &policy, err);
     if (code == ERR_OK)
@@ -577,6 +583,30 @@ static enum err_code verdict(struct world *w, struct err *err)
     return code == ERR_OK ? record_set_text(w->record, "verdict", summary.limit_text, err) : code;
 }
 
+static enum err_code message_rows(struct world *w, struct err *err)
+{
+    for (size_t i = 0; i < trace_count(w->trace); i++) {
+        const struct trace_entry *e = trace_at(w->trace, i);
+        struct record_messages_row row = {
+            .sent = e->sent,
+            .arrived = e->arrived,
+            .from = e->from == NODE_NONE ? -1 : (int32_t)e->from,
+            .to = e->to == NODE_NONE ? -1 : (int32_t)e->to,
+            .bytes = e->bytes,
+        };
+        TEXT(row.kind, e->kind);
+        TEXT(row.says, e->says);
+        record_append(w->record, w->messages_table, &row, NULL);
+    }
+    if (trace_failed(w->trace))
+        return err_set(err, ERR_MEMORY, "no memory for a trace of messages");
+    enum err_code code =
+        record_set_number(w->record, "messages_traced", (double)trace_count(w->trace), err);
+    return code == ERR_OK ? record_set_number(w->record, "messages_left_out",
+                                              (double)trace_left_out(w->trace), err)
+                          : code;
+}
+
 enum err_code rows_finish(struct world *w, struct err *err)
 {
     char end[32];
@@ -589,7 +619,9 @@ enum err_code rows_finish(struct world *w, struct err *err)
     open_transactions(w);
     snapshots(w);
     strftime(end, sizeof end, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    enum err_code code = verdict(w, err);
+    enum err_code code = w->trace ? message_rows(w, err) : ERR_OK;
+    if (code == ERR_OK)
+        code = verdict(w, err);
     if (code != ERR_OK || w->stopped)
         return code == ERR_OK ? record_flush(w->record, err) : code;
     return record_finish(w->record, w->digest, sim_now(w->sim), end, err);

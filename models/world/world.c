@@ -377,6 +377,14 @@ static struct world *make(const struct scenario *scenario, const struct world_op
     vec_init(&w->tally.all, sizeof(double));
     vec_init(&w->tally.tip, sizeof(double));
     vec_init(&w->tally.fee, sizeof(double));
+    if (w->cfg->record.trace.to > 0 && !w->options.watch) {
+        w->trace = trace_create(&w->cfg->record.trace, w->cfg);
+        if (!w->trace) {
+            mem_free(w);
+            return NULL;
+        }
+        w->options.watch = trace_watch(w->trace);
+    }
     sim_stream_init(&w->entry_random, w->cfg->seed, 0, sim_purpose("world.entry"));
     return w;
 }
@@ -565,6 +573,7 @@ void world_destroy(struct world *w)
     vec_fini(&w->tally.tip);
     vec_fini(&w->tally.fee);
     record_destroy(w->record);
+    trace_destroy(w->trace);
     sim_destroy(w->sim);
     workers_destroy(w->workers);
     evm_codes_destroy(w->codes);
@@ -582,4 +591,9 @@ void world_destroy(struct world *w)
     mem_free(w->sample_down);
     mem_free(w->sample_out);
     mem_free(w);
+}
+
+const struct trace *world_trace(const struct world *w)
+{
+    return w->trace;
 }

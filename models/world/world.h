@@ -51,6 +51,10 @@ enum err_code world_run(struct world *w, struct err *err);
 /* Accepts NULL; at any time. */
 void world_destroy(struct world *w);
 
+/* What record.trace asked for; NULL where it did not, or options.watch was given. */
+struct trace;
+const struct trace *world_trace(const struct world *w);
+
 struct world_percentiles {
     double p50, p90, p99, mean;
 };

@@ -20,6 +20,7 @@ struct options {
     const char *output, *report;
     struct cli_list sets;
     uint64_t seed, threads;
+    const char *trace;
     bool quiet, json;
 };
 
@@ -55,6 +56,11 @@ static const struct cli_option options[] = {
      .doc = "host threads; the results do not depend on it (default: all processors)",
      .min = 1,
      .max = 1024},
+    {.name = "trace",
+     .type = CLI_STRING,
+     .offset = offsetof(struct options, trace),
+     .value = "FROM..TO",
+     .doc = "keep the messages of this window, as in 1s..2s; the report draws them"},
     {.name = "quiet",
      .letter = 'q',
      .type = CLI_FLAG,
@@ -280,8 +286,8 @@ struct job {
 static int load(struct job *j, const char *path)
 {
     const struct options *o = j->options;
-    const char **sets = malloc((o->sets.count + 1) * sizeof *sets);
-    char seed[32];
+    const char **sets = malloc((o->sets.count + 2) * sizeof *sets);
+    char seed[32], window[160];
     size_t count = o->sets.count;
     struct scenario_problems problems = {0};
     if (!sets)
@@ -291,6 +297,17 @@ static int load(struct job *j, const char *path)
     if (o->seed != NO_SEED) {
         snprintf(seed, sizeof seed, "seed=%llu", (unsigned long long)o->seed);
         sets[count++] = seed;
+    }
+    if (o->trace) {
+        const char *dots = strstr(o->trace, "..");
+        int size = dots ? (int)(dots - o->trace) : 0;
+        if (!dots || size == 0 || size > 60 || !dots[2] || strlen(dots) > 60) {
+            free(sets);
+            return cli_complain(j->self, "--trace: '%s' is no window of time, as 1s..2s", o->trace);
+        }
+        snprintf(window, sizeof window, "record.trace={from: %.*s, to: %s}", size, o->trace,
+                 dots + 2);
+        sets[count++] = window;
     }
     enum err_code code = scenario_load(&j->scenario, &world_spec, path, sets, count, &problems);
     free(sets);

@@ -100,6 +100,7 @@ struct record_series {
 /* Values of labels: RECORD_PHASE_WARM_UP, ...; rows: struct record_blocks_row, ...; numbers of the
  * tables and series: RECORD_T_blocks, RECORD_S_OFFERED, ... */
 /* clang-format off */
+#define WITH_OPTIONAL
 #define ENUM(set)                                     enum {
 #define LABEL(set, c_name, name, doc)                 RECORD_##set##_##c_name,
 #define END_ENUM(set)                                 RECORD_##set##_COUNT };
@@ -114,6 +115,13 @@ enum record_table_id {
     RECORD_TABLE_COUNT
 };
 
+#define ONLY_OPTIONAL
+#define TABLE(name, kind, doc)                        RECORD_O_##name,
+enum record_optional_id {
+#include "sim/record/tables.def"
+    RECORD_OPTIONAL_COUNT
+};
+
 #define SERIES(c_name, name, dimension, unit, doc)    RECORD_S_##c_name,
 enum record_series_id {
 #include "sim/record/tables.def"
@@ -123,6 +131,7 @@ enum record_series_id {
 
 /* Their definitions, by those numbers. */
 extern const struct record_table record_tables[RECORD_TABLE_COUNT];
+extern const struct record_table record_optional_tables[RECORD_OPTIONAL_COUNT]; /* to be added */
 extern const struct record_series record_standard_series[RECORD_SERIES_COUNT];
 
 /* ---- writing ---- */

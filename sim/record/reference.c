@@ -35,6 +35,10 @@ static const char intro[] =
     "| `seed` | of all random streams |\n"
     "| `cost_profile` | what work costs on the simulated hardware |\n"
     "| `record_transactions` | which transactions have a row: all, a sample, none |\n"
+    "| `plugins` | only with plug-ins: a line each, its model, the Keccak-256 of the file, the file "
+    "|\n"
+    "| `messages_traced`, `messages_left_out` | only with record.trace: rows of /messages; what "
+    "found no room there |\n"
     "| `interval` | ns between samples of the series |\n"
     "| `warm_up_end`, `load_end`, `end_time` | ns; measuring starts, load ends and draining "
     "starts, the run ended |\n"
@@ -108,6 +112,8 @@ void record_write_reference(FILE *out)
     fputs(intro, out);
     for (size_t i = 0; i < RECORD_TABLE_COUNT; i++)
         put_table(out, &record_tables[i]);
+    for (size_t i = 0; i < RECORD_OPTIONAL_COUNT; i++)
+        put_table(out, &record_optional_tables[i]);
     fputs(series_intro, out);
     for (size_t i = 0; i < RECORD_SERIES_COUNT; i++) {
         const struct record_series *s = &record_standard_series[i];

@@ -22,6 +22,7 @@
 #define D_text(t, n, arg)    RECORD_TEXT,    offsetof(struct record_##t##_row, n), arg, NULL
 #define D_label(t, n, arg)   RECORD_LABEL,   offsetof(struct record_##t##_row, n), 0, &labels_##arg
 
+#define WITH_OPTIONAL
 #define TABLE(name, kind, doc)                       static const struct record_column columns_##name[] = {
 #define COLUMN(table, type, name, arg, unit, doc)    {#name, D_##type(table, name, arg), unit, doc},
 #define END_TABLE(name)                              };
@@ -31,6 +32,14 @@
     {#name, doc, RECORD_##kind, sizeof(struct record_##name##_row), columns_##name,                \
      sizeof columns_##name / sizeof columns_##name[0]},
 const struct record_table record_tables[RECORD_TABLE_COUNT] = {
+#include "sim/record/tables.def"
+};
+
+#define ONLY_OPTIONAL
+#define TABLE(name, kind, doc)                                                                     \
+    {#name, doc, RECORD_##kind, sizeof(struct record_##name##_row), columns_##name,                \
+     sizeof columns_##name / sizeof columns_##name[0]},
+const struct record_table record_optional_tables[RECORD_OPTIONAL_COUNT] = {
 #include "sim/record/tables.def"
 };
 
