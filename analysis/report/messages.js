@@ -11,7 +11,7 @@
   const kinds = [...new Set(data.rows.map((r) => r[KIND]))];
   const messages = kinds.filter((k) => data.rows.some((r) => r[KIND] === k && r[TO] >= 0));
   const colour = (kind) => (messages.includes(kind) ? `var(--c${messages.indexOf(kind) % 8})` : "var(--soft)");
-  const ms = (ns) => `${charts.trim(+(ns / 1e6).toPrecision(6))}\u202fms`;
+  const ms = (ns) => `${(ns / 1e6).toFixed(2)}\u202fms`;
   const at = (ns) => `${((data.start + ns) / 1e9).toFixed(6)}\u202fs`;
   const svg = (tag, set, parent, title) => {
     const e = document.createElementNS("http://www.w3.org/2000/svg", tag);

@@ -22,6 +22,8 @@
 #include "models/consensus/consensus.h"
 #include "sim/base/mem.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define POA_FIELDS(F, S)                                                                           \
@@ -269,6 +271,22 @@ static void fini(void *state)
     p->head = NULL;
 }
 
+static const char *message_name(uint8_t type)
+{
+    return type == POA_BLOCK ? "block" : "status";
+}
+
+static void describe(const struct message *m, char *out, size_t size)
+{
+    const struct status_payload *s = (const struct status_payload *)m->payload;
+    if (m->block)
+        snprintf(out, size, "height %" PRIu64 ", difficulty %" PRIu64, m->block->height,
+                 m->block->difficulty);
+    else
+        snprintf(out, size, "height %" PRIu64 ", total difficulty %" PRIu64, s->height,
+                 s->total_difficulty);
+}
+
 const struct consensus_ops consensus_poa = {
     .model = {"poa",
               "Signers take turns, others may step in late; the heaviest chain wins (Clique).",
@@ -285,4 +303,6 @@ const struct consensus_ops consensus_poa = {
     .block = fetched,
     .recovered = recovered,
     .fini = fini,
+    .message_name = message_name,
+    .describe = describe,
 };

@@ -10,6 +10,8 @@
 #include "sim/base/check.h"
 #include "sim/base/mem.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 FIELD_DEFINE(tendermint_cfg, TM_FIELDS, "Tendermint's time-outs.", NULL);
@@ -579,6 +581,33 @@ static void fini(void *state)
     memset(t, 0, sizeof *t);
 }
 
+static const char *message_name(uint8_t type)
+{
+    return type == MSG_PROPOSAL ? "proposal" : type == MSG_VOTE ? "vote" : "status";
+}
+
+static void describe(const struct message *m, char *out, size_t size)
+{
+    const struct proposal_payload *p = (const struct proposal_payload *)m->payload;
+    const struct vote_payload *v = (const struct vote_payload *)m->payload;
+    const struct status_payload *s = (const struct status_payload *)m->payload;
+    switch (m->type) {
+    case MSG_PROPOSAL:
+        snprintf(out, size, "height %" PRIu64 ", round %" PRIu64 ", valid round %" PRId64,
+                 p->height, p->round, p->valid_round);
+        break;
+    case MSG_VOTE:
+        snprintf(out, size, "height %" PRIu64 ", round %" PRIu64 ", %s %02x%02x%02x%02x", v->height,
+                 v->round, v->kind == PREVOTE ? "prevote" : "precommit", v->hash.b[0], v->hash.b[1],
+                 v->hash.b[2], v->hash.b[3]);
+        if (evm_hash_eq(&v->hash, &nil))
+            snprintf(out, size, "height %" PRIu64 ", round %" PRIu64 ", %s nil", v->height,
+                     v->round, v->kind == PREVOTE ? "prevote" : "precommit");
+        break;
+    default: snprintf(out, size, "height %" PRIu64 ", round %" PRIu64, s->height, s->round); break;
+    }
+}
+
 const struct consensus_ops consensus_tendermint = {
     .model = {"tendermint", "Propose, prevote, precommit with locking; final at two thirds.",
               &tendermint_cfg_table},
@@ -594,4 +623,6 @@ const struct consensus_ops consensus_tendermint = {
     .block = fetched,
     .recovered = recovered,
     .fini = fini,
+    .message_name = message_name,
+    .describe = describe,
 };
