@@ -126,8 +126,13 @@ void gossip_tell(struct gossip_env *env, node_id node, node_id except, struct me
                  uint8_t type, uint32_t size)
 {
     const node_id *neighbours;
-    uint32_t count = env->host->neighbours(env, node, &neighbours);
+    const struct pull *p = pull_of(env, m);
+    uint32_t count = p ? env->host->neighbours(env, node, &neighbours) : 0;
     for (uint32_t i = 0; i < count; i++)
-        if (neighbours[i] != except)
-            env->host->link(env, node, neighbours[i], message_ref(m), type, size);
+        if (neighbours[i] != except) {
+            enum pull_phase there = pull_phase(p, env, neighbours[i]);
+            bool known = there == PULL_HAS || there == PULL_REFUSED; /* for good */
+            (known ? env->host->moot : env->host->link)(env, node, neighbours[i], message_ref(m),
+                                                        type, size);
+        }
 }

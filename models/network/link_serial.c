@@ -44,19 +44,12 @@ static void serial_send(void *state, node_id from, node_id to, uint32_t size, bo
     up->up_free = out->first = out->last = out->sent + wire + delay;
 }
 
-static sim_time serial_receive(void *state, node_id to, uint32_t size, sim_time now, sim_time last)
-{
-    (void)state, (void)to, (void)size;
-    return last > now ? last : now;
-}
-
 const struct link_ops link_serial_model = {
     .model = {"serial", "One upload at a time, at the lesser of both ends' rates.",
               &link_serial_table},
     .state_size = sizeof(struct link_state),
     .init = link_init,
     .send = serial_send,
-    .receive = serial_receive,
     .crash = link_crash,
     .rates = link_rates_of,
     .busy = link_busy,

@@ -104,7 +104,7 @@ struct link_ops {
     void (*send)(void *state, node_id from, node_id to, uint32_t size, bool control, sim_time now,
                  sim_time latency, struct link_departure *out);
     /* Queues them on to's downlink at `now` = first; returns when the whole message is there, never
-     * before `last`. */
+     * before `last`. NULL: always `last`, which is `first`. */
     sim_time (*receive)(void *state, node_id to, uint32_t size, sim_time now, sim_time last);
     /* The node's queues, both ways, are lost. */
     void (*crash)(void *state, node_id node, sim_time now);
@@ -145,6 +145,11 @@ struct gossip_host {
     /* Puts a message on the link; takes over the reference. `type` (0 to 15, LINK_CONTROL or'ed in
      * where it is the announcement of m or a request) comes back with link(). */
     void (*link)(struct gossip_env *env, node_id from, node_id to, struct message *m, uint8_t type,
+                 uint32_t size);
+    /* As link(), for a message that changes nothing at `to`, whenever it comes there: it occupies
+     * links and counts, but where they hold nothing up at their end (and nobody looks on) it makes
+     * no event, and counts as received at once. */
+    void (*moot)(struct gossip_env *env, node_id from, node_id to, struct message *m, uint8_t type,
                  uint32_t size);
     /* m has reached the node whole, for the first time: hand it to its owner. False: the owner
      * refused it (a transaction that the pool threw out): do not pass it on. */
