@@ -11,7 +11,7 @@ FIELD_DECLARE(fault_crash, FAULT_CRASH_FIELDS);
 
 static struct fault_when when_of(const struct fault_crash *c)
 {
-    return (struct fault_when){c->at, c->rate, &c->recover_after};
+    return (struct fault_when){c->at, c->rate, c->no_more, &c->recover_after};
 }
 
 FIELD_DEFINE(fault_crash, FAULT_CRASH_FIELDS, "Nodes crash and may recover.", NULL);

@@ -152,7 +152,9 @@ static void schedule(struct partition *s, sim_time from)
 {
     double wait =
         s->cfg->rate > 0 ? -log(sim_stream_positive(s->env->rng)) / s->cfg->rate * 1e9 : 0;
-    if (wait < (double)(SIM_TIME_NEVER - from))
+    bool due = wait < (double)(SIM_TIME_NEVER - from) &&
+               (s->cfg->rate <= 0 || from + (sim_time)wait <= s->cfg->no_more);
+    if (due)
         s->env->host->at(s->env, from + (sim_time)wait, BEGIN, 0);
 }
 

@@ -145,6 +145,8 @@ static void schedule(struct fault_strike *s, sim_time from)
             return;
         from += (sim_time)wait;
     }
+    if (s->when.rate > 0 && from > s->when.no_more)
+        return;
     if (from != SIM_TIME_NEVER)
         env->host->at(env, from, FAULT_STRIKE_BEGIN, 0);
 }

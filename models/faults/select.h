@@ -34,7 +34,8 @@ FIELD_ENUM_DECLARE(fault_of, FAULT_OF);
 #define FAULT_WHEN_FIELDS(F, S, first)                                                             \
     F(S, DURATION, at, first, "0s", "never", "When it begins; with a rate, when it may.")          \
     F(S, RATE, rate, "0/s", "0/s", NULL,                                                           \
-      "Begins again and again from `at` on, at random, so often on average in all; 0/s is once.")
+      "Begins again and again from `at` on, at random, so often on average in all; 0/s is once.")  \
+    F(S, DURATION, no_more, "never", "0s", "never", "With a rate: it does not begin after this.")
 #define FAULT_LASTS_FIELDS(F, S)                                                                   \
     F(S, DIST(DURATION), lasts, "0s", "0s", NULL,                                                  \
       "How long, drawn for each occurrence: exponential(5s); 0s is to the end of the run.")
@@ -49,11 +50,12 @@ struct fault_who {
 struct fault_when {
     sim_time at;
     double rate;
+    sim_time no_more;
     const struct sim_dist *lasts;
 };
 #define FAULT_WHO(c)                                                                               \
     ((struct fault_who){(c)->nodes, (c)->share, &(c)->chosen, (c)->layer, (c)->region, (c)->of})
-#define FAULT_WHEN(c) ((struct fault_when){(c)->at, (c)->rate, &(c)->lasts})
+#define FAULT_WHEN(c) ((struct fault_when){(c)->at, (c)->rate, (c)->no_more, &(c)->lasts})
 
 /* A draw of a duration, from 0 to a day. */
 sim_time fault_time(const struct sim_dist *d, struct sim_stream *rng);

@@ -1,5 +1,6 @@
-/* Certificates: two of one kind and round are for one block, and two of one kind that follow one
- * another have an honest signer in common. The first is what quorums are for; the second is why
+/* Certificates: two of one kind and round are for one block, and, while no more weight is Byzantine
+ * than the protocol tolerates, two of one kind that follow one another have an honest signer in
+ * common. The first is what quorums are for; the second is why
  * they work (Malkhi and Reiter, "Byzantine quorum systems", Distributed Computing 1998, section 3):
  * two sets of signers whose intersection is Byzantine alone can certify two histories. Who signed
  * both is named: double voting, seen from outside.
@@ -114,13 +115,24 @@ static void contradicts(struct certificates *s, const uint64_t *words, const str
     tell(s, c, text);
 }
 
+/* Whether the protocol promises anything about quorums. O(validators). */
+static bool promised(struct certificates *s)
+{
+    const struct validators *all = s->env->validators;
+    uint64_t byzantine = 0, share = s->env->traits.fault_share;
+    for (uint32_t i = 0; i < all->count; i++)
+        if (!s->env->host->honest(s->env, all->nodes[i]))
+            byzantine += all->weights[i];
+    return byzantine == 0 || (share > 0 && byzantine < (all->total + share - 1) / share);
+}
+
 static void intersects(struct certificates *s, struct kind *k, const struct judge_certificate *c)
 {
     char text[200], names[64];
     uint32_t honest;
     const struct entry *e = &k->entries[k->newest % ROUNDS];
     common(s, k->signers + (k->newest % ROUNDS) * s->words, c, names, sizeof names, &honest);
-    if (honest > 0)
+    if (honest > 0 || !promised(s))
         return;
     k->told = true;
     snprintf(

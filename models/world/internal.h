@@ -116,7 +116,7 @@ struct node {
     uint64_t build_serial;
     struct node_sync *sync; /* NULL until something is missing */
     struct twin *twin;      /* NULL but in nodes that equivocate */
-    struct vec *orphans;    /* struct parcel *: blocks whose ancestors are missing; NULL: none yet */
+    struct vec *orphans; /* struct parcel *: blocks whose ancestors are missing; NULL: none yet */
     struct sim_stream random;
     /* totals */
     uint64_t proposed, accepted, executed_blocks;
