@@ -3,7 +3,7 @@
  * must accept: run with WEFT_ACCEPT=1 and look at the diff before committing it. */
 #include "tests/property/world_fixture.h"
 
-static const char *const names[] = {"tendermint", "poa", "after-order"};
+static const char *const names[] = {"tendermint", "poa", "pow", "after-order"};
 
 static char *read_file(const char *path)
 {
