@@ -51,6 +51,7 @@ struct conform_subject {
     const struct cli_list *sets;
     sim_time unit;     /* what it waits before it gives up on a leader, or its block interval */
     uint64_t patience; /* units of time until the first block must be final again */
+    uint64_t tail;     /* and then until another one */
 };
 /* Nodes of n that may be Byzantine, that may crash. */
 uint32_t conform_faulty(const struct conform_subject *s, uint32_t n);

@@ -204,7 +204,7 @@ sim_time conform_calm(const struct conform_subject *s, const struct conform_item
 
 sim_time conform_end(const struct conform_subject *s, const struct conform_item *item)
 {
-    return conform_calm(s, item) + 2 * (sim_time)s->patience * s->unit;
+    return conform_calm(s, item) + (sim_time)(s->patience + s->tail) * s->unit;
 }
 
 sim_time conform_delay(const struct conform_subject *s, const struct conform_item *item)

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SIZES_MAX = 16, CASES_MAX = 64, UNIT_DEFAULT_S = 3 };
+enum { SIZES_MAX = 16, CASES_MAX = 64, UNIT_DEFAULT_S = 3, PATIENCE = 40 };
 
 struct options {
     struct cli_list sets, cases;
@@ -57,7 +57,7 @@ static const struct cli_option options[] = {
      .type = CLI_U64,
      .offset = offsetof(struct options, patience),
      .value = "N",
-     .doc = "time-outs of the protocol until a block must be final again (default: 20)",
+     .doc = "time-outs of the protocol until a block must be final again (default: 40)",
      .min = 2,
      .max = 10000},
     {.name = "set",
@@ -203,12 +203,17 @@ static int find_unit(struct conform *k)
     const struct world_layer *layer = cfg->layers.items;
     const void *own = layer->consensus.cfg;
     sim_time interval = setting(s->ops, own, "block_interval");
+    if (!interval)
+        interval = setting(s->ops, own, "slot");
     sim_time wait = s->ops->timeout ? s->ops->timeout(own, first.nodes) : s->unit;
     s->unit = wait > interval ? wait : interval;
     if (s->unit < 10 * SIM_MS)
         s->unit = 10 * SIM_MS;
     uint64_t depth = conform_depth(s, own, first.nodes);
-    s->patience += depth * (uint64_t)(interval / s->unit + 1);
+    s->tail = s->patience / 2;
+    s->patience += (uint64_t)((sim_time)depth * (interval ? interval : s->unit) / s->unit);
+    if (depth)
+        s->tail += s->patience / 2;
     scenario_destroy(scenario);
     return -1;
 }
@@ -367,7 +372,7 @@ static void print_failure(const struct conform *k, size_t i, const char *what, c
            (unsigned long long)item->seed, text);
     printf("    replay: weft conform consensus %s --case %s --nodes %u --seed %llu",
            k->subject.given, item->c->name, item->nodes, (unsigned long long)item->seed);
-    if (k->options->patience != 20)
+    if (k->options->patience != PATIENCE)
         printf(" --patience %llu", (unsigned long long)k->options->patience);
     for (size_t s = 0; s < k->options->sets.count; s++)
         printf(" --set '%s'", k->options->sets.items[s]);
@@ -509,7 +514,8 @@ static int conform(struct conform *k, const char *given)
 
 static int run(const struct cli_command *self, int argc, char **argv)
 {
-    struct options o = {.seeds = 20, .seed = NO_SEED, .jobs = cli_processors(), .patience = 20};
+    struct options o = {
+        .seeds = 20, .seed = NO_SEED, .jobs = cli_processors(), .patience = PATIENCE};
     struct cli_operands operands;
     int status = cli_parse(self, argc, argv, &o, &operands);
     struct conform *k = status < 0 ? calloc(1, sizeof *k) : NULL;

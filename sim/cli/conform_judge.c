@@ -222,7 +222,7 @@ static void on_event(void *self, sim_time now, unsigned level, const char *kind,
 static void judge_liveness(struct judge *j)
 {
     sim_time patience = (sim_time)j->subject->patience * j->subject->unit, last = -1;
-    uint64_t late = 0; /* heights that became final in the second half of the time that is left */
+    uint64_t late = 0; /* heights that became final in the time that is left then */
     for (uint64_t h = 1; h <= j->heights.len; h++) {
         const struct height *at = height_at(j, h);
         last = at->first > last ? at->first : last;
@@ -238,10 +238,10 @@ static void judge_liveness(struct judge *j)
               seconds(last), seconds(j->end));
 }
 
-/* What was final anywhere half of the patience before the end is final at every node that is up. */
+/* What was final anywhere half of the tail before the end is final at every node that is up. */
 static void judge_catch_up(struct judge *j)
 {
-    sim_time by = j->end - (sim_time)j->subject->patience * j->subject->unit / 2;
+    sim_time by = j->end - (sim_time)j->subject->tail * j->subject->unit / 2;
     uint64_t must = 0;
     for (uint64_t h = 1; h <= j->heights.len; h++)
         must = height_at(j, h)->first <= by ? h : must;

@@ -48,14 +48,14 @@ wrong() {
 wrong quorum-off-by-one certificates 's/validators_quorum(all, weight)/validators_quorum(all, weight + 1)/' $right \
     --seeds 5 --case equivocation --case healthy
 wrong commits-too-early agreement 's/if (first && .*/if (parent)/; s/commit(s, parent, signers, count)/commit(s, b, signers, count)/
-    s/, \*first = parent ? parent->parent : NULL;/;/' $right --seeds 20 --case asynchrony --case two-lives-asynchrony --patience 5
+    s/, \*first = parent ? parent->parent : NULL;/;/' $right --seeds 20 --case asynchrony --case two-lives-asynchrony --patience 6
 # Tendermint's rules with their lock left out: whoever precommitted votes for anything in the next round.
 wrong lock-forgotten agreement 's/bool free_to_vote = .*/bool free_to_vote = true;/
     s/free_to_vote = t->locked_round <= vr .*/free_to_vote = true;/
     s/^    if (t->valid) {/    if (false) {/
     s/{"tendermint",/{"forgetful",/
     s/^const struct consensus_ops consensus_tendermint/#include "models\/world\/plugin.h"\nextern const struct consensus_ops forgetful;\nWEFT_PLUGIN(consensus, forgetful);\nconst struct consensus_ops forgetful/' \
-    models/consensus/tendermint.c --seeds 60 --nodes 7,10 --case two-lives-loss --patience 5
+    models/consensus/tendermint.c --seeds 60 --nodes 7,10 --case two-lives-loss --patience 6
 
 # A protocol that stops the program, or never returns from a handler, fails and stops nothing else.
 sed 's/^    struct block \*voted = .*/&\n    if (m->type == VOTE \&\& env_now(s->env) > 5 * SIM_SEC)\n        __builtin_trap();/' $right >"$dir/trap.c"
