@@ -5,7 +5,8 @@
  * hash for each power of two back, at most 32), and the answer begins where the chains part. Of a
  * block that the node holds already, only the header travels. One fetch at a time a node; a peer
  * that does not answer within SYNC_TIMEOUT is replaced by the last one that said it was ahead, or
- * by another neighbour, drawn at random. Blocks that came and wait for execution are not asked for
+ * by another neighbour, drawn at random, and each failure doubles the time: a node on a slow link
+ * must not ask again for what is under way. Blocks that came and wait for execution are not asked for
  * again: the next request starts from the highest of them. */
 #include "models/world/internal.h"
 
@@ -21,6 +22,7 @@ enum {
     REQUEST_BYTES = 32 * 32 + 16,
     HEADER_BYTES = 640,
     ANSWER_HEADER_BYTES = 16,
+    PATIENCE_MOST = 7,
     ATTEMPTS = 8, /* without an answer before the node gives up until it is told again */
 };
 enum { SYNC_REQUEST = 1, SYNC_ANSWER };
@@ -32,6 +34,7 @@ struct node_sync {
     uint64_t wanted;       /* height; UINT64_MAX: whatever the peer has */
     uint32_t serial;       /* of the request under way */
     uint32_t attempts;
+    uint8_t patience; /* a request is given SYNC_TIMEOUT * 2^patience */
     bool asking, guess; /* guess: nobody said that this peer is ahead */
 };
 
@@ -90,7 +93,8 @@ static void ask(struct world *w, node_id node)
     *(struct request_payload *)m->payload =
         (struct request_payload){s->serial, block_ref(top_of(&w->nodes[node]))};
     net_send(w->net, node, s->peer, m);
-    world_schedule(w, sim_now(w->sim) + SYNC_TIMEOUT, SIM_CLASS_TIMER, node, EVENT_SYNC, node,
+    sim_time patience = (sim_time)SYNC_TIMEOUT << s->patience;
+    world_schedule(w, sim_now(w->sim) + patience, SIM_CLASS_TIMER, node, EVENT_SYNC, node,
                    (uint64_t)w->nodes[node].epoch << 32 | s->serial);
 }
 
@@ -213,6 +217,8 @@ static void take_answer(struct world *w, node_id node, node_id from, struct mess
     if (!n->sync || !n->sync->asking || a->serial != n->sync->serial)
         return;
     n->sync->asking = false;
+    if (n->sync->patience > 0)
+        n->sync->patience--;
     struct layer *l = layer_of(w, node);
     uint64_t top = 0;
     for (uint32_t i = 0; i < a->count; i++) {
@@ -260,6 +266,8 @@ void sync_on_timeout(struct sim *sim, void *self, const struct sim_event *ev)
         return;
     struct node_sync *s = n->sync;
     s->asking = false;
+    if (s->patience < PATIENCE_MOST)
+        s->patience++;
     forget_fetched(s); /* in doubt from the head */
     s->guess = s->ahead == NODE_NONE;
     if (!s->guess)
