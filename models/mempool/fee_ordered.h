@@ -39,7 +39,7 @@ struct fee_pool {
     struct mempool_env *env;
     struct fee_sender **senders;
     uint32_t sender_count, sender_capacity;
-    uint32_t *index; /* open addressing: place + 1, 0 is empty */
+    uint64_t *index; /* open addressing, by address; 0 is empty */
     uint32_t index_size;
     uint32_t count;
     uint64_t bytes;

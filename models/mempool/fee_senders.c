@@ -17,20 +17,44 @@ static uint64_t addr_hash(const struct evm_addr *a)
     return x ^ (x >> 32);
 }
 
-static uint32_t probe(const struct fee_pool *p, const struct evm_addr *addr)
+/* An entry of the index: place + 1 below, and above half of the hash, so that of the senders that a
+ * probe passes only the one it looks for is touched: with many pools, each is out of the cache. */
+static uint64_t entry_of(uint64_t hash, uint32_t place)
 {
-    uint32_t mask = p->index_size - 1, i = (uint32_t)addr_hash(addr) & mask;
-    while (p->index[i] && !evm_addr_eq(&p->senders[p->index[i] - 1]->addr, addr))
+    return (hash & ~(uint64_t)UINT32_MAX) | (place + UINT64_C(1));
+}
+
+static uint32_t place_of(uint64_t entry)
+{
+    return (uint32_t)entry - 1;
+}
+
+static uint32_t probe_hash(const struct fee_pool *p, const struct evm_addr *addr, uint64_t hash)
+{
+    uint32_t mask = p->index_size - 1, i = (uint32_t)hash & mask;
+    while (p->index[i] && ((p->index[i] ^ hash) >> 32 ||
+                           !evm_addr_eq(&p->senders[place_of(p->index[i])]->addr, addr)))
         i = (i + 1) & mask;
     return i;
+}
+
+static uint32_t probe(const struct fee_pool *p, const struct evm_addr *addr)
+{
+    return probe_hash(p, addr, addr_hash(addr));
+}
+
+static void put(struct fee_pool *p, const struct fee_sender *s)
+{
+    uint64_t hash = addr_hash(&s->addr);
+    p->index[probe_hash(p, &s->addr, hash)] = entry_of(hash, s->place);
 }
 
 struct fee_sender *fee_sender_get(const struct fee_pool *p, const struct evm_addr *addr)
 {
     if (!p->index_size)
         return NULL;
-    uint32_t at = p->index[probe(p, addr)];
-    return at ? p->senders[at - 1] : NULL;
+    uint64_t at = p->index[probe(p, addr)];
+    return at ? p->senders[place_of(at)] : NULL;
 }
 
 static bool grow(struct fee_pool *p)
@@ -42,7 +66,7 @@ static bool grow(struct fee_pool *p)
     if (!senders)
         return false;
     p->senders = senders;
-    uint32_t *index = mem_zalloc(2 * (size_t)capacity, sizeof *index);
+    uint64_t *index = mem_zalloc(2 * (size_t)capacity, sizeof *index);
     if (!index)
         return false;
     mem_free(p->index);
@@ -50,7 +74,7 @@ static bool grow(struct fee_pool *p)
     p->index_size = 2 * capacity;
     p->sender_capacity = capacity;
     for (uint32_t i = 0; i < p->sender_count; i++)
-        p->index[probe(p, &p->senders[i]->addr)] = i + 1;
+        put(p, p->senders[i]);
     return true;
 }
 
@@ -63,7 +87,7 @@ struct fee_sender *fee_sender_add(struct fee_pool *p, const struct evm_addr *add
     s->nonce = nonce;
     s->place = p->sender_count;
     p->senders[p->sender_count++] = s;
-    p->index[probe(p, addr)] = s->place + 1;
+    put(p, s);
     return s;
 }
 
@@ -73,9 +97,9 @@ static void index_remove(struct fee_pool *p, uint32_t hole)
     uint32_t mask = p->index_size - 1;
     p->index[hole] = 0;
     for (uint32_t i = (hole + 1) & mask; p->index[i]; i = (i + 1) & mask) {
-        uint32_t entry = p->index[i];
+        uint64_t entry = p->index[i];
         p->index[i] = 0;
-        p->index[probe(p, &p->senders[entry - 1]->addr)] = entry;
+        put(p, p->senders[place_of(entry)]);
     }
 }
 
@@ -86,7 +110,7 @@ void fee_sender_drop(struct fee_pool *p, struct fee_sender *s)
     index_remove(p, probe(p, &s->addr));
     if (place != last) {
         struct fee_sender *moved = p->senders[last];
-        p->index[probe(p, &moved->addr)] = place + 1;
+        p->index[probe(p, &moved->addr)] = entry_of(addr_hash(&moved->addr), place);
         p->senders[place] = moved;
         moved->place = place;
     }

@@ -103,13 +103,16 @@ static int help_of(int argc, char **argv)
 }
 
 /* What one block gives back the next one wants: memory returned to the system would have to be
- * mapped and cleared again, page by page, which costs a small transaction a tenth of its time. */
+ * mapped and cleared again, page by page, which costs a small transaction a tenth of its time. And
+ * no bins that every larger request would empty: with a thousand pools that let go of small pieces
+ * that is a fifth of a run. */
 static void keep_memory(void)
 {
 #ifdef __GLIBC__
     mallopt(M_MMAP_THRESHOLD, 32 << 20); /* the largest it takes */
     mallopt(M_TRIM_THRESHOLD, 1 << 30);
     mallopt(M_TOP_PAD, 4 << 20);
+    mallopt(M_MXFAST, 0);
 #endif
 }
 
