@@ -21,6 +21,7 @@
 #include "models/consensus/dpos.h"
 #include "sim/base/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -362,6 +363,18 @@ static void recovered(void *state)
     plan(d, slot + 1);
 }
 
+static const char *message_name(uint8_t type)
+{
+    (void)type;
+    return "block";
+}
+
+static void describe(const struct message *m, char *out, size_t size)
+{
+    snprintf(out, size, "height %llu, slot %llu", (unsigned long long)m->block->height,
+             (unsigned long long)m->block->round);
+}
+
 static void fini(void *state)
 {
     struct dpos *d = state;
@@ -387,4 +400,6 @@ const struct consensus_ops consensus_dpos = {
     .block = fetched,
     .recovered = recovered,
     .fini = fini,
+    .message_name = message_name,
+    .describe = describe,
 };

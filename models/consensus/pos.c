@@ -21,6 +21,7 @@
 #include "models/consensus/pos.h"
 #include "sim/base/mem.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void check(const void *cfg, struct field_report *report)
@@ -54,8 +55,9 @@ static void timer_at(struct pos *p, sim_time when, enum pos_timer kind, uint64_t
         env_timer(p->env, when - now, kind, value);
 }
 
-/* What this validator has to do in an epoch, and when to look again. */
-static void plan(struct pos *p, uint64_t epoch)
+/* What this validator has to do in an epoch, proposals from slot `from` on, and when to look again.
+ */
+static void plan(struct pos *p, uint64_t epoch, uint64_t from)
 {
     struct consensus_env *env = p->env;
     if (env->me == VALIDATOR_NONE)
@@ -71,7 +73,7 @@ static void plan(struct pos *p, uint64_t epoch)
     if (p->duty_position < p->cfg->aggregators)
         timer_at(p, at_part(p, duty, p->cfg->aggregate_at), TIMER_AGGREGATE, duty);
     for (uint64_t slot = epoch * c.spe; slot < (epoch + 1) * c.spe; slot++)
-        if (slot > 0 && pos_proposer(env->validators, env->seed, slot) == env->me)
+        if (slot >= from && pos_proposer(env->validators, env->seed, slot) == env->me)
             timer_at(p, at_part(p, slot, 0), TIMER_PROPOSE, slot);
     timer_at(p, at_part(p, (epoch + 1) * c.spe, 0), TIMER_EPOCH, epoch + 1);
 }
@@ -231,7 +233,7 @@ static enum err_code init(void *state, const void *cfg, struct consensus_env *en
 static void start(void *state)
 {
     struct pos *p = state;
-    plan(p, 0);
+    plan(p, 0, 1);
 }
 
 static void message(void *state, node_id from, const struct message *m)
@@ -251,7 +253,7 @@ static void timer(void *state, uint32_t kind, uint64_t value)
     struct pos *p = state;
     pos_tick(p);
     switch ((enum pos_timer)kind) {
-    case TIMER_EPOCH: plan(p, value); break;
+    case TIMER_EPOCH: plan(p, value, value * p->cfg->slots_per_epoch); break;
     case TIMER_PROPOSE: propose(p, value); break;
     case TIMER_ATTEST:
         if (!p->attested && value == p->duty_slot) {
@@ -295,12 +297,36 @@ static void fetched(void *state, struct block *b, node_id from, bool committed)
     }
 }
 
+/* A block at once would stand on a head from before the crash. */
 static void recovered(void *state)
 {
     struct pos *p = state;
+    uint64_t slot = pos_slot_now(p);
     pos_tick(p);
     pos_gather_clear(p);
-    plan(p, pos_slot_now(p) / p->cfg->slots_per_epoch);
+    plan(p, slot / p->cfg->slots_per_epoch, slot + 1);
+}
+
+static const char *message_name(uint8_t type)
+{
+    return type == POS_BLOCK ? "block" : type == POS_ATTESTATION ? "attestation" : "aggregate";
+}
+
+static void describe(const struct message *m, char *out, size_t size)
+{
+    const struct pos_aggregate *a = (const struct pos_aggregate *)m->payload;
+    const struct pos_data *d = &a->data; /* an attestation begins with one too */
+    if (m->type == POS_BLOCK) {
+        snprintf(out, size, "height %llu, slot %llu, votes of %u",
+                 (unsigned long long)m->block->height, (unsigned long long)m->block->round,
+                 pos_seal_of(m->block)->voters);
+        return;
+    }
+    int used = snprintf(out, size, "slot %llu, head %llu, epoch %llu to %llu",
+                        (unsigned long long)d->slot, (unsigned long long)d->head_height,
+                        (unsigned long long)d->source.epoch, (unsigned long long)d->target.epoch);
+    if (m->type == POS_AGGREGATE && used > 0 && (size_t)used < size)
+        snprintf(out + used, size - (size_t)used, ", %u of %u", a->count, a->size);
 }
 
 static void fini(void *state)
@@ -332,4 +358,6 @@ const struct consensus_ops consensus_pos = {
     .block = fetched,
     .recovered = recovered,
     .fini = fini,
+    .message_name = message_name,
+    .describe = describe,
 };

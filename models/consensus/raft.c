@@ -19,6 +19,7 @@
 #include "models/consensus/consensus.h"
 #include "sim/base/mem.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void check(const void *cfg, struct field_report *report)
@@ -594,6 +595,41 @@ static void recovered(void *state)
     start(state);
 }
 
+static const char *message_name(uint8_t type)
+{
+    static const char *const names[] = {"append", "ack", "request-vote", "vote"};
+    return type >= RAFT_APPEND && type <= RAFT_VOTE ? names[type - RAFT_APPEND] : "?";
+}
+
+static void describe(const struct message *m, char *out, size_t size)
+{
+    const struct append_payload *a = (const struct append_payload *)m->payload;
+    const struct ack_payload *k = (const struct ack_payload *)m->payload;
+    const struct request_payload *q = (const struct request_payload *)m->payload;
+    const struct vote_payload *v = (const struct vote_payload *)m->payload;
+    switch ((enum raft_message)m->type) {
+    case RAFT_APPEND:
+        snprintf(out, size, "term %llu, %s %llu, commit %llu", (unsigned long long)a->term,
+                 m->block ? "entry" : "heartbeat at",
+                 (unsigned long long)(m->block ? m->block->height : a->last_height),
+                 (unsigned long long)a->commit);
+        break;
+    case RAFT_ACK:
+        snprintf(out, size, "term %llu, %s %llu", (unsigned long long)k->term,
+                 k->success ? "match" : "refused at", (unsigned long long)k->match);
+        break;
+    case RAFT_REQUEST:
+        snprintf(out, size, "%sterm %llu, log to %llu of term %llu", q->pre ? "pre-vote, " : "",
+                 (unsigned long long)q->term, (unsigned long long)q->last_height,
+                 (unsigned long long)q->last_term);
+        break;
+    case RAFT_VOTE:
+        snprintf(out, size, "%sterm %llu, %s", v->pre ? "pre-vote, " : "",
+                 (unsigned long long)v->term, v->granted ? "granted" : "refused");
+        break;
+    }
+}
+
 static void fini(void *state)
 {
     struct raft *r = state;
@@ -619,4 +655,6 @@ const struct consensus_ops consensus_raft = {
     .block = fetched,
     .recovered = recovered,
     .fini = fini,
+    .message_name = message_name,
+    .describe = describe,
 };
