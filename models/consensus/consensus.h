@@ -206,7 +206,8 @@ static inline void env_speculate(struct consensus_env *env, struct block *b)
 /* This node formed, or first saw, a certificate for b (NULL: for none, as for a timeout) of
  * `round`: for judges alone, no cost in simulated time. `what` is a literal that names the kind
  * ("prepare", "commit"): two certificates of one kind and round for different blocks, or one
- * without the quorum that traits.quorum says, are a violation. */
+ * without the quorum that traits.quorum says, are a violation. Rounds that begin anew at each
+ * height go in with the height: height << 16 | round. */
 static inline void env_certify(struct consensus_env *env, const char *what, const struct block *b,
                                uint64_t round, const uint32_t *signers, uint32_t signer_count)
 {

@@ -16,7 +16,7 @@ enum {
 
 struct height {
     uint64_t height; /* 0: none; genesis is no commit */
-    struct evm_hash hash;
+    struct evm_hash hash, parent;
     node_id node; /* first to commit it */
 };
 struct fork {
@@ -65,7 +65,8 @@ static bool on_fork(const struct agreement *s, uint64_t height, const struct evm
     return false;
 }
 
-static void look(struct agreement *s, node_id node, const struct block *b)
+/* jumps: b does not stand on what the node had committed before. */
+static void look(struct agreement *s, node_id node, const struct block *b, bool jumps)
 {
     while (b->height + s->size <= s->highest && s->size < WINDOW_MOST) {
         uint64_t size = s->size;
@@ -77,12 +78,13 @@ static void look(struct agreement *s, node_id node, const struct block *b)
     if (b->height > s->highest)
         s->highest = b->height;
     if (h->height < b->height) {
-        *h = (struct height){b->height, b->hash, node};
+        *h = (struct height){b->height, b->hash, b->parent_hash, node};
         return;
     }
     if (h->height > b->height || evm_hash_eq(&h->hash, &b->hash) || on_fork(s, b->height, &b->hash))
         return;
-    bool known = on_fork(s, b->height - 1, &b->parent_hash);
+    /* With different parents they part further down, where that is told of. */
+    bool known = !jumps && !evm_hash_eq(&h->parent, &b->parent_hash);
     s->forks[s->fork_count++ % FORKS] = (struct fork){b->height, b->hash};
     if (known)
         return;
@@ -103,7 +105,7 @@ static void commit(void *state, const struct judge_commit *c)
     for (uint64_t h = c->before->height + 1; h <= c->block->height; h++) {
         const struct block *b = block_ancestor(c->block, h);
         if (b)
-            look(s, c->node, b);
+            look(s, c->node, b, h == c->before->height + 1 && b->parent != c->before);
     }
 }
 

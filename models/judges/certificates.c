@@ -105,13 +105,15 @@ static void tell(struct certificates *s, const struct judge_certificate *c, cons
 static void contradicts(struct certificates *s, const uint64_t *words, const struct entry *e,
                         const struct judge_certificate *c)
 {
-    char text[200], names[64];
+    char text[200], names[48], where[32] = "";
     uint32_t honest, both = common(s, words, c, names, sizeof names, &honest);
+    if (c->block)
+        snprintf(where, sizeof where, " (height %llu)", (unsigned long long)c->block->height);
     snprintf(text, sizeof text,
-             "two %s certificates of round %llu, at nodes %u and %u, for different blocks; "
+             "two %s certificates of round %llu%s, at nodes %u and %u, for different blocks; "
              "validators %s signed both (%u, %u of them honest)",
-             c->what, (unsigned long long)c->round, e->node, c->node, both ? names : "none", both,
-             honest);
+             c->what, (unsigned long long)c->round, where, e->node, c->node, both ? names : "none",
+             both, honest);
     tell(s, c, text);
 }
 

@@ -1,5 +1,6 @@
 /* Once: no transaction is in two committed blocks of one chain. One bit a transaction of the run.
- */
+ * After a reorganisation of committed blocks, which other judges tell of, the blocks to come stand
+ * on another chain than those that were looked at, and nothing is known any more. */
 #include "models/judges/judge.h"
 #include "sim/base/mem.h"
 
@@ -13,6 +14,9 @@ struct once {
     struct judge_env *env;
     uint64_t *words; /* by the transaction's number */
     size_t count;
+    struct evm_hash last; /* of the block looked at last */
+    uint64_t height;      /* its height, 0 before any */
+    bool lost;            /* the chain was left */
 };
 
 static enum err_code init(void *state, const void *cfg, struct judge_env *env, struct err *err)
@@ -45,7 +49,10 @@ static void executed(void *state, const struct block *b, bool holds)
 {
     struct once *s = state;
     (void)holds;
-    for (uint32_t i = 0; i < b->tx_count; i++) {
+    s->lost = s->lost || (s->height > 0 && !evm_hash_eq(&s->last, &b->parent_hash));
+    s->last = b->hash;
+    s->height = b->height;
+    for (uint32_t i = 0; i < b->tx_count && !s->lost; i++) {
         uint32_t id = b->txs[i]->id;
         if (!reach(s, id))
             return;

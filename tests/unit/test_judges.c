@@ -361,6 +361,11 @@ static void once(void **state)
     b.ops->executed(b.state, three, true);
     assert_int_equal(b.safety, 1);
     assert_int_equal(b.last.height, 3);
+    struct block *beside = block(&b, two, 4); /* another chain: nothing is known of it */
+    beside->txs = second;
+    beside->tx_count = 2;
+    b.ops->executed(b.state, beside, true);
+    assert_int_equal(b.safety, 1);
     leave(&b);
 }
 
