@@ -327,6 +327,8 @@ static void flatten_layer(struct world *w, struct layer *l, uint64_t to)
         if (b && b->layer == l->id && b != base && b->execution)
             execution_drop_state(b->execution);
     }
+    for (uint64_t h = to + 1; h < c->committed.len; h++)
+        drop_beside(l, committed_at(c, h), top);
     execution_drop_state(l->flattened->execution);
     block_unref(l->flattened);
     l->flattened = block_ref(base);
@@ -359,13 +361,33 @@ static void forget_hidden(struct chain *c, const struct block *top)
     c->hidden.len = kept;
 }
 
+/* Whether every node that works is on one line with `top`, or below what is folded already. Where
+ * finality is a matter of depth, branches may outlive it: a partition's two sides still need the
+ * states that they stand on. */
+static bool all_follow(const struct world *w, const struct chain *c, struct block *top)
+{
+    for (node_id i = c->first; i < c->first + c->count; i++) {
+        const struct node *n = &w->nodes[i];
+        struct block *head = n->head;
+        if (!n->up || n->byzantine || head->height <= c->flattened)
+            continue;
+        if (head->height >= top->height ? block_ancestor(head, top->height) != top
+                                        : block_ancestor(top, head->height) != head)
+            return false;
+    }
+    return true;
+}
+
 /* Folds the state that is final for long into the base. Nodes further behind read newer nonces
  * than they should know; that is the one place where lagging far changes what a pool takes. */
 static void flatten(struct world *w, struct chain *c)
 {
     if (c->settled < c->flattened + FLATTEN_EVERY + FLATTEN_DEPTH + 1)
         return;
-    c->flattened = c->settled - 1 - FLATTEN_DEPTH;
+    uint64_t to = c->settled - 1 - FLATTEN_DEPTH;
+    if (!all_follow(w, c, committed_at(c, to)))
+        return;
+    c->flattened = to;
     for (layer_id i = 0; i < c->layer_count; i++)
         flatten_layer(w, &w->layers[c->first_layer + i], c->flattened);
     struct block *top = block_ancestor(committed_at(c, c->settled - 1), c->flattened);

@@ -68,10 +68,12 @@ static void forget_fetched(struct node_sync *s)
     s->fetched = NULL;
 }
 
-/* The request is for what stands on this block. */
+/* The request is for what stands on this block: the head, or what was fetched beyond it, or beside
+ * it: a better branch need not be longer yet. */
 static struct block *top_of(struct node *n)
 {
-    if (n->sync->fetched && n->sync->fetched->height <= n->head->height)
+    struct block *fetched = n->sync->fetched;
+    if (fetched && block_ancestor(n->head, fetched->height) == fetched)
         forget_fetched(n->sync);
     return n->sync->fetched ? n->sync->fetched : n->head;
 }
