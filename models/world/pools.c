@@ -75,6 +75,17 @@ static void host_left(struct mempool_env *env, struct tx *tx, enum pool_verdict 
 
 const struct mempool_host pools_host = {host_now, host_account, host_joined, host_left};
 
+/* Whether a block of the node's chain that may still lose holds tx. */
+static bool in_open_block(const struct world *w, node_id node, const struct tx *tx)
+{
+    const struct node *n = &w->nodes[node];
+    for (const struct block *b = n->head; b && b->height > n->final->height; b = b->parent)
+        for (uint32_t i = 0; i < b->tx_count; i++)
+            if (b->txs[i] == tx)
+                return true;
+    return false;
+}
+
 bool pools_offer(struct world *w, node_id node, struct tx *tx, bool local)
 {
     struct layer *l = layer_of(w, node);
@@ -92,6 +103,8 @@ bool pools_offer(struct world *w, node_id node, struct tx *tx, bool local)
     }
     if (verdict == POOL_FULL)
         w->drops_full++;
+    if (verdict == POOL_NONCE_TOO_LOW && tx->pools == 0 && in_open_block(w, node, tx))
+        verdict = POOL_INCLUDED;
     if (verdict != POOL_KNOWN && tx->pools == 0)
         fell(w, tx, verdict);
     return false;
