@@ -239,7 +239,7 @@ static const char *left_out(const struct conform_subject *s, const struct confor
     return NULL;
 }
 
-static const uint32_t ladder[] = {4, 7, 10, 13, 16};
+static const uint32_t ladder[] = {4, 7, 10, 16, 32};
 enum { LADDER = sizeof ladder / sizeof ladder[0] };
 
 static bool whole(const struct conform *k) /* and not one case or seed alone */
@@ -407,21 +407,23 @@ static void print_failures(const struct conform *k)
             }
 }
 
-/* Messages a block by number of nodes, and the power of n that fits them best. */
+/* Messages a block by number of nodes, and the power of n that they grow with between the largest
+ * two: there, what is linear beside a square no longer shows much. */
 static void print_messages(const struct conform *k)
 {
-    double sx = 0, sy = 0, sxx = 0, sxy = 0, n = 0;
+    double before = 0, last = 0;
+    uint32_t n_before = 0, n_last = 0;
     printf("\nmessages a block ");
     for (size_t i = 0; i < LADDER; i++) {
         const struct conform_outcome *o = &k->outcomes[k->measured + i];
         if (o->state != CONFORM_DONE || !o->settled || !o->messages)
             continue;
-        double each = (double)o->messages / (double)o->settled, x = log(ladder[i]), y = log(each);
-        printf(" %u nodes: %.1f ", ladder[i], each);
-        sx += x, sy += y, sxx += x * x, sxy += x * y, n++;
+        before = last, n_before = n_last;
+        last = (double)o->messages / (double)o->settled, n_last = ladder[i];
+        printf(" %u nodes: %.1f ", n_last, last);
     }
-    if (n >= 2)
-        printf(" grows as n^%.2f", (n * sxy - sx * sy) / (n * sxx - sx * sx));
+    if (n_before)
+        printf(" grows as n^%.2f", log(last / before) / log((double)n_last / n_before));
     printf("\n");
 }
 
@@ -555,7 +557,7 @@ const struct cli_command cli_conform_consensus = {
         "  catch-up      every node that is up gets what is final\n"
         "  determinism   the same run twice, and on two threads, gives the same digest\n"
         "A protocol without finality promises agreement only where nothing but crashes happens.\n"
-        "Then come messages a block for 4 to 16 nodes and the latency of a block in hops. A "
+        "Then come messages a block for 4 to 32 nodes and the latency of a block in hops. A "
         "failure\n"
         "is shown with its seed, and with the command that runs it again.",
     .statuses = "0 all properties hold, 1 one does not, 2 bad input or environment",

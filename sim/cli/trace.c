@@ -330,10 +330,13 @@ static void print_entry(const struct trace_entry *e)
     } else {
         snprintf(who, sizeof who, "    -");
     }
-    int n = printf("%13.6f  %-15s %-14s %-34s %9s  %s", (double)e->sent / 1e9, who, e->kind,
-                   e->says, bytes, when);
-    (void)n;
-    printf("\n");
+    char line[320];
+    int n = snprintf(line, sizeof line, "%13.6f  %-15s %-14s %-34s %9s  %s", (double)e->sent / 1e9,
+                     who, e->kind, e->says, bytes, when);
+    n = n < (int)sizeof line ? n : (int)sizeof line - 1;
+    while (n > 0 && line[n - 1] == ' ')
+        n--;
+    printf("%.*s\n", n, line);
 }
 
 static void print(const struct job *j, const struct trace *t)
