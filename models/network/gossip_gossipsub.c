@@ -16,43 +16,9 @@
  *
  * Sixteen-odd bytes a node and two for each of its links. A message takes two bytes a node until
  * all have it; a node keeps 16 bytes for each message of the last `history_gossip` heartbeats. */
-#include "models/network/gossip_pull.h"
+#include "models/network/gossipsub_internal.h"
 #include "models/network/internal.h"
-#include "sim/base/check.h"
 #include "sim/base/mem.h"
-#include "sim/base/vec.h"
-
-#include <string.h>
-
-/* An RPC of protobuf over yamux and noise: 30 bytes of frames; control, topic and ihave tags with a
- * topic such as /eth2/4a26c58b/beacon_block/ssz_snappy: 46; an id of 20 bytes with its tag: 22. */
-#define GOSSIP_GOSSIPSUB_FIELDS(F, S)                                                              \
-    F(S, COUNT, degree, "8", "1", "1000", "D: peers in a node's mesh after it was mended.")        \
-    F(S, COUNT, degree_low, "6", "0", "1000", "D_low: with fewer, a node grafts.")                 \
-    F(S, COUNT, degree_high, "12", "1", "1000", "D_high: with more, a node prunes.")               \
-    F(S, COUNT, degree_lazy, "6", "0", "1000",                                                     \
-      "D_lazy: peers outside the mesh that a heartbeat tells what is new.")                        \
-    F(S, FRACTION, gossip_factor, "25%", "0%", "100%",                                             \
-      "Share of the peers outside the mesh that are told, where that is more than D_lazy.")        \
-    F(S, DURATION, heartbeat, "700ms", "1ms", "1h", "From one heartbeat to the next.")             \
-    F(S, COUNT, history_gossip, "3", "1", "100",                                                   \
-      "mcache_gossip: a message is told of for so many heartbeats.")                               \
-    F(S, COUNT, history_length, "6", "1", "100",                                                   \
-      "mcache_len: it can be asked for as long as that.")                                          \
-    F(S, DURATION, prune_backoff, "60s", "0s", "1h", "Who was pruned is not grafted before.")      \
-    F(S, DURATION, ask_again, "3s", "1ms", "1h",                                                   \
-      "After that without an answer, a message is asked of another peer that tells of it.")        \
-    F(S, BOOL, flood_publish, "false", NULL, NULL,                                                 \
-      "Its maker sends a message to all its peers, not only to its mesh.")                         \
-    F(S, BOOL, idontwant, "false", NULL, NULL,                                                     \
-      "Version 1.2: who has a large message tells its mesh, and copies that have not left are "    \
-      "not "                                                                                       \
-      "sent.")                                                                                     \
-    F(S, SIZE, idontwant_above, "1KB", "0B", "1GB", "What is large.")                              \
-    F(S, SIZE, envelope, "76B", "0B", "64KB", "Bytes around a message: frames and topic.")         \
-    F(S, SIZE, control, "76B", "1B", "64KB", "Bytes of a control message without its ids.")        \
-    F(S, SIZE, id, "22B", "1B", "64KB", "Bytes of a message id.")
-FIELD_DECLARE(gossip_gossipsub, GOSSIP_GOSSIPSUB_FIELDS);
 
 static void gossipsub_check(const void *cfg, struct field_report *report)
 {
@@ -63,40 +29,12 @@ static void gossipsub_check(const void *cfg, struct field_report *report)
         field_complain(report, "degree_high", "must not be below degree");
     if (c->history_gossip > c->history_length)
         field_complain(report, "history_gossip", "must not be above history_length");
+    if (c->prune_backoff / c->heartbeat >= BACKOFF_MAX - 1)
+        field_complain(report, "prune_backoff", "must be less than %d heartbeats", BACKOFF_MAX - 1);
 }
 FIELD_DEFINE(gossip_gossipsub, GOSSIP_GOSSIPSUB_FIELDS,
              "A mesh that gets messages whole at once, and ids of what is new for the others.",
              gossipsub_check);
-
-enum { SUB_BODY, SUB_IHAVE, SUB_IWANT, SUB_GRAFT, SUB_PRUNE, SUB_IDONTWANT };
-
-/* A link's word at one of its ends: in the mesh, and until which heartbeat it is not to be. */
-enum { LINK_MESH = 0x8000, LINK_BACKOFF = 0x7fff, NOTHING = UINT32_MAX };
-
-struct sub_node {
-    uint32_t first;  /* of its links */
-    uint32_t recent; /* newest of what it heard lately, in `recents`; NOTHING: none */
-    uint32_t phase;  /* its heart beats at phase, phase + heartbeat, ...; microseconds */
-    uint16_t mesh;   /* links in the mesh */
-    bool awake;      /* the next heartbeat is due */
-};
-
-struct recent {
-    struct message *m; /* a reference */
-    uint32_t next;     /* older one, or free one */
-    uint32_t beat;     /* in which it came */
-};
-
-struct sub_state {
-    struct gossip_env *env;
-    const struct gossip_gossipsub *cfg;
-    struct sub_node *nodes; /* count + 1: the last one ends the links */
-    uint16_t *links;
-    struct vec recents; /* struct recent */
-    uint32_t free;      /* of recents */
-    struct message *graft, *prune;
-    bool broken; /* memory ran out */
-};
 
 /* What hangs on a message. */
 struct item {
@@ -107,25 +45,6 @@ struct item {
     uint16_t *next; /* by node: place of the next mesh peer to send to; only with idontwant */
     uint8_t *unwanted; /* a bit a link; only with idontwant */
 };
-
-/* ---- time ---- */
-
-static uint32_t beat_of(const struct sub_state *s, node_id node)
-{
-    const struct sub_node *n = &s->nodes[node - s->env->first];
-    sim_time at = s->env->host->now(s->env) - (sim_time)n->phase * 1000;
-    return at < 0 ? 0 : (uint32_t)(at / s->cfg->heartbeat) + 1;
-}
-
-static void wake(struct sub_state *s, node_id node)
-{
-    struct sub_node *n = &s->nodes[node - s->env->first];
-    if (n->awake)
-        return;
-    n->awake = true;
-    sim_time next = (sim_time)n->phase * 1000 + (sim_time)beat_of(s, node) * s->cfg->heartbeat;
-    s->env->host->timer(s->env, node, next - s->env->host->now(s->env), NULL);
-}
 
 static void fail(struct sub_state *s)
 {
@@ -213,143 +132,13 @@ static void note_got(struct sub_state *s, struct item *it, node_id node)
     it->got = it->asked = NULL;
 }
 
-/* ---- links and mesh ---- */
-
-static uint16_t *link_of(struct sub_state *s, node_id node, node_id peer)
-{
-    uint32_t place = gossip_position(s->env, node, peer);
-    return place == UINT32_MAX ? NULL : &s->links[s->nodes[node - s->env->first].first + place];
-}
-
-static void set_mesh(struct sub_state *s, node_id node, uint16_t *link, bool in)
-{
-    if (((*link & LINK_MESH) != 0) == in)
-        return;
-    *link ^= LINK_MESH;
-    uint16_t *mesh = &s->nodes[node - s->env->first].mesh;
-    *mesh = (uint16_t)(in ? *mesh + 1 : *mesh - 1);
-}
-
-/* Heartbeats pass a node's phase one by one; the backoff is kept modulo 2^15 of them. */
-static void back_off(struct sub_state *s, node_id node, uint16_t *link)
-{
-    uint32_t until = beat_of(s, node) + (uint32_t)(s->cfg->prune_backoff / s->cfg->heartbeat) + 1;
-    *link = (uint16_t)((*link & LINK_MESH) | (until & LINK_BACKOFF));
-    if (!(*link & LINK_BACKOFF))
-        *link |= 1;
-}
-
-static bool backs_off(struct sub_state *s, node_id node, uint16_t *link)
-{
-    uint16_t until = *link & LINK_BACKOFF;
-    if (!until)
-        return false;
-    if (((until - beat_of(s, node)) & LINK_BACKOFF) < LINK_MESH / 2 &&
-        until != (beat_of(s, node) & LINK_BACKOFF))
-        return true;
-    *link &= LINK_MESH;
-    return false;
-}
-
-static void control(struct sub_state *s, node_id from, node_id to, struct message *m, uint8_t type,
-                    uint32_t ids)
-{
-    uint64_t size = s->cfg->control + ids * s->cfg->id;
-    s->env->host->link(s->env, from, to, message_ref(m), type | LINK_CONTROL, (uint32_t)size);
-}
-
-/* Up to `want` links of the node that may be grafted (`mesh` false) or are in the mesh: each is
- * equally likely, their places go to `out`. */
-static uint32_t choose(struct sub_state *s, node_id node, bool mesh, bool even_backing_off,
-                       uint32_t want, uint32_t *out)
-{
-    const struct sub_node *n = &s->nodes[node - s->env->first];
-    uint32_t count = n[1].first - n->first, seen = 0, have = 0;
-    const node_id *peers;
-    s->env->host->neighbours(s->env, node, &peers);
-    struct sim_stream *rng = s->env->host->random(s->env, node);
-    for (uint32_t i = 0; i < count; i++) {
-        uint16_t *link = &s->links[n->first + i];
-        if (((*link & LINK_MESH) != 0) != mesh || !s->env->host->up(s->env, peers[i]) ||
-            (!mesh && !even_backing_off && backs_off(s, node, link)))
-            continue;
-        /* A reservoir: the k-th candidate takes a place with chance want / k. */
-        seen++;
-        if (have < want) {
-            out[have++] = i;
-            continue;
-        }
-        uint64_t at = sim_stream_below(rng, seen);
-        if (at < want)
-            out[at] = i;
-    }
-    return have;
-}
-
-enum { CHOICE_MAX = 1000 };
-
-static void graft(struct sub_state *s, node_id node)
-{
-    struct sub_node *n = &s->nodes[node - s->env->first];
-    uint32_t chosen[CHOICE_MAX];
-    const node_id *peers;
-    s->env->host->neighbours(s->env, node, &peers);
-    uint32_t got = choose(s, node, false, false, (uint32_t)s->cfg->degree - n->mesh, chosen);
-    for (uint32_t i = 0; i < got; i++) {
-        set_mesh(s, node, &s->links[n->first + chosen[i]], true);
-        control(s, node, peers[chosen[i]], s->graft, SUB_GRAFT, 0);
-    }
-}
-
-static void prune(struct sub_state *s, node_id node)
-{
-    struct sub_node *n = &s->nodes[node - s->env->first];
-    uint32_t chosen[CHOICE_MAX], surplus = n->mesh - (uint32_t)s->cfg->degree;
-    const node_id *peers;
-    s->env->host->neighbours(s->env, node, &peers);
-    uint32_t got = choose(s, node, true, true, surplus < CHOICE_MAX ? surplus : CHOICE_MAX, chosen);
-    for (uint32_t i = 0; i < got; i++) {
-        uint16_t *link = &s->links[n->first + chosen[i]];
-        set_mesh(s, node, link, false);
-        back_off(s, node, link);
-        control(s, node, peers[chosen[i]], s->prune, SUB_PRUNE, 0);
-    }
-}
-
-static void heard_graft(struct sub_state *s, node_id at, node_id from)
-{
-    uint16_t *link = link_of(s, at, from);
-    if (!link)
-        return;
-    bool full = s->nodes[at - s->env->first].mesh >= s->cfg->degree_high;
-    if (*link & LINK_MESH)
-        return;
-    if (full || backs_off(s, at, link)) {
-        back_off(s, at, link);
-        control(s, at, from, s->prune, SUB_PRUNE, 0);
-    } else {
-        set_mesh(s, at, link, true);
-    }
-}
-
-static void heard_prune(struct sub_state *s, node_id at, node_id from)
-{
-    uint16_t *link = link_of(s, at, from);
-    if (!link)
-        return;
-    set_mesh(s, at, link, false);
-    back_off(s, at, link);
-    if (s->nodes[at - s->env->first].mesh < s->cfg->degree_low)
-        wake(s, at);
-}
-
 /* ---- what came lately ---- */
 
 static void remember(struct sub_state *s, node_id node, struct message *m)
 {
     struct sub_node *n = &s->nodes[node - s->env->first];
     uint32_t place = s->free;
-    struct recent r = {message_ref(m), n->recent, beat_of(s, node)};
+    struct recent r = {message_ref(m), n->recent, sub_beat(s, node)};
     if (place != NOTHING) {
         struct recent *at = vec_at(&s->recents, place);
         s->free = at->next;
@@ -363,13 +152,13 @@ static void remember(struct sub_state *s, node_id node, struct message *m)
         }
     }
     n->recent = place;
-    wake(s, node);
+    sub_wake(s, node);
 }
 
 /* Lets go of those that are told of no more: the list is newest first. */
 static void forget(struct sub_state *s, node_id node)
 {
-    uint32_t *at = &s->nodes[node - s->env->first].recent, beat = beat_of(s, node);
+    uint32_t *at = &s->nodes[node - s->env->first].recent, beat = sub_beat(s, node);
     while (*at != NOTHING) {
         struct recent *r = vec_at(&s->recents, *at);
         if (beat - r->beat <= s->cfg->history_gossip) {
@@ -419,15 +208,16 @@ static struct message *id_at(const struct message *list, uint32_t i)
 static void tell_some(struct sub_state *s, node_id node)
 {
     struct sub_node *n = &s->nodes[node - s->env->first];
-    uint32_t ids = 0, chosen[CHOICE_MAX];
+    uint32_t ids = 0, chosen[SUB_CHOICE_MAX];
     for (uint32_t at = n->recent; at != NOTHING; ids++)
         at = ((struct recent *)vec_at(&s->recents, at))->next;
     uint32_t outside = n[1].first - n->first - n->mesh;
     double share = s->cfg->gossip_factor * outside;
     uint32_t want =
         share > (double)s->cfg->degree_lazy ? (uint32_t)share : (uint32_t)s->cfg->degree_lazy;
-    uint32_t got =
-        ids ? choose(s, node, false, true, want < CHOICE_MAX ? want : CHOICE_MAX, chosen) : 0;
+    uint32_t got = ids ? sub_choose(s, node, false, true,
+                                    want < SUB_CHOICE_MAX ? want : SUB_CHOICE_MAX, chosen)
+                       : 0;
     struct message *list = got ? ids_create(s, node, ids) : NULL;
     if (!list)
         return;
@@ -440,7 +230,7 @@ static void tell_some(struct sub_state *s, node_id node)
     const node_id *peers;
     s->env->host->neighbours(s->env, node, &peers);
     for (uint32_t i = 0; i < got; i++)
-        control(s, node, peers[chosen[i]], list, SUB_IHAVE, ids);
+        sub_control(s, node, peers[chosen[i]], list, SUB_IHAVE, ids);
     message_unref(list);
 }
 
@@ -470,7 +260,7 @@ static void heard_ihave(struct sub_state *s, node_id at, node_id from, const str
         all[wanted++] = message_ref(id_at(told, i));
     }
     if (list)
-        control(s, at, from, list, SUB_IWANT, wanted);
+        sub_control(s, at, from, list, SUB_IWANT, wanted);
     message_unref(list);
 }
 
@@ -499,7 +289,7 @@ static bool unwanted(const struct item *it, uint32_t link)
 
 static void mark_unwanted(struct sub_state *s, struct item *it, node_id at, node_id from)
 {
-    uint16_t *link = it->unwanted ? link_of(s, at, from) : NULL;
+    uint16_t *link = it->unwanted ? sub_link(s, at, from) : NULL;
     if (link)
         it->unwanted[(link - s->links) / 8] |= (uint8_t)(1 << (link - s->links) % 8);
 }
@@ -550,7 +340,7 @@ static void tell_unwanted(struct sub_state *s, node_id node, node_id except, str
     uint32_t count = s->env->host->neighbours(s->env, node, &peers);
     for (uint32_t i = 0; i < count; i++)
         if (peers[i] != except && s->links[n->first + i] & LINK_MESH)
-            control(s, node, peers[i], m, SUB_IDONTWANT, 1);
+            sub_control(s, node, peers[i], m, SUB_IDONTWANT, 1);
 }
 
 static void heard_body(struct sub_state *s, node_id at, node_id from, struct message *m)
@@ -572,34 +362,6 @@ static void heard_body(struct sub_state *s, node_id at, node_id from, struct mes
 }
 
 /* ---- the model ---- */
-
-/* The mesh that heartbeats come to: in random order, each node grafts peers with room until it has
- * D, or none is left. */
-static void first_mesh(struct sub_state *s, uint32_t *order, struct sim_stream *rng)
-{
-    sim_stream_shuffle(rng, order, s->env->count);
-    for (uint32_t k = 0; k < s->env->count; k++) {
-        node_id node = s->env->first + order[k];
-        struct sub_node *n = &s->nodes[order[k]];
-        const node_id *peers;
-        uint32_t count = s->env->host->neighbours(s->env, node, &peers);
-        uint32_t start = count ? (uint32_t)sim_stream_below(rng, count) : 0;
-        /* Neighbours in order from a random one on: ones with fewer than D first. */
-        for (uint32_t pass = 0; pass < 2; pass++)
-            for (uint32_t i = 0; i < count; i++) {
-                uint32_t place = (start + i) % count;
-                uint16_t *link = &s->links[n->first + place];
-                uint64_t room = pass ? s->cfg->degree_high : s->cfg->degree;
-                uint64_t enough = pass ? s->cfg->degree_low : s->cfg->degree;
-                if (n->mesh >= enough)
-                    break;
-                if (*link & LINK_MESH || s->nodes[peers[place] - s->env->first].mesh >= room)
-                    continue;
-                set_mesh(s, node, link, true);
-                set_mesh(s, peers[place], link_of(s, peers[place], node), true);
-            }
-    }
-}
 
 static enum err_code sub_init(void *state, const void *cfg, struct gossip_env *env, struct err *err)
 {
@@ -628,7 +390,7 @@ static enum err_code sub_init(void *state, const void *cfg, struct gossip_env *e
     s->links = mem_zalloc(links, sizeof *s->links);
     if (!s->links)
         goto no_memory;
-    first_mesh(s, order, rng);
+    sub_first_mesh(s, order, rng);
     mem_free(order);
     return ERR_OK;
 no_memory:
@@ -648,7 +410,7 @@ static void sub_publish(void *state, node_id origin, struct message *m)
     forward(s, it, origin, NODE_NONE, m, s->cfg->flood_publish);
 }
 
-static void sub_link(void *state, node_id at, node_id from, struct message *m, uint8_t type)
+static void sub_arrived(void *state, node_id at, node_id from, struct message *m, uint8_t type)
 {
     struct sub_state *s = state;
     if (s->broken)
@@ -657,8 +419,8 @@ static void sub_link(void *state, node_id at, node_id from, struct message *m, u
     case SUB_BODY: heard_body(s, at, from, m); break;
     case SUB_IHAVE: heard_ihave(s, at, from, m); break;
     case SUB_IWANT: heard_iwant(s, at, from, m); break;
-    case SUB_GRAFT: heard_graft(s, at, from); break;
-    case SUB_PRUNE: heard_prune(s, at, from); break;
+    case SUB_GRAFT: sub_heard_graft(s, at, from); break;
+    case SUB_PRUNE: sub_heard_prune(s, at, from); break;
     default:
         if (item_of(s, m))
             mark_unwanted(s, m->route, at, from);
@@ -678,32 +440,19 @@ static void sub_timer(void *state, node_id node, struct message *m)
     n->awake = false;
     if (!s->env->host->up(s->env, node))
         return; /* sub_recover sets it going again */
-    if (n->mesh < s->cfg->degree_low)
-        graft(s, node);
-    else if (n->mesh > s->cfg->degree_high)
-        prune(s, node);
+    sub_mend(s, node);
     forget(s, node);
     tell_some(s, node);
     if (n->recent != NOTHING)
-        wake(s, node);
+        sub_wake(s, node);
 }
 
-/* Its connections close: both ends forget the mesh. What it kept in memory is lost. */
+/* What it kept in memory is lost. */
 static void sub_crash(void *state, node_id node)
 {
     struct sub_state *s = state;
     struct sub_node *n = &s->nodes[node - s->env->first];
-    const node_id *peers;
-    uint32_t count = s->env->host->neighbours(s->env, node, &peers);
-    for (uint32_t i = 0; i < count; i++) {
-        uint16_t *there = link_of(s, peers[i], node);
-        set_mesh(s, node, &s->links[n->first + i], false);
-        if (!there || !(*there & LINK_MESH))
-            continue;
-        set_mesh(s, peers[i], there, false);
-        if (s->nodes[peers[i] - s->env->first].mesh < s->cfg->degree_low)
-            wake(s, peers[i]);
-    }
+    sub_leave_meshes(s, node);
     while (n->recent != NOTHING) {
         struct recent *r = vec_at(&s->recents, n->recent);
         uint32_t place = n->recent;
@@ -716,7 +465,7 @@ static void sub_crash(void *state, node_id node)
 
 static void sub_recover(void *state, node_id node)
 {
-    wake(state, node);
+    sub_wake(state, node);
 }
 
 static void sub_fini(void *state)
@@ -737,7 +486,7 @@ const struct gossip_ops gossip_gossipsub_model = {
     .state_size = sizeof(struct sub_state),
     .init = sub_init,
     .publish = sub_publish,
-    .link = sub_link,
+    .link = sub_arrived,
     .timer = sub_timer,
     .crash = sub_crash,
     .recover = sub_recover,
