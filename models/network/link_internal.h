@@ -11,7 +11,9 @@
     M(S, LINK_SIMBLOCK_2019, "simblock-2019", "By SimBlock's six regions, 2019.")                  \
     M(S, LINK_SIMBLOCK_2015, "simblock-2015", "By SimBlock's six regions, 2015.")                  \
     M(S, LINK_GERVAIS, "gervais-2016", "By the same regions, of Gervais et al.")                   \
-    M(S, LINK_JABS, "jabs", "Drawn for each node from JABS's histogram of its region.")
+    M(S, LINK_JABS, "jabs", "Drawn for each node from JABS's histogram of its region.")            \
+    M(S, LINK_GERVAIS_DRAWN, "gervais-drawn",                                                      \
+      "Drawn from the same histogram as Gervais et al. have it: its bins end at those rates.")
 FIELD_ENUM_DECLARE(link_rates, LINK_RATES);
 
 /* control_cost and processing_cost: the models' own defaults. */

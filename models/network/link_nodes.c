@@ -168,6 +168,19 @@ static const double jabs_up_weight[SIX][BINS] = {
 };
 /* clang-format on */
 
+/* The histogram sums up the thousand bins of bitcoin-topology-helper.cc (Gervais et al.), each of
+ * its bins ending at its rate: shares of both agree. There a node's rate lies evenly between a and
+ * b, the bounds of its bin; here it is the one rate whose transfers take their mean time, (b - a) /
+ * ln(b / a). The first bin begins at 0.1 Mbit/s. */
+static uint64_t within_bin(const uint64_t *bins, uint64_t rate)
+{
+    int at = 0;
+    while (bins[at] != rate)
+        at++;
+    double a = at ? (double)bins[at - 1] : 1e5, b = (double)rate;
+    return (uint64_t)llround((b - a) / log(b / a));
+}
+
 static uint64_t from_bins(const uint64_t *bins, const double *weights, struct sim_stream *rng)
 {
     double sum = 0;
@@ -186,9 +199,13 @@ bool link_region_rates(enum link_rates rates, const char *region, struct sim_str
     uint32_t r = net_region_index(net_matrix(NET_SIX_2019)->regions, SIX, region);
     if (r == UINT32_MAX)
         return false;
-    if (rates == LINK_JABS) {
+    if (rates == LINK_JABS || rates == LINK_GERVAIS_DRAWN) {
         *down = from_bins(jabs_down, jabs_down_weight[r], rng);
         *up = from_bins(jabs_up, jabs_up_weight[r], rng);
+        if (rates == LINK_GERVAIS_DRAWN) {
+            *down = within_bin(jabs_down, *down);
+            *up = within_bin(jabs_up, *up);
+        }
     } else {
         *down = (uint64_t)llround(tables[rates].down[r] * 1e6);
         *up = (uint64_t)llround(tables[rates].up[r] * 1e6);

@@ -164,8 +164,6 @@ static void rates_by_region(void **state)
     }
 }
 
-/* Europe's histogram: shares of three bins each way within four standard errors, up and down drawn
- * apart. */
 /* Two nodes of a class among others of a table. */
 static void a_class_among_regions(void **state)
 {
@@ -185,6 +183,8 @@ static void a_class_among_regions(void **state)
     unmake(&w);
 }
 
+/* Europe's histogram: shares of three bins each way within four standard errors, up and down drawn
+ * apart. */
 static void rates_from_histograms(void **state)
 {
     (void)state;
@@ -213,6 +213,27 @@ static void rates_from_histograms(void **state)
     }
     double expected = COUNT * up[1].share * down[1].share;
     assert_true(fabs(both - expected) < 4 * sqrt(expected));
+    unmake(&w);
+}
+
+/* The bin that ends at 0.4 Mbit/s begins at 0.2: 0.2 / ln 2; the first begins at 0.1. */
+static void rates_within_bins(void **state)
+{
+    (void)state;
+    struct world w;
+    uint32_t first = 0, second = 0;
+    make(&w,
+         "latency: {matrix: gervais-2015, nodes: {south-america: 1}}\n"
+         "link: {rates: gervais-drawn}\n",
+         2000, 3);
+    for (node_id n = 0; n < 2000; n++) {
+        struct net_node_stats s;
+        net_stats(w.net, n, &s);
+        first += s.up_rate == 144270;
+        second += s.up_rate == 288539;
+    }
+    assert_true(fabs(first - 2000 * 0.219) < 4 * sqrt(2000 * 0.219));
+    assert_true(fabs(second - 2000 * 0.1735) < 4 * sqrt(2000 * 0.1735));
     unmake(&w);
 }
 
@@ -380,6 +401,7 @@ int main(void)
         cmocka_unit_test(rates_by_region),
         cmocka_unit_test(a_class_among_regions),
         cmocka_unit_test(rates_from_histograms),
+        cmocka_unit_test(rates_within_bins),
         cmocka_unit_test(retransmission),
         cmocka_unit_test(slow_start),
         cmocka_unit_test(slow_start_leaves_room),
