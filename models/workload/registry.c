@@ -1,11 +1,13 @@
 /* Every workload: one row. */
 #include "models/workload/workload.h"
 
-extern const struct workload_ops workload_erc20, workload_recorded, workload_transfer;
+extern const struct workload_ops workload_clients, workload_erc20, workload_recorded,
+    workload_transfer;
 
 static const struct field_model *const entries[] = {
     &workload_transfer.model,
     &workload_erc20.model,
+    &workload_clients.model,
     &workload_recorded.model,
 };
 

@@ -49,6 +49,7 @@ struct workload_tx {
     uint32_t sender;      /* the model's own number of the account, given back by observe() */
     uint32_t recipient;   /* likewise, of who is paid; UINT32_MAX where it makes no sense */
     node_id entry;        /* the node it is given to, or NODE_NONE: one of the layer at random */
+    bool everywhere;      /* its user gives it to every node of the layer; nobody passes it on */
     struct evm_tx tx;
     uint8_t input[1024]; /* room for calldata; point tx.input here (or at memory that lasts
                             until the next call) */
@@ -72,6 +73,17 @@ struct workload_env {
     /* The base fee that a wallet sees now: the last block that node 0 of the layer has. Reactive
      * models only. */
     void (*base_fee)(const struct workload_env *env, struct evm_u256 *out);
+    /* For closed loops, below. Validators of the layer; one of its nodes in a region (from next()
+     * on; NODE_NONE: there is none, and the run ends with an error); mean delay of the wire between
+     * two nodes. */
+    uint32_t replicas;
+    node_id (*place)(const struct workload_env *env, const char *region);
+    sim_time (*delay)(const struct workload_env *env, node_id from, node_id to);
+    /* Calls woken() at a moment, not before now. */
+    void (*wake)(const struct workload_env *env, sim_time at);
+    /* A request that was sent at `sent` is answered now: that is its latency. */
+    void (*answered)(const struct workload_env *env, sim_time sent);
+    void (*fail)(const struct workload_env *env); /* memory is out */
     void *world;
 };
 
@@ -81,6 +93,10 @@ struct workload_ops {
     /* true: next() is asked at the time of the transaction before, so it may depend on observe()
      * and base_fee(). false: the world may ask far ahead, and signs ahead. */
     bool reactive;
+    /* A closed loop: next() returning false means "none now"; it is asked again after woken(), and
+     * gives what is due at that very moment. Latency is what the model says by answered(). Needs
+     * reactive, woken, executed. */
+    bool closed;
     enum err_code (*init)(void *state, const void *cfg, const struct workload_env *env,
                           struct err *err);
     enum err_code (*genesis)(void *state, struct genesis *g, struct err *err);
@@ -88,6 +104,10 @@ struct workload_ops {
     bool (*next)(void *state, struct workload_tx *out);
     /* What became of one of its transactions: committed or dropped. May be NULL. */
     void (*observe)(void *state, const struct tx *tx);
+    /* A validator of the layer has executed a block that is final there: once a block and node. May
+     * be NULL. */
+    void (*executed)(void *state, const struct block *b, node_id replica, sim_time now);
+    void (*woken)(void *state, sim_time now);
     void (*fini)(void *state);
 };
 

@@ -85,6 +85,7 @@ struct block *chain_block(struct world *w, struct layer *l, node_id proposer,
     t->most_received = t->nearly_received = t->last_received = RECORD_NEVER;
     t->last_spread = RECORD_NEVER;
     t->median_executed = t->committed = t->speculated = RECORD_NEVER;
+    t->final_quorum = t->final_last = RECORD_NEVER;
     t->status = RECORD_BLOCK_STATUS_UNDECIDED;
     b->refs = 1;
     b->track = t;

@@ -142,7 +142,8 @@ static void tally_tx(struct world *w, const struct tx *tx, double tip, double fe
         return;
     double seconds = (double)(tx->committed - tx->emitted) / 1e9;
     t->reverted += tx->failed;
-    if (vec_push(&t->latency, &seconds) != ERR_OK || vec_push(&t->tip, &tip) != ERR_OK ||
+    bool told = sources_answer(w, tx->workload);
+    if ((!told && vec_push(&t->latency, &seconds) != ERR_OK) || vec_push(&t->tip, &tip) != ERR_OK ||
         vec_push(&t->fee, &fee) != ERR_OK)
         world_out_of_memory(w);
 }
@@ -456,7 +457,13 @@ static void commit_path(struct world *w, node_id node, uint64_t from, struct blo
         if (h >= c->committed.len && !w->nodes[node].byzantine && continues(c, on))
             commit_first(w, c, on);
         on->track->finals++;
+        if (on->track->finals == c->count * 2 / 3 + 1)
+            on->track->final_quorum = sim_now(w->sim);
+        if (on->track->finals == c->count)
+            on->track->final_last = sim_now(w->sim);
         run_ordered(w, node, 0, on);
+        if (track_get(c, on, TRACK_EXECUTED, node))
+            sources_executed(w, node, on);
     }
 }
 
@@ -498,8 +505,11 @@ void chain_executed(struct world *w, node_id node, struct block *b)
     t->executed++;
     if (t->executed == (l->count + 1) / 2)
         t->median_executed = sim_now(w->sim);
+    struct block *final = w->nodes[node].final;
     w->nodes[node].executed_blocks++;
     settle_ready(w, l->chain);
+    if (final->height >= b->height && block_ancestor(final, b->height) == b)
+        sources_executed(w, node, b);
 }
 
 uint64_t chain_behind(const struct world *w, node_id node)

@@ -32,6 +32,7 @@ enum world_event {
     EVENT_CALL,     /* an answer that needs no work; node. arg: struct task */
     EVENT_EMIT,     /* a transaction is due; workload entry */
     EVENT_RESUBMIT, /* a user tries another node; arg: struct tx */
+    EVENT_WAKE,     /* what a closed loop asked for; workload entry */
     EVENT_FAULT,    /* a fault model's moment; faults entry. arg: kind, value */
     EVENT_SYNC,     /* a fetch takes too long; node. arg: epoch, serial */
     EVENT_POOLS,    /* pools look for old transactions */
@@ -136,10 +137,11 @@ struct block_track {
     /* most: nine in ten; nearly: ninety-nine in a hundred */
     sim_time last_spread; /* last_received, catch-up apart */
     sim_time median_executed, committed;
-    sim_time speculated;    /* by env_speculate(), first of all */
-    struct block_fees next; /* what a child charges */
-    uint8_t status;         /* RECORD_BLOCK_STATUS_* */
-    uint8_t truth;          /* enum track_truth */
+    sim_time speculated;               /* by env_speculate(), first of all */
+    sim_time final_quorum, final_last; /* when so many of the chain's nodes had committed it */
+    struct block_fees next;            /* what a child charges */
+    uint8_t status;                    /* RECORD_BLOCK_STATUS_* */
+    uint8_t truth;                     /* enum track_truth */
     bool fate_known, settled, written, keep_schedule, built, published;
     uint64_t gas_used, reverted;
     uint64_t tips[3];
@@ -248,7 +250,8 @@ struct tally {
     struct vec half, most, all;   /* double: seconds until so many nodes had a block that won */
     struct vec after_first[2];    /* likewise, from the first node that got it: half, 99 in 100 */
     struct vec speculative;       /* double: seconds until one was final if nobody lied */
-    uint64_t won, lost, uncles;   /* blocks by their fate; stale ones that those that won name */
+    struct vec final[3]; /* double: until one was, at the first, two thirds, all of the nodes */
+    uint64_t won, lost, uncles; /* blocks by their fate; stale ones that those that won name */
     double first_base_fee, last_base_fee, least_base_fee, most_base_fee, last_span;
     sim_time first_block, last_block;
 };
@@ -481,6 +484,11 @@ void sources_start(struct world *w);
 void sources_on_emit(struct sim *sim, void *self, const struct sim_event *ev);
 void sources_on_resubmit(struct sim *sim, void *self, const struct sim_event *ev);
 void sources_observe(struct world *w, const struct tx *tx);
+void sources_on_wake(struct sim *sim, void *self, const struct sim_event *ev);
+/* The node has executed b, which is final there. */
+void sources_executed(struct world *w, node_id node, const struct block *b);
+/* Whether the entry tells latencies itself. */
+bool sources_answer(const struct world *w, uint16_t workload);
 const char *sources_name(const struct world *w, uint16_t workload);
 void sources_destroy(struct world *w);
 

@@ -195,6 +195,9 @@ static void tally_spread(struct world *w, const struct layer *l, const struct bl
     sum->won++;
     sum->uncles += b->uncle_count;
     tally_time(w, &sum->speculative, b->created, t->speculated);
+    tally_time(w, &sum->final[0], b->created, t->committed);
+    tally_time(w, &sum->final[1], b->created, t->final_quorum);
+    tally_time(w, &sum->final[2], b->created, t->final_last);
     if (l->count == 1)
         return;
     tally_time(w, &sum->half, b->created, t->median_received);

@@ -19,6 +19,7 @@ struct item {
     struct tx *tx; /* a reference; NULL once emitted */
     sim_time at;
     node_id entry;
+    bool everywhere;
     uint8_t secret[32];
     struct evm_addr from;
 };
@@ -147,13 +148,14 @@ static bool ask(struct world *w, struct source *s, struct batch *b)
     out->tx.chain_id = s->env.chain_id;
     out->tx.has_chain_id = true;
     if (!s->ops->next(s->state, out) || out->at >= s->env.end) {
-        s->exhausted = true;
+        s->exhausted = !s->ops->closed || out->at >= s->env.end;
         return false;
     }
     CHECK(out->at >= s->latest, "workload %s goes back from %lld to %lld ns", s->name,
           (long long)s->latest, (long long)out->at);
     s->latest = out->at;
-    *item = (struct item){.at = out->at, .entry = out->entry, .from = out->from};
+    *item = (struct item){
+        .at = out->at, .entry = out->entry, .everywhere = out->everywhere, .from = out->from};
     memcpy(item->secret, out->secret, sizeof item->secret);
     item->tx = make_tx(w, s, out);
     if (!item->tx) {
@@ -240,6 +242,22 @@ static void enter(struct world *w, struct tx *tx, node_id wanted)
     net_publish(w->net, chain_index(w, l->chain), node, m);
 }
 
+/* To every node that is up. */
+static void enter_everywhere(struct world *w, struct tx *tx)
+{
+    struct layer *l = &w->layers[tx->layer];
+    tx->entry = NODE_NONE;
+    for (node_id node = l->first; node < l->first + l->count; node++) {
+        if (!w->nodes[node].up)
+            continue;
+        if (tx->entry == NODE_NONE)
+            tx->entry = node;
+        post_offer(w, node, tx, true);
+    }
+    if (tx->entry == NODE_NONE)
+        enter(w, tx, NODE_NONE);
+}
+
 void sources_on_emit(struct sim *sim, void *self, const struct sim_event *ev)
 {
     struct world *w = self;
@@ -269,7 +287,10 @@ void sources_on_emit(struct sim *sim, void *self, const struct sim_event *ev)
     l->sample_offered++;
     if (tx->emitted >= w->cfg->warm_up)
         w->tally.offered++;
-    enter(w, tx, item->entry);
+    if (item->everywhere)
+        enter_everywhere(w, tx);
+    else
+        enter(w, tx, item->entry);
     if (b->used == b->count)
         mem_free(b);
     schedule_next(w, ev->target);
@@ -283,6 +304,31 @@ void sources_on_resubmit(struct sim *sim, void *self, const struct sim_event *ev
     if (tx->phase == TX_PENDING)
         enter(w, tx, NODE_NONE);
     tx_unref(tx);
+}
+
+void sources_on_wake(struct sim *sim, void *self, const struct sim_event *ev)
+{
+    struct world *w = self;
+    struct source *s = &w->sources[ev->target];
+    s->ops->woken(s->state, sim_now(sim));
+    if (!s->first)
+        schedule_next(w, ev->target);
+}
+
+void sources_executed(struct world *w, node_id node, const struct block *b)
+{
+    const struct layer *l = &w->layers[b->layer];
+    for (uint32_t i = 0; i < w->source_count; i++) {
+        struct source *s = &w->sources[i];
+        if (s->ops->executed && s->layer == b->layer &&
+            validators_index(&l->chain->validators, node) != VALIDATOR_NONE)
+            s->ops->executed(s->state, b, node, sim_now(w->sim));
+    }
+}
+
+bool sources_answer(const struct world *w, uint16_t workload)
+{
+    return w->sources[workload].ops->closed;
 }
 
 void sources_observe(struct world *w, const struct tx *tx)
@@ -310,6 +356,44 @@ static void see_base_fee(const struct workload_env *env, struct evm_u256 *out)
     struct world *w = env->world;
     const struct layer *l = &w->layers[env->layer];
     *out = w->nodes[l->first].head->track->next.base_fee;
+}
+
+static node_id place(const struct workload_env *env, const char *region)
+{
+    struct world *w = env->world;
+    const struct layer *l = &w->layers[env->layer];
+    for (node_id n = l->first; n < l->first + l->count; n++)
+        if (strcmp(net_region(w->net, n), region) == 0)
+            return n;
+    world_fail(w, ERR_INPUT, "workload %s: region: no node of layer %s is in '%s'",
+               w->sources[env->instance].name, l->name, region);
+    return NODE_NONE;
+}
+
+static sim_time delay(const struct workload_env *env, node_id from, node_id to)
+{
+    return net_latency(((const struct world *)env->world)->net, from, to);
+}
+
+static void wake(const struct workload_env *env, sim_time at)
+{
+    struct world *w = env->world;
+    uint32_t index = (uint32_t)env->instance;
+    world_schedule(w, at, SIM_CLASS_WORKLOAD, world_source(w, SOURCE_ENTRIES + index), EVENT_WAKE,
+                   index, 0);
+}
+
+static void answered(const struct workload_env *env, sim_time sent)
+{
+    struct world *w = env->world;
+    double seconds = (double)(sim_now(w->sim) - sent) / 1e9;
+    if (sent >= w->cfg->warm_up && vec_push(&w->tally.latency, &seconds) != ERR_OK)
+        world_out_of_memory(w);
+}
+
+static void no_memory(const struct workload_env *env)
+{
+    world_out_of_memory(env->world);
 }
 
 static enum err_code find_layer(const struct world *w, size_t index, const char *name,
@@ -352,6 +436,11 @@ static enum err_code create_source(struct world *w, size_t index, struct err *er
         .seed = w->cfg->seed,
         .rng = &s->rng,
         .base_fee = see_base_fee,
+        .place = place,
+        .delay = delay,
+        .wake = wake,
+        .answered = answered,
+        .fail = no_memory,
         .world = w,
     };
     s->state = mem_zalloc(1, s->ops->state_size);
@@ -400,8 +489,11 @@ enum err_code sources_genesis(struct world *w, layer_id layer, struct genesis *g
 
 void sources_start(struct world *w)
 {
-    for (uint32_t i = 0; i < w->source_count; i++)
+    for (uint32_t i = 0; i < w->source_count; i++) {
+        struct source *s = &w->sources[i];
+        s->env.replicas = w->layers[s->layer].chain->validators.count;
         schedule_next(w, i);
+    }
 }
 
 void sources_destroy(struct world *w)

@@ -377,6 +377,9 @@ void world_summarise(const struct world *w, struct world_summary *out)
     out->tip_gwei = percentiles(&t->tip);
     out->fee_gwei = percentiles(&t->fee);
     out->speculative_s = percentiles(&t->speculative);
+    out->finality_first_s = percentiles(&t->final[0]);
+    out->finality_quorum_s = percentiles(&t->final[1]);
+    out->finality_last_s = percentiles(&t->final[2]);
     out->propagation_p50_s = percentiles(&t->half);
     out->dispersion_p50_s = percentiles(&t->after_first[0]);
     out->dispersion_p99_s = percentiles(&t->after_first[1]);

@@ -274,6 +274,7 @@ static const struct {
     [EVENT_EXECUTE] = {"block executed", cores_on_execute},
     [EVENT_CALL] = {"block judged", cores_on_call},
     [EVENT_EMIT] = {"transaction", sources_on_emit},
+    [EVENT_WAKE] = {"closed loop", sources_on_wake},
     [EVENT_RESUBMIT] = {"transaction again", sources_on_resubmit},
     [EVENT_FAULT] = {"fault", trouble_on_fault},
     [EVENT_SYNC] = {"fetch timeout", sync_on_timeout},
@@ -373,6 +374,8 @@ static struct world *make(const struct scenario *scenario, const struct world_op
     vec_init(&w->tally.after_first[0], sizeof(double));
     vec_init(&w->tally.after_first[1], sizeof(double));
     vec_init(&w->tally.speculative, sizeof(double));
+    for (int i = 0; i < 3; i++)
+        vec_init(&w->tally.final[i], sizeof(double));
     vec_init(&w->tally.most, sizeof(double));
     vec_init(&w->tally.all, sizeof(double));
     vec_init(&w->tally.tip, sizeof(double));
@@ -568,6 +571,8 @@ void world_destroy(struct world *w)
     vec_fini(&w->tally.after_first[0]);
     vec_fini(&w->tally.after_first[1]);
     vec_fini(&w->tally.speculative);
+    for (int i = 0; i < 3; i++)
+        vec_fini(&w->tally.final[i]);
     vec_fini(&w->tally.most);
     vec_fini(&w->tally.all);
     vec_fini(&w->tally.tip);

@@ -124,8 +124,10 @@ struct world_summary {
     /* Likewise from its first reception on, to half and to 99 in 100 of the nodes. */
     struct world_percentiles dispersion_p50_s, dispersion_p99_s;
     struct world_percentiles speculative_s; /* from proposed to final, unless somebody lies */
-    double stale_rate;                      /* of the blocks whose fate is known, those that lost */
-    double uncle_rate;                      /* stale blocks named as uncles, a block that won */
+    /* From proposed to final at the first, two thirds, all of the nodes. */
+    struct world_percentiles finality_first_s, finality_quorum_s, finality_last_s;
+    double stale_rate; /* of the blocks whose fate is known, those that lost */
+    double uncle_rate; /* stale blocks named as uncles, a block that won */
     uint64_t liveness_violations;
     struct world_finding findings[WORLD_FINDINGS]; /* the first ones */
     uint32_t finding_count;
