@@ -205,11 +205,29 @@ static void on_sent(void *self, const struct watch_flight *f)
         j->out->messages++;
 }
 
+/* The run's own judges (models/judges) look closer at some things than is done here. */
+static void heed(struct judge *j, sim_time now, const char *judge, const char *text)
+{
+    static const struct {
+        const char *judge;
+        enum conform_property p;
+        bool needs_agreement; /* where forks are allowed, they see what is allowed */
+    } rows[] = {
+        {"agreement", CONFORM_AGREEMENT, true},       {"finality", CONFORM_AGREEMENT, true},
+        {"certificates", CONFORM_CERTIFICATES, true}, {"quorum", CONFORM_CERTIFICATES, false},
+        {"validity", CONFORM_VALIDITY, false},        {"once", CONFORM_VALIDITY, true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (strcmp(rows[i].judge, judge) == 0 && (j->agrees || !rows[i].needs_agreement))
+            fails(j, rows[i].p, "%.130s, at %.3f s", text, seconds(now));
+}
+
 static void on_event(void *self, sim_time now, unsigned level, const char *kind, int64_t node,
                      const char *detail)
 {
     struct judge *j = self;
-    (void)now, (void)detail;
+    if (level == RECORD_EVENT_LEVEL_SAFETY)
+        heed(j, now, kind, detail);
     if (level != RECORD_EVENT_LEVEL_COUNT || node < 0 || node >= j->item->nodes)
         return;
     struct honest *n = &j->nodes[node];
