@@ -42,6 +42,10 @@ static void restart_timer(struct chained *c)
 
 void chained_enter(struct chained *c, uint64_t view, uint64_t failures)
 {
+    if (view == c->view && failures < c->failures) { /* voted for before it was certified */
+        c->failures = failures;
+        restart_timer(c);
+    }
     if (view <= c->view)
         return;
     c->together = failures <= c->failures;
