@@ -6,8 +6,9 @@
  * block that the node holds already, only the header travels. One fetch at a time a node; a peer
  * that does not answer within SYNC_TIMEOUT is replaced by the last one that said it was ahead, or
  * by another neighbour, drawn at random, and each failure doubles the time: a node on a slow link
- * must not ask again for what is under way. Blocks that came and wait for execution are not asked for
- * again: the next request starts from the highest of them. */
+ * must not ask again for what is under way. Blocks that came and wait for execution are not asked
+ * for again: the next request starts from the highest of them. After a restart its neighbours are
+ * asked one after the other, eight at most, until one has something. */
 #include "models/world/internal.h"
 
 #include "sim/base/check.h"
@@ -23,6 +24,7 @@ enum {
     HEADER_BYTES = 640,
     ANSWER_HEADER_BYTES = 16,
     PATIENCE_MOST = 7,
+    POLLED = 8,   /* Bitcoin's outbound connections: each is asked after a restart */
     ATTEMPTS = 8, /* without an answer before the node gives up until it is told again */
 };
 enum { SYNC_REQUEST = 1, SYNC_ANSWER };
@@ -34,8 +36,9 @@ struct node_sync {
     uint64_t wanted;       /* height; UINT64_MAX: whatever the peer has */
     uint32_t serial;       /* of the request under way */
     uint32_t attempts;
-    uint8_t patience; /* a request is given SYNC_TIMEOUT * 2^patience */
+    uint8_t patience;   /* a request is given SYNC_TIMEOUT * 2^patience */
     bool asking, guess; /* guess: nobody said that this peer is ahead */
+    uint8_t polled;     /* neighbours that were asked in a row and had nothing */
 };
 
 struct request_payload {
@@ -133,6 +136,7 @@ static void start(struct world *w, node_id node, node_id from, uint64_t height, 
     }
     s->peer = from;
     s->guess = guess;
+    s->polled = 0;
     s->attempts = 0;
     ask(w, node);
 }
@@ -212,6 +216,20 @@ static void answer(struct world *w, node_id node, node_id to, const struct reque
     net_send(w->net, node, to, m);
 }
 
+/* The one after the last that was asked, as long as they are no more than POLLED in a row. */
+static bool next_neighbour(struct world *w, node_id node, node_id *peer)
+{
+    struct node_sync *s = w->nodes[node].sync;
+    const node_id *all;
+    uint32_t count = net_neighbours(w->net, node, &all), at = 0;
+    if (++s->polled >= POLLED || s->polled >= count)
+        return false;
+    while (at < count && all[at] != *peer)
+        at++;
+    *peer = all[(at + 1) % count];
+    return true;
+}
+
 static void take_answer(struct world *w, node_id node, node_id from, struct message *m)
 {
     struct node *n = &w->nodes[node];
@@ -243,6 +261,8 @@ static void take_answer(struct world *w, node_id node, node_id from, struct mess
     } else if (a->count == 0 && n->sync->ahead != NODE_NONE) {
         n->sync->peer = n->sync->ahead;
         n->sync->ahead = NODE_NONE;
+        ask(w, node);
+    } else if (a->count == 0 && n->sync->guess && next_neighbour(w, node, &n->sync->peer)) {
         ask(w, node);
     } else {
         n->sync->wanted = 0;
