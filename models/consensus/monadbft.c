@@ -20,7 +20,7 @@
  * in votes. Ours: timeouts grow with failures in a row; a timeout that did not suffice is said
  * again; the certificate of a block's parent is in the block, so its hash holds it.
  *
- * Certificates and messages: monadbft_certs.c. */
+ * Timeouts: monadbft_timeouts.c. Certificates and messages: monadbft_certs.c. */
 #include "models/consensus/monadbft.h"
 #include "sim/base/check.h"
 #include "sim/base/mem.h"
@@ -44,11 +44,6 @@ static bool leads(const struct monadbft *t, uint64_t view)
     return t->env->me != VALIDATOR_NONE && validators_turn(t->env->validators, view) == t->env->me;
 }
 
-static bool has_bit(const uint64_t *set, uint32_t i)
-{
-    return set[i / 64] >> (i % 64) & 1;
-}
-
 /* ---- certificates ---- */
 
 /* What follows from a certificate whose block is here: the block is as good as final, and its
@@ -66,8 +61,7 @@ static void follow(struct monadbft *t, const struct mb_qc *qc)
     block_hold(&t->final, parent);
 }
 
-/* Returns whether it is the highest so far. */
-static bool learn_qc(struct monadbft *t, node_id from, struct mb_qc *qc)
+bool mb_learn_qc(struct monadbft *t, node_id from, struct mb_qc *qc)
 {
     if (!qc || qc->view <= t->high->view)
         return false;
@@ -85,12 +79,12 @@ static bool learn_qc(struct monadbft *t, node_id from, struct mb_qc *qc)
     return true;
 }
 
-static void learn_tc(struct monadbft *t, node_id from, struct mb_tc *tc)
+void mb_learn_tc(struct monadbft *t, node_id from, struct mb_tc *tc)
 {
     if (!tc || tc->view < t->view)
         return;
     mb_tc_ref(tc);
-    learn_qc(t, from, tc->high_qc);
+    mb_learn_qc(t, from, tc->high_qc);
     if (tc->view >= t->view) {
         mb_tc_unref(t->tc);
         t->tc = mb_tc_ref(tc);
@@ -108,7 +102,7 @@ static void learn_from_block(struct monadbft *t, node_id from, struct block *b)
     if (!b->parent || mb_parent_view(b) <= t->high->view)
         return;
     struct mb_qc *qc = mb_qc_of_parent(b);
-    learn_qc(t, from, qc);
+    mb_learn_qc(t, from, qc);
     mb_qc_unref(qc);
 }
 
@@ -202,7 +196,7 @@ static bool has_voted(const struct monadbft *t, uint64_t view, uint32_t voter)
 {
     for (uint32_t i = 0; i < TALLIES; i++)
         if (t->tallies[i].block && t->tallies[i].view == view &&
-            has_bit(t->tallies[i].voters, voter))
+            mb_has(t->tallies[i].voters, voter))
             return true;
     return false;
 }
@@ -218,7 +212,7 @@ static void certified(struct monadbft *t, uint64_t view, struct block *b, const 
         if (m)
             env_broadcast(t->env, m);
     }
-    learn_qc(t, t->env->node, qc);
+    mb_learn_qc(t, t->env->node, qc);
     mb_qc_unref(qc);
 }
 
@@ -291,11 +285,24 @@ static bool proposal_is_safe(const struct monadbft *t, const struct block *b,
     return b == tc->tip;
 }
 
+/* A block came: it may be the one that a certificate, which came before it, is for. */
+static void arrived(struct monadbft *t, const struct block *b)
+{
+    if (b != t->high->block)
+        return;
+    struct mb_qc *high = mb_qc_ref(t->high);
+    follow(t, high);
+    mb_qc_unref(high);
+    if (leads(t, t->view))
+        propose(t);
+}
+
 static void on_proposal(struct monadbft *t, node_id from, const struct message *m)
 {
     const struct mb_proposal *p = (const struct mb_proposal *)m->payload;
+    arrived(t, m->block);
     learn_from_block(t, from, m->block);
-    learn_tc(t, from, p->tc);
+    mb_learn_tc(t, from, p->tc);
     if (p->view != t->view || leader_node(t, p->view) != m->origin ||
         t->env->me == VALIDATOR_NONE || t->voted >= p->view || t->candidate ||
         !proposal_is_safe(t, m->block, p->tc, p->nec))
@@ -322,9 +329,10 @@ static void build_on(struct monadbft *t, const struct mb_qc *qc)
 {
     if (!env_has(t->env, qc->block))
         return; /* it is being fetched */
-    struct block_seal *seal = mb_seal_new(t, qc);
+    struct block_seal *seal = t->building < t->view ? mb_seal_new(t, qc) : NULL;
     if (!seal)
         return;
+    t->building = t->view;
     struct build_request request = {.parent = qc->block,
                                     .round = t->view,
                                     .difficulty = 1,
@@ -417,7 +425,7 @@ static void answer_recover(struct monadbft *t, struct block *tip, bool endorsed)
 static void on_recover(struct monadbft *t, node_id from, const struct message *m)
 {
     const struct mb_recover *r = (const struct mb_recover *)m->payload;
-    learn_tc(t, from, r->tc);
+    mb_learn_tc(t, from, r->tc);
     if (r->view != t->view || leader_node(t, r->view) != m->origin || !r->tc->tip ||
         t->env->me == VALIDATOR_NONE)
         return;
@@ -458,7 +466,7 @@ static void on_no_endorsement(struct monadbft *t, const struct message *m)
 {
     const struct mb_no_endorsement *e = (const struct mb_no_endorsement *)m->payload;
     if (e->view != t->view || !t->no_endorsers || e->voter >= t->n ||
-        t->env->validators->nodes[e->voter] != m->origin || has_bit(t->no_endorsers, e->voter) ||
+        t->env->validators->nodes[e->voter] != m->origin || mb_has(t->no_endorsers, e->voter) ||
         t->proposed >= t->view)
         return;
     t->no_endorsers[e->voter / 64] |= UINT64_C(1) << (e->voter % 64);
@@ -477,113 +485,6 @@ static void on_block(struct monadbft *t)
         propose(t);
 }
 
-/* ---- timeouts ---- */
-
-static void form(struct monadbft *t);
-
-static void give_up(struct monadbft *t)
-{
-    t->timed_out = true;
-    if (t->voted < t->view)
-        t->voted = t->view;
-    struct message *m = t->env->me == VALIDATOR_NONE ? NULL : mb_timeout(t);
-    if (!m)
-        return;
-    if (!t->timeouts)
-        t->timeouts = mem_zalloc(t->n, sizeof *t->timeouts);
-    if (t->timeouts && !t->timeouts[t->env->me]) {
-        t->timeouts[t->env->me] = message_ref(m);
-        t->timeout_weight += t->env->validators->weights[t->env->me];
-    }
-    env_broadcast(t->env, m);
-    form(t);
-}
-
-/* The highest tip of the timeouts of this view, and the bits of those whose timeout is a vote for
- * it; NULL: the highest certificate is as high. */
-static struct block *high_tip(const struct monadbft *t, uint64_t *voters)
-{
-    struct block *tip = NULL;
-    for (uint32_t i = 0; i < t->n; i++) {
-        const struct mb_timeout *p =
-            t->timeouts[i] ? (const struct mb_timeout *)t->timeouts[i]->payload : NULL;
-        if (p && p->tip && p->tip->round > t->high->view && (!tip || p->tip->round > tip->round))
-            tip = p->tip;
-    }
-    for (uint32_t i = 0; tip && i < t->n; i++) {
-        const struct mb_timeout *p =
-            t->timeouts[i] ? (const struct mb_timeout *)t->timeouts[i]->payload : NULL;
-        if (p && p->tip == tip && p->vote)
-            voters[i / 64] |= UINT64_C(1) << (i % 64);
-    }
-    return tip;
-}
-
-/* A quorum of timeouts: they certify their tip (v2), or that the view failed (algorithm 3). */
-static void form(struct monadbft *t)
-{
-    const struct validators *all = t->env->validators;
-    if (!t->timeouts || !validators_quorum(all, t->timeout_weight))
-        return;
-    uint64_t *voters = mem_zalloc(t->words, sizeof *voters), weight = 0;
-    if (!voters)
-        return;
-    struct block *tip = high_tip(t, voters);
-    for (uint32_t i = 0; tip && i < t->n; i++)
-        weight += has_bit(voters, i) ? all->weights[i] : 0;
-    if (tip && validators_quorum(all, weight)) {
-        struct mb_qc *qc = mb_qc_new(t, t->view, tip, voters);
-        env_note(t->env, "round", t->high->block->height + 1, t->view);
-        if (qc) {
-            uint64_t failures = t->failures + 1;
-            learn_qc(t, t->env->node, qc);
-            t->failures = failures;
-        }
-        mb_qc_unref(qc);
-    } else {
-        struct mb_tc *tc = mb_tc_new(t, t->high, tip);
-        learn_tc(t, t->env->node, tc);
-        mb_tc_unref(tc);
-    }
-    mem_free(voters);
-}
-
-/* Tells a node in an earlier view how this one came here. */
-static void help(struct monadbft *t, node_id to)
-{
-    bool by_tc = t->high->view + 1 != t->view;
-    struct message *m = mb_advance(t, t->high, by_tc ? t->tc : NULL);
-    if (m)
-        env_send(t->env, to, m);
-}
-
-static void on_timeout(struct monadbft *t, node_id from, const struct message *m)
-{
-    const struct mb_timeout *p = (const struct mb_timeout *)m->payload;
-    if (p->voter >= t->n || t->env->validators->nodes[p->voter] != m->origin)
-        return;
-    learn_qc(t, from, p->high_qc);
-    learn_tc(t, from, p->tc);
-    if (p->view < t->view) {
-        if (t->env->me != VALIDATOR_NONE)
-            help(t, m->origin);
-        return;
-    }
-    if (p->view > t->view)
-        return;
-    if (!t->timeouts)
-        t->timeouts = mem_zalloc(t->n, sizeof *t->timeouts);
-    if (!t->timeouts || t->timeouts[p->voter])
-        return;
-    /* const is dropped to count a reference; the message itself is not changed */
-    t->timeouts[p->voter] = message_ref((struct message *)(uintptr_t)m);
-    t->timeout_weight += t->env->validators->weights[p->voter];
-    if (!t->timed_out && validators_third(t->env->validators, t->timeout_weight))
-        give_up(t);
-    else
-        form(t);
-}
-
 /* ---- the other calls ---- */
 
 static void message(void *state, node_id from, const struct message *m)
@@ -592,11 +493,11 @@ static void message(void *state, node_id from, const struct message *m)
     switch ((enum mb_message)m->type) {
     case MSG_PROPOSAL: on_proposal(t, from, m); break;
     case MSG_VOTE: on_vote(t, m); break;
-    case MSG_TIMEOUT: on_timeout(t, from, m); break;
+    case MSG_TIMEOUT: mb_on_timeout(t, from, m); break;
     case MSG_ADVANCE: {
         const struct mb_advance *a = (const struct mb_advance *)m->payload;
-        learn_qc(t, from, a->qc);
-        learn_tc(t, from, a->tc);
+        mb_learn_qc(t, from, a->qc);
+        mb_learn_tc(t, from, a->tc);
         break;
     }
     case MSG_RECOVER: on_recover(t, from, m); break;
@@ -615,7 +516,7 @@ static void timer(void *state, uint32_t kind, uint64_t value)
         return;
     }
     start_timer(t); /* first: giving up may enter the next view */
-    give_up(t);
+    mb_give_up(t);
 }
 
 static enum err_code init(void *state, const void *cfg, struct consensus_env *env, struct err *err)
@@ -648,9 +549,7 @@ static void fetched(void *state, struct block *b, node_id from, bool committed)
         block_hold(&t->final, b);
     }
     learn_from_block(t, from, b);
-    struct mb_qc *high = mb_qc_ref(t->high); /* its block may be here now */
-    follow(t, high);
-    mb_qc_unref(high);
+    arrived(t, b);
     if (leads(t, t->view))
         propose(t);
 }
@@ -659,10 +558,11 @@ static void recovered(void *state)
 {
     struct monadbft *t = state;
     t->timer = (struct sim_timer){0};
+    t->building = 0;
     block_hold(&t->candidate, NULL);
     /* What the others are doing they say to whoever is late. */
     start_timer(t);
-    give_up(t);
+    mb_give_up(t);
 }
 
 static void fini(void *state)

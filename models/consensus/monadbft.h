@@ -108,6 +108,7 @@ struct monadbft {
     uint64_t view;           /* the current one */
     uint64_t voted;          /* highest view in which this node voted or gave up */
     uint64_t proposed;       /* highest view in which it proposed */
+    uint64_t building;       /* highest in which it asked for a block */
     uint64_t failures;       /* views in a row without a certificate of votes */
     bool timed_out;          /* in this view */
     struct block *final;     /* last committed: a reference */
@@ -124,6 +125,24 @@ struct monadbft {
     uint64_t no_endorser_weight;
     struct sim_timer timer;
 };
+
+static inline bool mb_has(const uint64_t *set, uint32_t i)
+{
+    return set[i / 64] >> (i % 64) & 1;
+}
+
+/* ---- what certificates do (monadbft.c) ---- */
+
+/* A certificate, heard from a node or made here: may commit, may lead to a later view. Returns
+ * whether it is the highest so far. */
+bool mb_learn_qc(struct monadbft *t, node_id from, struct mb_qc *qc);
+void mb_learn_tc(struct monadbft *t, node_id from, struct mb_tc *tc);
+
+/* ---- views that fail (monadbft_timeouts.c) ---- */
+
+/* No more votes in this view; tells everyone. */
+void mb_give_up(struct monadbft *t);
+void mb_on_timeout(struct monadbft *t, node_id from, const struct message *m);
 
 /* ---- certificates and messages (monadbft_certs.c) ---- */
 
