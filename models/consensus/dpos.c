@@ -5,20 +5,28 @@
  * Kept: stakeholders approve of candidates, and the `delegates` with most stake behind them produce
  * (Graphene: update_active_witnesses); slots of equal length by the clock, in a round each delegate
  * `repeat` of them in a row, in an order shuffled anew each round (update_witness_schedule); who
- * misses its slot is skipped; the longest chain wins, the first seen of two alike; a block is
- * irreversible once more than two thirds of the delegates have built on it or made it
- * (update_last_irreversible_block), and no node leaves a chain below its last irreversible block.
+ * misses its slot is skipped; the longest chain wins, the first seen of two alike. Irreversibility
+ * is EOSIO's (block_header_state): a block vouches for its ancestors down to where its producer
+ * last built on another branch (`confirmed`); what more than two thirds of the delegates vouch for
+ * is proposed as irreversible, and irreversible once as many have built a block that knew so.
+ *
+ * One thing is stricter than in EOSIO: of two branches the one that proposed more wins, and length
+ * decides only between equals. Then two thirds that built on a proposed block do not leave it for a
+ * branch that has proposed less, and no two conflicting blocks become irreversible while less than
+ * a third of the delegates lies, however late messages are: of the two thirds behind each, one
+ * honest delegate is in both; it cannot have vouched for the one before building on the other (its
+ * base forbids), nor after (the fork choice does).
  *
  * Left out: changes of votes by transactions. Who approves of whom is drawn, popular candidates
  * more often, and stays; the stake behind a vote may drift (`drift`), by which delegates come and
- * go at elections. Delegates do not say which other branches they have confirmed (EOSIO's
- * `confirmed`), so finality is as safe as the network is quick: a branch of a minority that takes
- * over when a partition heals after two thirds built elsewhere cannot be, but asynchrony can break
- * it (that is what EOSIO's later BFT finality mends). There are no certificates for judges: votes
- * are the blocks themselves.
+ * go at elections. Two thirds of one set and of the next need not meet, so the argument above holds
+ * between elections that change few. There are no certificates for judges: votes are the blocks.
  *
  * Every validator of the layer is a stakeholder and a candidate; its weight is its stake. */
 #include "models/consensus/dpos.h"
+
+#include "evm/core/keccak.h"
+#include "sim/base/check.h"
 #include "sim/base/mem.h"
 
 #include <stdio.h>
@@ -30,6 +38,7 @@ FIELD_DEFINE(dpos_cfg, DPOS_FIELDS, "Elections and slots of delegated proof of s
 enum { DPOS_BLOCK = 1 };
 enum dpos_timer { TIMER_ROUND = 1, TIMER_SLOT };
 enum { MISSED_MAX = 64 };
+enum { SEAL_BYTES = 2 }; /* EOSIO's `confirmed`; the rest follows from the chain */
 
 /* ---- elections ---- */
 
@@ -194,31 +203,106 @@ static void plan(struct dpos *d, uint64_t slot)
         timer_at(d, first + slots, TIMER_ROUND);
 }
 
-/* ---- the chain ---- */
+/* ---- irreversibility ---- */
 
-/* The highest block that more than two thirds of the delegates made or built on: walking down from
- * the head, the first one at which so many different ones were met. */
-static struct block *irreversible(struct dpos *d, struct block *head)
+static const struct dpos_seal genesis_seal;
+
+static const struct dpos_seal *seal_of(const struct block *b)
 {
-    uint64_t slots = dpos_round_slots(d->cfg, d->env->validators->count);
-    uint32_t needed = d->count * 2 / 3 + 1, met = 0;
-    if (!know_round(d, head->round / slots))
-        return NULL;
-    uint8_t *seen = mem_zalloc(d->count, 1);
-    struct block *b = seen ? head : NULL;
-    for (; b && b->height > d->final_height; b = b->parent) {
-        uint32_t producer = validators_index(d->env->validators, b->proposer);
-        for (uint32_t i = 0; i < d->count; i++)
-            if (d->delegates[i] == producer && !seen[i]) {
-                seen[i] = 1;
-                met++;
-            }
-        if (met >= needed)
-            break;
-    }
-    mem_free(seen);
-    return b && b->height > d->final_height ? b : NULL;
+    return b->seal ? (const struct dpos_seal *)b->seal->payload : &genesis_seal;
 }
+
+/* A block above the parent's irreversible one, the new one first. */
+struct vouching {
+    uint32_t delegate; /* place in the list */
+    uint64_t height, base, proposed;
+};
+
+/* Delegates of whom some block supports `height`: stands at it or higher, or, for the second stage,
+ * knew it as proposed; and did not come from another branch since. */
+static uint32_t supporters(const struct dpos *d, const struct vouching *v, uint32_t count,
+                           uint64_t height, bool second, uint8_t *seen)
+{
+    uint32_t met = 0;
+    memset(seen, 0, d->count);
+    for (uint32_t i = 0; i < count; i++)
+        if ((second ? v[i].proposed : v[i].height) >= height && v[i].base < height &&
+            !seen[v[i].delegate]) {
+            seen[v[i].delegate] = 1;
+            met++;
+        }
+    return met;
+}
+
+static uint32_t place_of(const struct dpos *d, node_id node)
+{
+    uint32_t producer = validators_index(d->env->validators, node), i = 0;
+    while (i < d->count && d->delegates[i] != producer)
+        i++;
+    return i;
+}
+
+/* The blocks of this round's delegates above `floor`, the new one first (what it proposes is still
+ * open). */
+static uint32_t collect(const struct dpos *d, struct vouching *out, const struct block *parent,
+                        const struct dpos_seal *own, uint64_t floor)
+{
+    uint32_t count = 1;
+    CHECK(place_of(d, d->env->node) < d->count, "node %u produces and is no delegate",
+          d->env->node);
+    out[0] = (struct vouching){place_of(d, d->env->node), parent->height + 1, own->base, 0};
+    for (const struct block *b = parent; b && b->height > floor; b = b->parent) {
+        uint32_t place = place_of(d, b->proposer);
+        if (place < d->count)
+            out[count++] =
+                (struct vouching){place, b->height, seal_of(b)->base, seal_of(b)->proposed};
+    }
+    return count;
+}
+
+/* What a block of this node on `parent` says. Heights are tried downwards from the new one. */
+static bool judge(struct dpos *d, struct block *parent, struct dpos_seal *s)
+{
+    const struct dpos_seal *before = seal_of(parent);
+    uint32_t needed = d->count * 2 / 3 + 1;
+    uint64_t floor = before->irreversible;
+    struct vouching *v = mem_alloc(parent->height + 1 - floor, sizeof *v);
+    uint8_t *seen = mem_alloc(d->count, 1);
+    if (v && seen) {
+        uint32_t count = collect(d, v, parent, s, floor);
+        s->proposed = before->proposed;
+        for (uint64_t h = parent->height + 1; h > s->proposed; h--)
+            if (supporters(d, v, count, h, false, seen) >= needed)
+                s->proposed = h;
+        v[0].proposed = s->proposed;
+        s->irreversible = floor;
+        for (uint64_t h = s->proposed; h > s->irreversible; h--)
+            if (supporters(d, v, count, h, true, seen) >= needed)
+                s->irreversible = h;
+    }
+    bool done = v && seen;
+    mem_free(v);
+    mem_free(seen);
+    return done;
+}
+
+/* The seal of a block on `parent`, which this node vouches for from now on. NULL: no memory. */
+static struct block_seal *make_seal(struct dpos *d, struct block *parent, uint64_t round)
+{
+    struct dpos_seal s = {.base = d->base};
+    if (d->made && block_ancestor(parent, d->made->height) != d->made && d->made->height > s.base)
+        s.base = d->made->height;
+    struct block_seal *out =
+        know_round(d, round) && judge(d, parent, &s) ? block_seal_create(sizeof s) : NULL;
+    if (!out)
+        return NULL;
+    memcpy(out->payload, &s, sizeof s);
+    out->size = SEAL_BYTES;
+    evm_keccak256(&out->hash, (struct evm_bytes){out->payload, sizeof s});
+    return out;
+}
+
+/* ---- the chain ---- */
 
 static void make_final(struct dpos *d, struct block *b)
 {
@@ -229,10 +313,13 @@ static void make_final(struct dpos *d, struct block *b)
     env_commit(d->env, b, NULL, 0);
 }
 
-/* Follows b if its chain is longer than the head's and holds what is irreversible. */
+/* Follows b if its chain has proposed more than the head's, or is longer, and holds what is
+ * irreversible. */
 static void consider(struct dpos *d, struct block *b)
 {
-    if (b->height <= d->head->height || block_ancestor(b, d->final_height) != d->final)
+    uint64_t theirs = seal_of(b)->proposed, ours = seal_of(d->head)->proposed;
+    if (theirs < ours || (theirs == ours && b->height <= d->head->height) ||
+        block_ancestor(b, d->final_height) != d->final)
         return;
     if (b->parent != d->head)
         env_note(d->env, "reorg", b->height, b->round);
@@ -243,14 +330,14 @@ static void consider(struct dpos *d, struct block *b)
     d->head = block_ref(b);
     env_adopt(d->env, b);
     block_unref(old);
-    struct block *final = irreversible(d, b);
-    if (final)
+    struct block *final = block_ancestor(b, seal_of(b)->irreversible);
+    if (final && final->height > d->final_height)
         make_final(d, final);
 }
 
 static bool header_fits(struct dpos *d, const struct block *b)
 {
-    if (!b->parent || b->round <= b->parent->round ||
+    if (!b->seal || !b->parent || b->round <= b->parent->round ||
         (sim_time)b->round * d->cfg->block_interval > env_now(d->env))
         return false;
     uint32_t producer = producer_of(d, b->round);
@@ -259,13 +346,12 @@ static bool header_fits(struct dpos *d, const struct block *b)
 
 /* ---- the calls ---- */
 
-/* With repeat 1, in a full round: that many other delegates' blocks. */
+/* Two rounds a stage: rounds are shuffled, a delegate may be first in one and last in the next. */
 static uint64_t depth(const void *cfg, uint64_t validators)
 {
     const struct dpos_cfg *c = cfg;
     uint64_t most = validators < c->delegates ? validators : c->delegates;
-    return 2 * most *
-           c->repeat; /* shuffled rounds: a delegate may be first in one, last in the next */
+    return 4 * most * c->repeat;
 }
 
 static sim_time timeout(const void *cfg, uint64_t validators)
@@ -308,9 +394,14 @@ static void timer(void *state, uint32_t kind, uint64_t value)
     }
     if (d->head->round >= value)
         return;
+    uint64_t slots = dpos_round_slots(d->cfg, d->env->validators->count);
+    struct block_seal *seal = make_seal(d, d->head, value / slots);
+    if (!seal)
+        return;
     struct build_request request = {
-        .parent = d->head, .round = value, .difficulty = 1, .tag = value};
+        .parent = d->head, .round = value, .difficulty = 1, .tag = value, .seal = seal};
     env_build(d->env, &request);
+    block_seal_unref(seal);
 }
 
 /* Another block may have become the head while this one was being built: it is a fork then, and
@@ -322,6 +413,10 @@ static void built(void *state, struct block *b, uint64_t tag)
     struct message *m = message_create(CHANNEL_BLOCK, DPOS_BLOCK, 0);
     if (!m)
         return;
+    struct block *old = d->made;
+    d->made = block_ref(b);
+    d->base = seal_of(b)->base;
+    block_unref(old);
     message_set_block(m, b);
     m->signs = m->verifies = 1; /* the signature's bytes are the header's */
     env_broadcast(d->env, m);
@@ -380,13 +475,16 @@ static void fini(void *state)
     struct dpos *d = state;
     block_unref(d->head);
     block_unref(d->final);
+    block_unref(d->made);
     mem_free(d->delegates);
     memset(d, 0, sizeof *d);
 }
 
 const struct consensus_ops consensus_dpos = {
-    .model = {"dpos", "Delegates elected by stake take turns; irreversible at two thirds of them.",
-              &dpos_cfg_table},
+    .model =
+        {"dpos",
+         "Delegates elected by stake take turns; irreversible when two thirds have built twice.",
+         &dpos_cfg_table},
     .state_size = sizeof(struct dpos),
     .traits = {.final = true, .follows = true, .fault_share = 3, .crash_share = 3},
     .depth = depth,

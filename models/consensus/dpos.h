@@ -14,10 +14,20 @@
     F(S, COUNT, election_rounds, "1", "1", "1M", "Rounds from one election to the next.")
 FIELD_DECLARE(dpos_cfg, DPOS_FIELDS);
 
+/* What a block carries beside transactions: EOSIO's `confirmed`, and what follows from the chain up
+ * to it, which is worked out once and shared. */
+struct dpos_seal {
+    uint64_t base;         /* its producer vouches for heights above this one, on this branch */
+    uint64_t proposed;     /* the highest that two thirds of the delegates vouch for */
+    uint64_t irreversible; /* the highest that two thirds built on when it was proposed */
+};
+
 struct dpos {
     struct consensus_env *env;
     const struct dpos_cfg *cfg;
     struct block *head, *final; /* references */
+    struct block *made;         /* the last one that this node produced: a reference, or NULL */
+    uint64_t base;              /* of it */
     uint64_t final_height;
     uint64_t election, round; /* what `delegates` is for */
     uint32_t *delegates;      /* `count` by votes, then `count` in the round's order; or NULL */

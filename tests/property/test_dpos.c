@@ -6,7 +6,7 @@
 
 static const char dpos[] =
     "duration: 20s\n"
-    "drain: 10s\n"
+    "drain: 12s\n"
     "network: {latency: {kind: constant, delay: 30ms}, transactions: direct}\n"
     "layers:\n"
     "  - name: main\n"
@@ -128,7 +128,21 @@ static void test_turns(void **state)
     fixture_free(&f);
 }
 
-/* A block is final when two thirds of the delegates and one have built: not before. */
+/* The height at which seven of the nine delegates have built, from h on, h included. */
+static uint64_t met_by(struct block *top, uint64_t h)
+{
+    uint64_t seen = 0, met = 0;
+    for (;; h++) {
+        uint64_t bit = UINT64_C(1) << block_ancestor(top, h)->proposer;
+        met += !(seen & bit);
+        seen |= bit;
+        if (met == 7)
+            return h;
+    }
+}
+
+/* A block is proposed when more than two thirds of the delegates have built on it, and final when
+ * as many have built since: not before. */
 static void test_irreversible(void **state)
 {
     (void)state;
@@ -149,13 +163,8 @@ static void test_irreversible(void **state)
             if (f.world->nodes[i].head->height > top->height)
                 top = f.world->nodes[i].head;
         for (uint64_t h = 1; h < l->chain->committed.len; h++) {
-            uint64_t seen = 0, met = 0, last = h;
-            for (; met < 7; last++) { /* > 6 of 9 */
-                uint64_t bit = UINT64_C(1) << block_ancestor(top, last)->proposer;
-                met += !(seen & bit);
-                seen |= bit;
-            }
-            struct block *proof = block_ancestor(top, last - 1);
+            uint64_t last = met_by(top, met_by(top, h));
+            struct block *proof = block_ancestor(top, last);
             sim_time wait = fixture_block(l, h)->track->committed - proof->created;
             if (wait < 0 || wait > 100 * SIM_MS)
                 fail_msg("block %llu is final %.3f s after %llu", (unsigned long long)h,
@@ -198,12 +207,12 @@ static void test_third_away(void **state)
     struct fixture f = crashed(delegates, 2, "");
     chain_is_sound(f.world, &f.world->layers[0]);
     uint64_t head = f.world->layers[0].chain->head_height;
-    assert_true(head >= 16 + 83 * 7 / 9 - 2 && head <= 16 + 83 * 7 / 9 + 2);
+    assert_true(head >= 16 + 90 * 7 / 9 - 2 && head <= 16 + 90 * 7 / 9 + 2);
     assert_true(f.world->layers[0].chain->committed.len - 1 + 2 * DELEGATES >= head);
     fixture_free(&f);
     f = crashed(delegates, 3, "");
     assert_true(f.world->layers[0].chain->committed.len - 1 <= 16);
-    assert_true(f.world->layers[0].chain->head_height > 60);
+    assert_true(f.world->layers[0].chain->head_height > 65);
     fixture_free(&f);
     f = crashed(delegates, 3, ", recover_after: 8s");
     assert_true(f.world->layers[0].chain->committed.len - 1 + 2 * DELEGATES >=
@@ -236,6 +245,31 @@ static void test_partition(void **state)
     assert_true(stale > 16);
 }
 
+/* Splits that come and go all the time: branches of all sorts, and never two that are final. */
+static void test_splits(void **state)
+{
+    (void)state;
+    uint64_t stale = 0, final = 0;
+    for (int seed = 1; seed <= 40; seed++) {
+        char number[20], nodes[40], delegates[48];
+        snprintf(number, sizeof number, "seed=%d", seed);
+        snprintf(nodes, sizeof nodes, "layers.main.nodes=%d", 4 + seed % 4);
+        snprintf(delegates, sizeof delegates, "layers.main.consensus.delegates=%d", 4 + seed % 4);
+        const char *sets[] = {number, nodes, delegates, "workload=[]",
+                              "faults=[{kind: partition, rate: 1/s, lasts: exponential(1s)}, "
+                              "{kind: delay, share: 50%, sort: blocks, adds: exponential(1s)}]"};
+        struct fixture f = fixture_make(dpos, sets, 5, 1, NULL);
+        fixture_run(&f);
+        assert_int_equal(f.world->violations, 0);
+        stale += f.world->layers[0].stale;
+        final += f.world->layers[0].chain->committed.len - 1;
+        fixture_free(&f);
+    }
+    print_message("%llu final blocks, %llu stale\n", (unsigned long long) final,
+                  (unsigned long long)stale);
+    assert_true(final > 200 && stale > 200);
+}
+
 static void test_storms(void **state)
 {
     (void)state;
@@ -250,7 +284,7 @@ static void test_storms(void **state)
                               "layers.main.consensus.delegates=7",
                               seed % 2 ? after_order : "duration=5s",
                               "duration=6s",
-                              "layers.main.execution.root_delay=15"};
+                              "layers.main.execution.root_delay=29"};
         weather(dpos, sets, 8, seed);
     }
 }
@@ -261,7 +295,7 @@ int main(void)
         cmocka_unit_test(test_stake_decides), cmocka_unit_test(test_drift),
         cmocka_unit_test(test_turns),         cmocka_unit_test(test_irreversible),
         cmocka_unit_test(test_third_away),    cmocka_unit_test(test_partition),
-        cmocka_unit_test(test_storms),
+        cmocka_unit_test(test_splits),        cmocka_unit_test(test_storms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
