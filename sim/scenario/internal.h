@@ -16,6 +16,7 @@ struct sc_sample_file { /* which file an empirical distribution was read from */
 struct scenario {
     struct sc_load load;
     struct scenario_plugins plugins;
+    bool plugin_failed; /* one that is named cannot be opened: reported */
     const char *path, *folder;
     const char *source;
     struct sc_node *tree; /* all files and --set laid over one another */

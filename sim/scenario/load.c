@@ -263,8 +263,8 @@ static enum err_code parse(struct scenario **out, struct scenario *s, const char
         apply_set(s, sets[i]);
     if (s->tree && !l->out_of_memory)
         sc_plugin_list(s);
-    if (s->tree && !l->out_of_memory)
-        sc_fill(s);
+    if (s->tree && !l->out_of_memory && !s->plugin_failed)
+        sc_fill(s); /* without its table, a plug-in's settings cannot be told from mistakes */
     return finish(out, s, problems);
 }
 

@@ -158,8 +158,10 @@ static const struct scenario_plugin *open_named(struct scenario *s, const struct
         return NULL;
     }
     const char *path = sc_join(&s->load, n->at.source->folder, n->text);
-    if (path && scenario_plugins_add(&s->plugins, path, &added, &err) != ERR_OK)
+    if (path && scenario_plugins_add(&s->plugins, path, &added, &err) != ERR_OK) {
+        s->plugin_failed = true;
         sc_problem(&s->load, n->at, frame, "`%s`: %s", path, err.text);
+    }
     return added;
 }
 

@@ -14,6 +14,8 @@ flags=$(PKG_CONFIG_PATH="$dir/usr/lib/pkgconfig" pkg-config --cflags weft)
 build() { gcc -std=gnu17 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -shared -fPIC -O1 $flags "$@" >"$dir/out" 2>"$dir/err"; }
 
 mkdir -p "$dir/plugins" "$dir/sub"
+make --no-print-directory plugin SRC=examples/consensus/streamlet.c OUT="$dir/made.so" >"$dir/out" 2>&1 && "$weft" models consensus --plugin "$dir/made.so" >/dev/null
+judge $? "make plugin builds one"
 [ "$(wc -l <examples/consensus/streamlet.c)" -lt 200 ]
 judge $? "the example has fewer than 200 lines"
 build examples/consensus/streamlet.c -o "$dir/plugins/streamlet.so"
@@ -62,6 +64,10 @@ refused() {
 set_plugin() { echo "--set=layers.main.consensus.plugin=$dir/plugins/$1"; }
 cd "$source" || exit 1
 refused "no such file" "No such file" "$(set_plugin none.so)"
+printf "extends: run.yaml\nlayers: [{name: main, nodes: 4, consensus: {plugin: gone.so, epoch: 1s}}]\n" >"$dir/gone.yaml"
+"$weft" check "$dir/gone.yaml" >"$dir/out" 2>"$dir/err"
+[ $? -eq 2 ] && [ "$(wc -l <"$dir/err")" -eq 1 ] && grep -q "gone.yaml:2:.*: layers\[0\].consensus.plugin: .*No such file" "$dir/err"
+judge $? "a file that names what is not there gets one line with its place"
 echo "not an object" >"$dir/plugins/text.so"
 refused "not a shared object" "text.so" "$(set_plugin text.so)"
 echo 'int x;' >"$dir/x.c"

@@ -28,6 +28,10 @@ for run in run long none cut; do
     "$WEFT" report "$dir/$run.h5" >"$dir/out" 2>"$dir/err"
     check "page_of_$run" [ $? -eq 0 -a "$(cat "$dir/out")" = "$dir/$run.html" -a -s "$dir/$run.html" ]
 done
+# A run whose messages were traced: they are on the page.
+"$WEFT" run "$root/scenarios/poa.yaml" --set duration=6s --set drain=1s --trace 1s..4s -o "$dir/traced.h5" --report "$dir/traced.html" -q >"$dir/out" 2>"$dir/err"
+check page_of_traced [ $? -eq 0 -a "$(grep -c '"messages":{' "$dir/traced.html")" -eq 1 ]
+check page_without_messages [ "$(grep -c '"messages":{' "$dir/run.html")" -eq 0 ]
 # Recorded blocks, replayed on simulated cores, in the same page.
 recorded="$root/scenarios/recorded"
 "$WEFT" replay "$recorded" --executor ladder --driver virtual --cores 2,8 --report "$dir/replay.html" >"$dir/out" 2>"$dir/err"
@@ -92,6 +96,8 @@ if browse "$dir/loud.html" | grep -q heard; then
         check "browser_$run" [ -z "$said" -a "$(grep -c '<canvas' "$dir/dom")" -gt 0 ]
         [ -z "$said" ] || echo "$said" | head -3
     done
+    said=$(browse "$dir/traced.html")
+    check "browser_traced" [ -z "$said" -a "$(grep -o '<polygon' "$dir/dom" | wc -l)" -gt 3 ]
 else
     echo "skip browser: chromium does not start here"
 fi
