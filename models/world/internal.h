@@ -222,6 +222,7 @@ struct layer {
     struct block *flattened; /* a reference: the block whose state is the base */
     struct vec turns;        /* of senders whose transactions came in batches: order.c */
     struct map turn_at;      /* address: the place there */
+    bool turned_back;        /* some order was not that of one chain */
     struct sim_stream sizes; /* least sizes of blocks */
     uint64_t schedules_kept;
     /* totals */

@@ -106,23 +106,27 @@ static struct turn *turn_of(struct layer *l, const struct evm_addr *sender)
 
 /* An order that is not that of the chain up to b's parent, as after broken safety: what the chain
  * itself holds tells, as far back as it goes. */
-static void turn_back(const struct layer *l, struct turn *t, const struct block *b)
+static void turn_back(struct layer *l, struct turn *t, const struct block *b)
 {
-    const struct block *on = b->parent;
+    l->turned_back = true;
     t->at = NULL;
     t->nonce = first_nonce(l, &t->sender);
-    for (bool found = false; on && !found; on = on->parent)
-        for (uint32_t i = 0; i < on->tx_count; i++)
-            if (on->layer == l->id && evm_addr_eq(&on->txs[i]->evm.sender, &t->sender)) {
+    for (const struct block *on = b->parent; on && !t->at; on = on->parent)
+        for (uint32_t i = 0; on->layer == l->id && i < on->tx_count; i++)
+            if (evm_addr_eq(&on->txs[i]->evm.sender, &t->sender)) {
                 t->nonce = on->txs[i]->evm.nonce + 1;
-                found = true;
+                t->at = on;
+                t->height = on->height;
             }
 }
 
-static bool on_chain(struct block *b, const struct turn *t)
+/* Whether t holds for the chain up to b's parent, and what b took so far. */
+static bool on_chain(const struct layer *l, struct block *b, const struct turn *t)
 {
-    if (!t->at || t->at == b)
+    if (t->at == b)
         return true;
+    if (!t->at) /* nothing was ordered; on this branch, once there are several */
+        return !l->turned_back;
     if (t->height >= b->height)
         return false;
     const struct block *on = block_ancestor(b->parent, t->height);
@@ -140,7 +144,7 @@ static bool takes(struct layer *l, struct block *b, const struct tx *tx, uint64_
     *ok = t != NULL;
     if (!t)
         return false;
-    if (!on_chain(b, t))
+    if (!on_chain(l, b, t))
         turn_back(l, t, b);
     if (tx->evm.nonce != t->nonce || tx->evm.gas_limit > *gas ||
         evm_u256_lt(&tx->evm.max_fee, &b->fees.base_fee))
