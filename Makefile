@@ -119,7 +119,7 @@ $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libfuzz.a $(ARCHIVES)
 # The assembler embeds these, which the compiler's dependency files do not show.
 $(B)/models/workload/artifacts.o: $(wildcard scenarios/contracts/build/*.bin)
 
-.PHONY: validate differential docs gen gen-check bench install help all deps deps-lint run test unit sanitize conformance lint format contracts clean
+.PHONY: validate conform differential docs gen gen-check bench install help all deps deps-lint run test unit sanitize conformance lint format contracts clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
@@ -189,6 +189,10 @@ gen: docs ## make every generated file anew
 gen-check: all ## fail if a generated file is not what the tables say now
 	@$(B)/weft format | diff -u docs/results-format.md -
 	@$(B)/weft schema --markdown | diff -u docs/scenario-reference.md -
+
+SEEDS ?= 20
+conform: all ## put every consensus protocol through weft conform, SEEDS=N of each case
+	@tests/conform.sh $(SEEDS)
 
 validate: all ## run scenarios/validation and compare with the published figures
 	@$(B)/weft validate scenarios/validation
