@@ -328,8 +328,6 @@ static void flatten_layer(struct world *w, struct layer *l, uint64_t to)
         if (b && b->layer == l->id && b != base && b->execution)
             execution_drop_state(b->execution);
     }
-    for (uint64_t h = to + 1; h < c->committed.len; h++)
-        drop_beside(l, committed_at(c, h), top);
     execution_drop_state(l->flattened->execution);
     block_unref(l->flattened);
     l->flattened = block_ref(base);
@@ -396,10 +394,11 @@ static void flatten(struct world *w, struct chain *c)
         forget_hidden(c, top);
 }
 
-/* Lets go of blocks that every node is well past; a layer keeps the last one of its own. */
+/* Lets go of blocks that every node is well past and whose states are folded; a layer keeps the
+ * last one of its own. */
 static void cut(struct world *w, struct chain *c)
 {
-    while (c->cut + CUT_DEPTH < c->settled) {
+    while (c->cut + CUT_DEPTH < c->settled && c->cut < c->flattened) {
         struct committed *lowest = vec_at(&c->committed, c->cut);
         struct block *next = committed_at(c, c->cut + 1);
         if (next->track->finals < c->count || !next->track->written)
