@@ -111,7 +111,7 @@ static void learn_from_block(struct monadbft *t, node_id from, struct block *b)
 static sim_time patience(const struct monadbft *t)
 {
     uint64_t extra = t->failures < 1000 ? t->failures : 1000;
-    return t->cfg->view_timeout + t->cfg->timeout_delta * (sim_time)extra;
+    return t->cfg->block_interval + t->cfg->view_timeout + t->cfg->timeout_delta * (sim_time)extra;
 }
 
 static uint64_t timer_value(uint64_t view)
@@ -527,8 +527,6 @@ static enum err_code init(void *state, const void *cfg, struct consensus_env *en
     t->n = env->validators->count;
     t->words = (t->n + 63) / 64;
     t->final = block_ref(env->genesis);
-    if (t->cfg->view_timeout <= t->cfg->block_interval)
-        return err_set(err, ERR_INPUT, "monadbft: view_timeout must be above block_interval");
     t->high = mb_qc_new(t, 0, env->genesis, NULL);
     if (!t->high)
         return err_set(err, ERR_MEMORY, "no memory for monadbft");
@@ -586,7 +584,7 @@ static sim_time view_timeout(const void *cfg, uint64_t validators)
 {
     const struct monadbft_cfg *c = cfg;
     (void)validators;
-    return c->view_timeout > c->block_interval ? c->view_timeout : c->block_interval;
+    return c->block_interval + c->view_timeout;
 }
 
 const struct consensus_ops consensus_monadbft = {

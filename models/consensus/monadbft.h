@@ -7,7 +7,8 @@
 #define MB_FIELDS(F, S)                                                                            \
     F(S, DURATION, block_interval, "400ms", "0s", "1h",                                            \
       "Least time between a block and its child; 0 is as fast as messages go.")                    \
-    F(S, DURATION, view_timeout, "1s", "1ms", "1h", "Wait for a view's proposal and votes.")       \
+    F(S, DURATION, view_timeout, "600ms", "1ms", "1h",                                             \
+      "Wait for a view's proposal and votes, beyond block_interval.")                              \
     F(S, DURATION, timeout_delta, "250ms", "0s", "1h", "Added for each failed view in a row.")     \
     F(S, BOOL, backup_qc, "true", NULL, NULL,                                                      \
       "A leader collects the votes on its own proposal too, and tells all what they prove.")       \

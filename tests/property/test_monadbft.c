@@ -6,15 +6,16 @@
 
 #define HOP (50 * SIM_MS)
 
-static const char calm[] = "duration: 4s\n"
-                           "drain: 1s\n"
-                           "network: {latency: {kind: constant, delay: 50ms},\n"
-                           "  topology: {kind: full-mesh}, blocks: direct, transactions: direct}\n"
-                           "layers:\n"
-                           "  - name: main\n"
-                           "    nodes: 7\n"
-                           "    consensus: {kind: monadbft, block_interval: 0ms}\n"
-                           "    execution: {kind: serial, cores: 4}\n";
+static const char calm[] =
+    "duration: 4s\n"
+    "drain: 1s\n"
+    "network: {latency: {kind: constant, delay: 50ms},\n"
+    "  topology: {kind: full-mesh}, blocks: direct, transactions: direct}\n"
+    "layers:\n"
+    "  - name: main\n"
+    "    nodes: 7\n"
+    "    consensus: {kind: monadbft, block_interval: 0ms, view_timeout: 1s}\n"
+    "    execution: {kind: serial, cores: 4}\n";
 
 static const char loaded[] =
     "duration: 4s\n"
@@ -23,7 +24,7 @@ static const char loaded[] =
     "layers:\n"
     "  - name: main\n"
     "    nodes: 7\n"
-    "    consensus: {kind: monadbft, block_interval: 150ms, view_timeout: 400ms,\n"
+    "    consensus: {kind: monadbft, block_interval: 150ms, view_timeout: 250ms,\n"
     "      timeout_delta: 100ms}\n"
     "    execution: {kind: block-stm, cores: 4}\n"
     "workload:\n"
