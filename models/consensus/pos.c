@@ -44,7 +44,8 @@ enum { SINGLE_BYTES = 240, MISSED_MAX = 64 };
 
 static sim_time at_part(const struct pos *p, uint64_t slot, double part)
 {
-    return (sim_time)slot * p->cfg->slot + (sim_time)(part * (double)p->cfg->slot);
+    return (sim_time)slot * p->cfg->block_interval +
+           (sim_time)(part * (double)p->cfg->block_interval);
 }
 
 /* Not for a moment that is over. */
@@ -215,7 +216,7 @@ static sim_time timeout(const void *cfg, uint64_t validators)
 {
     const struct pos_cfg *c = cfg;
     (void)validators;
-    return (sim_time)c->slots_per_epoch * c->slot;
+    return (sim_time)c->slots_per_epoch * c->block_interval;
 }
 
 static enum err_code init(void *state, const void *cfg, struct consensus_env *env, struct err *err)
@@ -244,7 +245,7 @@ static void message(void *state, node_id from, const struct message *m)
     else if (m->type == POS_AGGREGATE)
         pos_hear(p, from, m);
     else if (m->block && m->block->seal &&
-             (sim_time)m->block->round * p->cfg->slot <= env_now(p->env))
+             (sim_time)m->block->round * p->cfg->block_interval <= env_now(p->env))
         env_check(p->env, m->block, 0);
 }
 

@@ -6,7 +6,7 @@
 #include "models/consensus/consensus.h"
 
 #define POS_FIELDS(F, S)                                                                           \
-    F(S, DURATION, slot, "12s", "10ms", "1h", "Length of a slot.")                                 \
+    F(S, DURATION, block_interval, "12s", "10ms", "1h", "Length of a slot.")                       \
     F(S, COUNT, slots_per_epoch, "32", "2", "1k",                                                  \
       "Slots of an epoch; each validator attests once.")                                           \
     F(S, FRACTION, attest_at, "33.33%", "0%", "100%",                                              \
@@ -205,7 +205,7 @@ struct pos {
 
 static inline uint64_t pos_slot_now(const struct pos *p)
 {
-    return (uint64_t)(env_now(p->env) / p->cfg->slot);
+    return (uint64_t)(env_now(p->env) / p->cfg->block_interval);
 }
 static inline struct pos_committees pos_committees(const struct pos *p)
 {

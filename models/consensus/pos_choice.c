@@ -152,8 +152,9 @@ static bool plant(struct pos *p)
 static bool add(struct pos *p, struct block *b, uint32_t parent)
 {
     uint64_t slot = pos_slot_now(p);
-    sim_time into = env_now(p->env) - (sim_time)slot * p->cfg->slot;
-    bool timely = b->round == slot && (double)into < p->cfg->attest_at * (double)p->cfg->slot;
+    sim_time into = env_now(p->env) - (sim_time)slot * p->cfg->block_interval;
+    bool timely =
+        b->round == slot && (double)into < p->cfg->attest_at * (double)p->cfg->block_interval;
     if (!push(p, b, parent, timely))
         return false;
     if (timely && p->boost_slot != slot) {
@@ -176,7 +177,7 @@ static bool header_fits(const struct pos *p, const struct block *b)
     const struct validators *v = p->env->validators;
     const struct pos_seal *seal = pos_seal_of(b);
     return seal && seal->state.slot == b->round && b->round > b->parent->round &&
-           (sim_time)b->round * p->cfg->slot <= env_now(p->env) &&
+           (sim_time)b->round * p->cfg->block_interval <= env_now(p->env) &&
            v->nodes[pos_proposer(v, p->env->seed, b->round)] == b->proposer;
 }
 
@@ -299,11 +300,11 @@ void pos_follow(struct pos *p)
 static bool late_and_weak(const struct pos *p, uint32_t at, uint64_t slot)
 {
     const struct pos_entry *head = &p->tree[at], *parent = &p->tree[head->parent];
-    sim_time into = env_now(p->env) - (sim_time)slot * p->cfg->slot;
+    sim_time into = env_now(p->env) - (sim_time)slot * p->cfg->block_interval;
     double unit = (double)pos_committee_weight(p);
     return !head->timely && slot % p->cfg->slots_per_epoch != 0 && head->pulled == parent->pulled &&
            p->epoch <= p->finalized.epoch + REORG_MAX_EPOCHS &&
-           (double)into <= p->cfg->attest_at * (double)p->cfg->slot / 2 &&
+           (double)into <= p->cfg->attest_at * (double)p->cfg->block_interval / 2 &&
            parent->block->round + 1 == head->block->round && head->block->round + 1 == slot &&
            (double)head->subtree < unit * p->cfg->reorg_head &&
            (double)parent->subtree > unit * p->cfg->reorg_parent;

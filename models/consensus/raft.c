@@ -7,7 +7,7 @@
  * or went another way (5.3), state that survives a crash (term, vote, log). A block's round is its
  * term. Logs agree up to an entry if they hold the same block: prevLogIndex and prevLogTerm are its
  * parent's hash, which the world has checked before this file sees the block. A leader keeps up to
- * `window` blocks under way. A follower judges a block (and executes it, where that comes before
+ * `depth` blocks under way. A follower judges a block (and executes it, where that comes before
  * voting) before it answers.
  *
  * Left out: membership changes, snapshots (catch-up sends blocks), reads, the time of writing to
@@ -257,15 +257,16 @@ static struct message *append_message(const struct raft *r, struct block *b)
     return m;
 }
 
-/* Builds when the last block is `block_interval` old and the window has room. The first block of a
- * term goes out at once, window or not: only it lets those of earlier terms be committed (5.4.2).
+/* Builds when the last block is `block_interval` old and fewer than `depth` are under way. The
+ * first block of a term goes out at once all the same: only it lets those of earlier terms be
+ * committed (5.4.2).
  */
 static void schedule_block(struct raft *r)
 {
     sim_time now = env_now(r->env), due = r->tip->created + r->cfg->block_interval;
     bool first = r->tip->round != r->term;
     if (r->role != ROLE_LEADER || r->building ||
-        (!first && r->tip->height - r->committed->height >= r->cfg->window))
+        (!first && r->tip->height - r->committed->height >= r->cfg->depth))
         return;
     env_cancel(r->env, &r->block);
     r->block = env_timer(r->env, due > now && !first ? due - now : 0, TIMER_BLOCK, timer_value(r));
@@ -282,7 +283,7 @@ static void build(struct raft *r)
 static void send_missing(struct raft *r, uint32_t to)
 {
     struct raft_follower *f = &r->followers[to];
-    while (f->next <= r->tip->height && f->next <= f->match + r->cfg->window) {
+    while (f->next <= r->tip->height && f->next <= f->match + r->cfg->depth) {
         struct block *b = block_ancestor(r->tip, f->next);
         if (!b)
             return; /* so old that it was let go: the follower has it, or fetches */
@@ -477,12 +478,12 @@ static void checked(void *state, struct block *b, bool valid, uint64_t tag)
 
 /* ---- the other calls ---- */
 
-/* A window, and as many terms again that ended before their first block was committed. */
+/* `depth` blocks, and as many terms again that ended before their first block was committed. */
 static uint64_t depth(const void *cfg, uint64_t validators)
 {
     const struct raft_cfg *c = cfg;
     (void)validators;
-    return 2 * c->window;
+    return 2 * c->depth;
 }
 
 static sim_time timeout(const void *cfg, uint64_t validators)

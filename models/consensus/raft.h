@@ -10,7 +10,7 @@
     F(S, DURATION, election_timeout, "1s", "1ms", "1h",                                            \
       "Without news for this to twice this, drawn anew, a node runs for leader.")                  \
     F(S, DURATION, heartbeat, "250ms", "1ms", "1h", "Time between a leader's signs of life.")      \
-    F(S, COUNT, window, "4", "1", "1k", "Blocks that a leader may have under way.")                \
+    F(S, COUNT, depth, "4", "1", "1k", "Blocks that a leader may have under way.")                 \
     F(S, BOOL, pre_vote, "false", NULL, NULL,                                                      \
       "Ask first whether one could win, so that a returning node does not unseat a leader.")
 FIELD_DECLARE(raft_cfg, RAFT_FIELDS);

@@ -36,7 +36,7 @@ static void go_on(struct snowman *s);
 static uint64_t windows_before(const struct snowman *s, uint64_t height, uint32_t validator)
 {
     const struct validators *v = s->env->validators;
-    uint64_t windows = s->cfg->windows < v->count ? s->cfg->windows : v->count;
+    uint64_t windows = s->cfg->proposer_windows < v->count ? s->cfg->proposer_windows : v->count;
     uint32_t drawn[32];
     if (windows > 32)
         windows = 32;
@@ -68,7 +68,8 @@ static uint64_t windows_before(const struct snowman *s, uint64_t height, uint32_
 
 static sim_time earliest(const struct snowman *s, const struct block *parent, uint32_t validator)
 {
-    sim_time wait = s->cfg->window * (sim_time)windows_before(s, parent->height + 1, validator);
+    sim_time wait =
+        s->cfg->proposer_window * (sim_time)windows_before(s, parent->height + 1, validator);
     if (wait < s->cfg->block_interval)
         wait = s->cfg->block_interval;
     return parent->created + wait;
@@ -291,8 +292,8 @@ static enum err_code init(void *state, const void *cfg, struct consensus_env *en
                        "snowman: k/2 < alpha_preference <= alpha_confidence <= k does not hold");
     if (c->concurrent_polls > c->beta)
         return err_set(err, ERR_INPUT, "snowman: concurrent_polls must be at most beta");
-    if (c->windows > 32)
-        return err_set(err, ERR_INPUT, "snowman: at most 32 windows");
+    if (c->proposer_windows > 32)
+        return err_set(err, ERR_INPUT, "snowman: proposer_windows: at most 32");
     return ERR_OK;
 }
 
@@ -351,7 +352,7 @@ static sim_time turn(const void *cfg, uint64_t validators)
 {
     const struct snowman_cfg *c = cfg;
     (void)validators;
-    return c->window > c->block_interval ? c->window : c->block_interval;
+    return c->proposer_window > c->block_interval ? c->proposer_window : c->block_interval;
 }
 
 const struct consensus_ops consensus_snowman = {

@@ -17,9 +17,9 @@
     F(S, COUNT, processing, "10", "1", "10k", "Undecided blocks at which a node builds no more.")  \
     F(S, DURATION, query_timeout, "2s", "1ms", "1h", "Who has not answered by then has no vote.")  \
     F(S, DURATION, block_interval, "2s", "0s", "1h", "Least time between a block and its child.")  \
-    F(S, DURATION, window, "5s", "0s", "1h",                                                       \
+    F(S, DURATION, proposer_window, "5s", "0s", "1h",                                              \
       "Each of the drawn proposers may begin so much after the one before it (Snowman++).")        \
-    F(S, COUNT, windows, "6", "0", "1000",                                                         \
+    F(S, COUNT, proposer_windows, "6", "0", "1000",                                                \
       "Proposers drawn for a height; after their windows anybody may propose.")                    \
     F(S, DURATION, frontier, "2s", "1ms", "1h", "An idle node asks one other what is accepted.")
 FIELD_DECLARE(snowman_cfg, SNOWMAN_FIELDS);

@@ -11,7 +11,7 @@ static const char pos[] =
     "layers:\n"
     "  - name: main\n"
     "    nodes: 16\n"
-    "    consensus: {kind: pos, slot: 500ms, slots_per_epoch: 4}\n"
+    "    consensus: {kind: pos, block_interval: 500ms, slots_per_epoch: 4}\n"
     "    execution: {kind: serial, cores: 1}\n"
     "workload:\n"
     "  - {kind: transfer, rate: 20/s, accounts: 25}\n";
@@ -177,7 +177,7 @@ static void test_storms(void **state)
                               number,
                               s.loss,
                               "layers.main.nodes=7",
-                              "layers.main.consensus.slot=300ms",
+                              "layers.main.consensus.block_interval=300ms",
                               "layers.main.consensus.proposer_reorg=true",
                               "duration=6s",
                               "drain=14s"};

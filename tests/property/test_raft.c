@@ -39,7 +39,7 @@ static void count_messages(unsigned nodes, bool pre_vote)
     snprintf(count, sizeof count, "layers.main.nodes=%u", nodes);
     const char *sets[] = {count,
                           "layers.main.consensus={kind: raft, block_interval: 250ms, "
-                          "election_timeout: 800ms, heartbeat: 700ms, window: 1}",
+                          "election_timeout: 800ms, heartbeat: 700ms, depth: 1}",
                           pre_vote ? "layers.main.consensus.pre_vote=true" : "seed=1",
                           "workload=[]",
                           "duration=5777ms",
@@ -171,7 +171,7 @@ static void test_partition(void **state)
             assert_true(f.world->nodes[i].final->height + 4 >= l->chain->committed.len);
         fixture_free(&f);
     }
-    assert_true(stale >= 8); /* up to `window` an old leader */
+    assert_true(stale >= 8); /* up to `depth` an old leader */
 }
 
 /* A node that was cut off comes back with a higher term and unseats the leader, unless it has to

@@ -22,7 +22,7 @@ static const char loaded[] =
     "layers:\n"
     "  - name: main\n"
     "    nodes: 7\n"
-    "    consensus: {kind: snowman, block_interval: 300ms, window: 500ms, k: 10,\n"
+    "    consensus: {kind: snowman, block_interval: 300ms, proposer_window: 500ms, k: 10,\n"
     "      alpha_preference: 6, alpha_confidence: 7, beta: 12, query_timeout: 200ms,\n"
     "      frontier: 500ms}\n"
     "    execution: {kind: block-stm, cores: 4}\n"
@@ -97,7 +97,7 @@ static uint64_t conflicts(unsigned beta, int seeds, uint64_t *stale, uint64_t *b
         snprintf(number, sizeof number, "seed=%d", seed);
         snprintf(sets_beta, sizeof sets_beta,
                  "layers.main.consensus={beta: %u, concurrent_polls: 1, "
-                 "windows: 0, k: 4, alpha_preference: 3, alpha_confidence: 3}",
+                 "proposer_windows: 0, k: 4, alpha_preference: 3, alpha_confidence: 3}",
                  beta);
         const char *sets[] = {number, sets_beta, "layers.main.nodes=12",
                               "network.jitter={kind: lognormal, sd: 60%}"};

@@ -7,7 +7,7 @@
 extern const struct consensus_ops consensus_pos;
 
 static const struct pos_cfg usual = {
-    .slot = 12 * SIM_SEC,
+    .block_interval = 12 * SIM_SEC,
     .slots_per_epoch = 8,
     .attest_at = 1.0 / 3,
     .aggregate_at = 2.0 / 3,

@@ -175,7 +175,7 @@ static void storm_init(struct storm *s, uint32_t n, uint64_t seed, bool pre_vote
     s->cfg = (struct raft_cfg){.block_interval = 20 * SIM_MS,
                                .election_timeout = 100 * SIM_MS,
                                .heartbeat = 25 * SIM_MS,
-                               .window = 3,
+                               .depth = 3,
                                .pre_vote = pre_vote};
     sim_stream_init(&s->rng, seed, 0, sim_purpose("test.raft"));
     for (uint32_t i = 0; i < n; i++) {
@@ -310,7 +310,7 @@ static void test_votes(void **state)
     struct fake f;
     struct raft r = {0};
     struct raft_cfg cfg = {
-        .block_interval = SIM_SEC, .election_timeout = SIM_SEC, .heartbeat = SIM_MS, .window = 4};
+        .block_interval = SIM_SEC, .election_timeout = SIM_SEC, .heartbeat = SIM_MS, .depth = 4};
     fake_init(&f, 5, 1, 0);
     consensus_raft.init(&r, &cfg, &f.env, NULL);
     struct block *a = fake_block(f.genesis, 1, 3, NULL), *b = fake_block(a, 1, 3, NULL);
@@ -361,7 +361,7 @@ static void test_figure_8(void **state)
     struct fake f;
     struct raft r = {0};
     struct raft_cfg cfg = {
-        .block_interval = SIM_SEC, .election_timeout = SIM_SEC, .heartbeat = SIM_MS, .window = 1};
+        .block_interval = SIM_SEC, .election_timeout = SIM_SEC, .heartbeat = SIM_MS, .depth = 1};
     fake_init(&f, 5, 1, 0);
     consensus_raft.init(&r, &cfg, &f.env, NULL);
     consensus_raft.start(&r);
@@ -386,7 +386,7 @@ static void test_figure_8(void **state)
     for (uint32_t i = 1; i <= 4; i++)
         acks(&r, i, old->height);
     assert_ptr_equal(r.committed, f.genesis);
-    consensus_raft.timer(&r, 3, 4); /* the window is full, but for a first block there is room */
+    consensus_raft.timer(&r, 3, 4); /* depth is reached, but a first block goes out */
     assert_int_equal(f.builds, 1);
     struct block *b = fake_block(old, 0, 4, NULL);
     consensus_raft.built(&r, b, 4);
