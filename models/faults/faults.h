@@ -53,6 +53,8 @@ struct fault_host {
     /* The network keeps no bound from now on, or does again: judges of progress wait for that;
      * counted, like watch. */
     void (*unsettle)(struct fault_env *env, bool on);
+    /* The two can reach each other again: node asks for what the other's pool holds. */
+    void (*reconnect)(struct fault_env *env, node_id node, node_id peer);
     /* A row of /faults for what the model did by itself. `what` is a literal, "recover" for the end
      * of something; node NODE_NONE: none in particular. */
     void (*note)(struct fault_env *env, const char *what, node_id node, const char *detail);

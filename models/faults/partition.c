@@ -228,6 +228,18 @@ static void begin(struct partition *s)
         schedule(s, now);
 }
 
+/* Each node asks one of another group for what it missed. */
+static void reconnect(struct partition *s, const struct split *split)
+{
+    uint32_t count = s->env->node_count;
+    for (node_id n = 0; n < count; n++) {
+        node_id peer = (node_id)sim_stream_below(s->env->rng, count);
+        for (uint32_t i = 0; i < count && split->group[peer] == split->group[n]; i++)
+            peer = (peer + 1) % count;
+        s->env->host->reconnect(s->env, n, peer);
+    }
+}
+
 static void fire(void *state, uint32_t kind, uint64_t value)
 {
     struct partition *s = state;
@@ -241,8 +253,9 @@ static void fire(void *state, uint32_t kind, uint64_t value)
     CHECK(*at, "partition %llu heals twice", (unsigned long long)value);
     struct split *split = *at;
     *at = split->next;
-    mem_free(split);
     watch_all(s, false);
+    reconnect(s, split);
+    mem_free(split);
     s->env->host->note(s->env, "recover", NODE_NONE, "the partition heals");
 }
 

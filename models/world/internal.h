@@ -35,6 +35,7 @@ enum world_event {
     EVENT_WAKE,     /* what a closed loop asked for; workload entry */
     EVENT_FAULT,    /* a fault model's moment; faults entry. arg: kind, value */
     EVENT_SYNC,     /* a fetch takes too long; node. arg: epoch, serial */
+    EVENT_REFILL,   /* a pool is asked for once more; node. arg: epoch, peer */
     EVENT_POOLS,    /* pools look for old transactions */
     EVENT_SAMPLE,   /* series */
     EVENT_COUNT
@@ -467,9 +468,27 @@ void post_resume(struct world *w, node_id node);
 int64_t post_message_time(const struct world *w, node_id node);   /* of it, messages' */
 int64_t post_signature_time(const struct world *w, node_id node); /* core time, up to now */
 
+/* Messages of CHANNEL_SYNC. */
+enum sync_type {
+    SYNC_REQUEST = 1, /* blocks */
+    SYNC_ANSWER,
+    SYNC_POOL, /* what a pool holds, and what of it is missing */
+    SYNC_POOL_IDS,
+    SYNC_POOL_WANT,
+    SYNC_POOL_BODIES,
+};
+
+/* ---- refill.c: fetching transactions that gossip brought to others meanwhile ---- */
+/* Twice: what was on its way to the peer itself comes with the second answer. */
+void refill_ask(struct world *w, node_id node, node_id peer);
+void refill_on_again(struct sim *sim, void *self, const struct sim_event *ev);
+void refill_message(struct world *w, node_id node, node_id from, struct message *m);
+
 /* ---- sync.c: fetching missed blocks ---- */
 void sync_start(struct world *w, node_id node, node_id from, uint64_t height);
 void sync_random(struct world *w, node_id node);
+/* A neighbour, drawn by the node; false if it has none. */
+bool sync_neighbour(struct world *w, node_id node, node_id *out);
 /* The node's second life misses blocks: it gets what the first one holds, and what neither holds
  * is fetched. */
 void sync_twin(struct world *w, node_id node, node_id from, uint64_t height);

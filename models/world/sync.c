@@ -27,7 +27,6 @@ enum {
     POLLED = 8,   /* Bitcoin's outbound connections: each is asked after a restart */
     ATTEMPTS = 8, /* without an answer before the node gives up until it is told again */
 };
-enum { SYNC_REQUEST = 1, SYNC_ANSWER };
 
 struct node_sync {
     node_id peer;
@@ -103,7 +102,7 @@ static void ask(struct world *w, node_id node)
                    (uint64_t)w->nodes[node].epoch << 32 | s->serial);
 }
 
-static bool other_neighbour(struct world *w, node_id node, node_id *out)
+bool sync_neighbour(struct world *w, node_id node, node_id *out)
 {
     const node_id *all;
     uint32_t count = net_neighbours(w->net, node, &all);
@@ -149,7 +148,7 @@ void sync_start(struct world *w, node_id node, node_id from, uint64_t height)
 void sync_random(struct world *w, node_id node)
 {
     node_id peer;
-    if (other_neighbour(w, node, &peer))
+    if (sync_neighbour(w, node, &peer))
         start(w, node, peer, UINT64_MAX, true);
 }
 
@@ -273,8 +272,10 @@ void sync_message(struct world *w, node_id node, node_id from, struct message *m
 {
     if (m->type == SYNC_REQUEST)
         answer(w, node, from, (const struct request_payload *)m->payload);
-    else
+    else if (m->type == SYNC_ANSWER)
         take_answer(w, node, from, m);
+    else
+        refill_message(w, node, from, m);
 }
 
 void sync_on_timeout(struct sim *sim, void *self, const struct sim_event *ev)
@@ -295,7 +296,7 @@ void sync_on_timeout(struct sim *sim, void *self, const struct sim_event *ev)
     if (!s->guess)
         s->peer = s->ahead;
     s->ahead = NODE_NONE;
-    if (++s->attempts >= ATTEMPTS || (s->guess && !other_neighbour(w, node, &s->peer))) {
+    if (++s->attempts >= ATTEMPTS || (s->guess && !sync_neighbour(w, node, &s->peer))) {
         s->wanted = 0;
         return;
     }

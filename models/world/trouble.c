@@ -96,6 +96,9 @@ static void host_recover(struct fault_env *env, node_id node)
     rows_fault(w, "recover", node, "");
     net_recover(w->net, node);
     resume_execution(w, node);
+    node_id peer;
+    if (sync_neighbour(w, node, &peer))
+        refill_ask(w, node, peer);
     sync_random(w, node);
     for (uint8_t i = 0; i < lives(w, node); i++)
         l->chain->consensus->recovered(life_state(w, node, i));
@@ -120,6 +123,11 @@ static void host_lapse(struct fault_env *env, node_id node, enum fault_lapse wha
     uint16_t *count = &((struct world *)env->world)->nodes[node].lapses[what];
     CHECK(on || *count, "lapse %d of node %u ends before it begins", what, node);
     *count = (uint16_t)(*count + (on ? 1 : -1));
+}
+
+static void host_reconnect(struct fault_env *env, node_id node, node_id peer)
+{
+    refill_ask(env->world, node, peer);
 }
 
 static void host_unsettle(struct fault_env *env, bool on)
@@ -216,6 +224,7 @@ static const struct fault_host host = {
     .misbehave = host_misbehave,
     .lapse = host_lapse,
     .unsettle = host_unsettle,
+    .reconnect = host_reconnect,
     .note = host_note,
 };
 

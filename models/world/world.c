@@ -278,6 +278,7 @@ static const struct {
     [EVENT_RESUBMIT] = {"transaction again", sources_on_resubmit},
     [EVENT_FAULT] = {"fault", trouble_on_fault},
     [EVENT_SYNC] = {"fetch timeout", sync_on_timeout},
+    [EVENT_REFILL] = {"pool asked for again", refill_on_again},
     [EVENT_POOLS] = {"pool tick", pools_on_tick},
     [EVENT_SAMPLE] = {"sample", rows_on_sample},
 };

@@ -46,7 +46,8 @@ struct rig {
     unsigned moments;
     int watched[NODES], twins[NODES], voices[NODES], byzantine[NODES], down[NODES];
     int lapses[LAPSE_COUNT][NODES], misbehaves[NODES];
-    int unsettled;
+    int unsettled, reconnected;
+    bool same_side;        /* somebody was to ask one that it could reach all along */
     unsigned begun, ended; /* rows */
     char detail[96];
 };
@@ -120,6 +121,19 @@ static void lapse(struct fault_env *env, node_id node, enum fault_lapse what, bo
     ((struct rig *)env->world)->lapses[what][node] += on ? 1 : -1;
 }
 
+/* Groups of the test `partitions`: 0-9 and 20; 30-39; the others. */
+static int side(node_id n)
+{
+    return n <= 9 || n == 20 ? 0 : n >= 30 && n <= 39 ? 1 : 2;
+}
+
+static void reconnect(struct fault_env *env, node_id node, node_id peer)
+{
+    struct rig *r = env->world;
+    r->reconnected++;
+    r->same_side |= side(node) == side(peer);
+}
+
 static void unsettle(struct fault_env *env, bool on)
 {
     ((struct rig *)env->world)->unsettled += on ? 1 : -1;
@@ -167,6 +181,7 @@ static enum err_code set_up(struct rig *r, const char *text, uint64_t seed, stru
                                            .misbehave = misbehave,
                                            .lapse = lapse,
                                            .unsettle = unsettle,
+                                           .reconnect = reconnect,
                                            .note = note};
     struct scenario_problems problems = {0};
     memset(r, 0, sizeof *r);
@@ -431,6 +446,8 @@ static void partitions(void **state)
     assert_false(passes(&r, 0, 30) || passes(&r, 30, 20) || passes(&r, 11, 9));
     play(&r, 3 * SIM_SEC);
     assert_true(passes(&r, 0, 30) && r.unsettled == 0 && sum(r.watched) == 0);
+    assert_int_equal(r.reconnected, 60);
+    assert_false(r.same_side);
     take_down(&r);
     make(&r, "faults: [{kind: partition, regions: [eu-west-1 us, eu-north-1]}]", 1);
     play(&r, 0);
