@@ -14,7 +14,8 @@
  * disk. Nobody lies: messages bear no signatures. A majority is one of weight.
  *
  * Blocks and heartbeats are broadcast, so that nodes without a vote follow; with `direct`
- * dissemination that is a message a follower, as in the paper, and 2 (n - 1) messages an entry. */
+ * dissemination that is a message a follower, as in the paper, and 2 (n - 1) messages an entry.
+ * Elections: raft_elections.c. */
 #include "models/consensus/raft.h"
 #include "models/consensus/consensus.h"
 #include "sim/base/mem.h"
@@ -33,11 +34,8 @@ static void check(const void *cfg, struct field_report *report)
 
 FIELD_DEFINE(raft_cfg, RAFT_FIELDS, "Raft's time-outs.", check);
 
-enum raft_message { RAFT_APPEND = 1, RAFT_ACK, RAFT_REQUEST, RAFT_VOTE };
-enum raft_timer { TIMER_ELECTION = 1, TIMER_BEAT, TIMER_BLOCK };
-
 /* Bytes on the wire: terms and indices 8 each, numbers of nodes 4, hash 32, flags 1. */
-enum { APPEND_BYTES = 60, ACK_BYTES = 21, REQUEST_BYTES = 29, VOTE_BYTES = 14 };
+enum { APPEND_BYTES = 60, ACK_BYTES = 21 };
 
 struct append_payload {
     uint64_t term, commit;
@@ -50,28 +48,17 @@ struct ack_payload {
     uint32_t follower;
     bool success; /* false: the leader's term is over */
 };
-struct request_payload {
-    uint64_t term, last_height, last_term;
-    uint32_t candidate;
-    bool pre;
-};
-struct vote_payload {
-    uint64_t term;
-    uint32_t voter;
-    bool granted, pre;
-};
-
 static uint64_t timer_value(const struct raft *r)
 {
     return r->term & 0xffffffff;
 }
 
-static bool majority(const struct raft *r, uint64_t weight)
+bool raft_majority(const struct raft *r, uint64_t weight)
 {
     return weight > r->env->validators->total / 2;
 }
 
-static void send(struct raft *r, node_id to, struct message *m, uint32_t bytes)
+void raft_send(struct raft *r, node_id to, struct message *m, uint32_t bytes)
 {
     if (!m)
         return;
@@ -80,138 +67,6 @@ static void send(struct raft *r, node_id to, struct message *m, uint32_t bytes)
         env_broadcast(r->env, m);
     else
         env_send(r->env, to, m);
-}
-
-/* ---- who leads (5.2) ---- */
-
-/* A follower gives the leader another time-out, drawn from [T, 2T). */
-static void wait_again(struct raft *r)
-{
-    sim_time t = r->cfg->election_timeout;
-    r->deadline = env_now(r->env) + t + (sim_time)sim_stream_below(env_random(r->env), (uint64_t)t);
-}
-
-static void stop_leading(struct raft *r)
-{
-    mem_free(r->followers);
-    mem_free(r->votes);
-    r->followers = NULL;
-    r->votes = NULL;
-    r->building = false;
-    r->role = ROLE_FOLLOWER;
-}
-
-/* Rules for all servers: a later term makes everybody a follower of it. */
-static void follow(struct raft *r, uint64_t term)
-{
-    if (r->role == ROLE_LEADER)
-        wait_again(r);
-    stop_leading(r);
-    if (term == r->term)
-        return;
-    r->term = term;
-    r->voted_for = VALIDATOR_NONE;
-    r->matched = r->committed->height;
-}
-
-/* 5.4.1: the one with the later last term, or the longer log. */
-static bool up_to_date(const struct raft *r, const struct request_payload *p)
-{
-    return p->last_term > r->tip->round ||
-           (p->last_term == r->tip->round && p->last_height >= r->tip->height);
-}
-
-static void lead(struct raft *r);
-
-/* A vote that counts; at a majority the next stage begins. */
-static void count_vote(struct raft *r, uint32_t voter)
-{
-    if (r->votes[voter])
-        return;
-    r->votes[voter] = 1;
-    r->vote_weight += r->env->validators->weights[voter];
-}
-
-static void run_for(struct raft *r, bool pre)
-{
-    uint32_t n = r->env->validators->count, me = r->env->me;
-    stop_leading(r);
-    r->votes = mem_zalloc(n, 1);
-    if (!r->votes)
-        return;
-    r->role = pre ? ROLE_PRE_CANDIDATE : ROLE_CANDIDATE;
-    r->vote_weight = 0;
-    if (!pre) {
-        r->term++;
-        r->voted_for = me;
-        r->matched = r->committed->height;
-        env_note(r->env, "round", r->tip->height + 1, r->term);
-        wait_again(r);
-    }
-    count_vote(r, me);
-    struct message *m =
-        message_create(CHANNEL_CONSENSUS, RAFT_REQUEST, sizeof(struct request_payload));
-    if (m)
-        *(struct request_payload *)m->payload =
-            (struct request_payload){r->term + pre, r->tip->height, r->tip->round, me, pre};
-    send(r, NODE_NONE, m, REQUEST_BYTES);
-    if (majority(r, r->vote_weight)) {
-        if (pre)
-            run_for(r, false);
-        else
-            lead(r);
-    }
-}
-
-static void answer_request(struct raft *r, node_id to, uint64_t term, bool granted, bool pre)
-{
-    struct message *m = message_create(CHANNEL_CONSENSUS, RAFT_VOTE, sizeof(struct vote_payload));
-    if (m)
-        *(struct vote_payload *)m->payload = (struct vote_payload){term, r->env->me, granted, pre};
-    send(r, to, m, VOTE_BYTES);
-}
-
-static void on_request(struct raft *r, const struct message *m)
-{
-    const struct request_payload *p = (const struct request_payload *)m->payload;
-    if (r->env->me == VALIDATOR_NONE)
-        return;
-    if (p->pre) { /* thesis 9.6: would vote, and has not heard from a leader lately */
-        bool lonely =
-            r->role != ROLE_LEADER && env_now(r->env) - r->heard >= r->cfg->election_timeout;
-        bool granted = p->term > r->term && lonely && up_to_date(r, p);
-        answer_request(r, m->origin, granted ? p->term : r->term, granted, true);
-        return;
-    }
-    if (p->term > r->term)
-        follow(r, p->term);
-    bool granted = p->term == r->term && r->role == ROLE_FOLLOWER && up_to_date(r, p) &&
-                   (r->voted_for == VALIDATOR_NONE || r->voted_for == p->candidate);
-    if (granted) {
-        r->voted_for = p->candidate;
-        wait_again(r);
-    }
-    answer_request(r, m->origin, r->term, granted, false);
-}
-
-static void on_vote(struct raft *r, const struct message *m)
-{
-    const struct vote_payload *p = (const struct vote_payload *)m->payload;
-    bool pre = r->role == ROLE_PRE_CANDIDATE;
-    if (!p->granted && p->term > r->term) {
-        follow(r, p->term);
-        return;
-    }
-    if (!p->granted || p->pre != pre || p->term != r->term + pre ||
-        (!pre && r->role != ROLE_CANDIDATE) || p->voter >= r->env->validators->count)
-        return;
-    count_vote(r, p->voter);
-    if (!majority(r, r->vote_weight))
-        return;
-    if (pre)
-        run_for(r, false);
-    else
-        lead(r);
 }
 
 /* ---- the log ---- */
@@ -269,7 +124,8 @@ static void schedule_block(struct raft *r)
         (!first && r->tip->height - r->committed->height >= r->cfg->depth))
         return;
     env_cancel(r->env, &r->block);
-    r->block = env_timer(r->env, due > now && !first ? due - now : 0, TIMER_BLOCK, timer_value(r));
+    r->block =
+        env_timer(r->env, due > now && !first ? due - now : 0, RAFT_TIMER_BLOCK, timer_value(r));
 }
 
 static void build(struct raft *r)
@@ -287,7 +143,7 @@ static void send_missing(struct raft *r, uint32_t to)
         struct block *b = block_ancestor(r->tip, f->next);
         if (!b)
             return; /* so old that it was let go: the follower has it, or fetches */
-        send(r, r->env->validators->nodes[to], append_message(r, b), APPEND_BYTES);
+        raft_send(r, r->env->validators->nodes[to], append_message(r, b), APPEND_BYTES);
         f->next++;
     }
 }
@@ -306,8 +162,8 @@ static void beat(struct raft *r)
         f->before = f->match;
         f->answered = false;
     }
-    send(r, NODE_NONE, append_message(r, NULL), APPEND_BYTES);
-    env_timer(r->env, r->cfg->heartbeat, TIMER_BEAT, timer_value(r));
+    raft_send(r, NODE_NONE, append_message(r, NULL), APPEND_BYTES);
+    env_timer(r->env, r->cfg->heartbeat, RAFT_TIMER_BEAT, timer_value(r));
 }
 
 static uint32_t matching(const struct raft *r, uint64_t height, uint32_t *out, uint64_t *weight)
@@ -330,7 +186,7 @@ static uint64_t held_by_majority(const struct raft *r, uint64_t most)
     while (most > r->committed->height) {
         uint64_t weight, below = r->committed->height;
         matching(r, most, NULL, &weight);
-        if (majority(r, weight))
+        if (raft_majority(r, weight))
             return most;
         for (uint32_t i = 0; i < r->env->validators->count; i++)
             if (r->followers[i].match < most && r->followers[i].match > below)
@@ -357,14 +213,14 @@ static void try_commit(struct raft *r, uint64_t most)
     schedule_block(r);
 }
 
-static void lead(struct raft *r)
+void raft_lead(struct raft *r)
 {
     uint32_t n = r->env->validators->count, count = 0;
     uint32_t *voters = mem_alloc(n, sizeof *voters);
     r->followers = mem_zalloc(n, sizeof *r->followers);
     if (!voters || !r->followers) {
         mem_free(voters);
-        stop_leading(r);
+        raft_stop_leading(r);
         return;
     }
     for (uint32_t i = 0; i < n; i++) {
@@ -385,7 +241,7 @@ static void on_ack(struct raft *r, const struct message *m)
 {
     const struct ack_payload *p = (const struct ack_payload *)m->payload;
     if (p->term > r->term) {
-        follow(r, p->term);
+        raft_follow(r, p->term);
         return;
     }
     if (r->role != ROLE_LEADER || p->term != r->term || p->follower >= r->env->validators->count)
@@ -412,7 +268,7 @@ static void acknowledge(struct raft *r, uint32_t leader, bool success)
     if (m)
         *(struct ack_payload *)m->payload =
             (struct ack_payload){r->term, r->matched, r->env->me, success};
-    send(r, r->env->validators->nodes[leader], m, ACK_BYTES);
+    raft_send(r, r->env->validators->nodes[leader], m, ACK_BYTES);
 }
 
 static void commit_as_told(struct raft *r)
@@ -447,10 +303,10 @@ static void on_append(struct raft *r, node_id from, const struct message *m)
         return;
     }
     if (p->term > r->term || r->role != ROLE_FOLLOWER)
-        follow(r, p->term);
+        raft_follow(r, p->term);
     r->leader = p->leader;
     r->heard = env_now(r->env);
-    wait_again(r);
+    raft_wait_again(r);
     if (r->told < p->commit)
         r->told = p->commit;
     if (m->block) {
@@ -510,9 +366,9 @@ static void start(void *state)
     struct raft *r = state;
     if (r->env->me == VALIDATOR_NONE)
         return;
-    wait_again(r);
+    raft_wait_again(r);
     r->heard = -r->cfg->election_timeout;
-    env_timer(r->env, r->deadline - env_now(r->env), TIMER_ELECTION, 0);
+    env_timer(r->env, r->deadline - env_now(r->env), RAFT_TIMER_ELECTION, 0);
 }
 
 static void message(void *state, node_id from, const struct message *m)
@@ -521,34 +377,23 @@ static void message(void *state, node_id from, const struct message *m)
     switch ((enum raft_message)m->type) {
     case RAFT_APPEND: on_append(r, from, m); break;
     case RAFT_ACK: on_ack(r, m); break;
-    case RAFT_REQUEST: on_request(r, m); break;
-    case RAFT_VOTE: on_vote(r, m); break;
+    case RAFT_REQUEST: raft_on_request(r, m); break;
+    case RAFT_VOTE: raft_on_vote(r, m); break;
     }
-}
-
-/* The election's timer runs on: it looks whether the deadline, which moves, has passed. */
-static void on_election(struct raft *r)
-{
-    bool over = env_now(r->env) >= r->deadline;
-    if (over)
-        wait_again(r);
-    if (over && r->role != ROLE_LEADER)
-        run_for(r, r->cfg->pre_vote);
-    env_timer(r->env, r->deadline - env_now(r->env), TIMER_ELECTION, 0);
 }
 
 static void timer(void *state, uint32_t kind, uint64_t value)
 {
     struct raft *r = state;
-    if (kind == TIMER_ELECTION) {
-        on_election(r);
+    if (kind == RAFT_TIMER_ELECTION) {
+        raft_on_election(r);
         return;
     }
     if (r->role != ROLE_LEADER || value != timer_value(r))
         return;
-    if (kind == TIMER_BEAT)
+    if (kind == RAFT_TIMER_BEAT)
         beat(r);
-    else if (kind == TIMER_BLOCK && !r->building)
+    else if (kind == RAFT_TIMER_BLOCK && !r->building)
         build(r);
 }
 
@@ -567,7 +412,7 @@ static void built(void *state, struct block *b, uint64_t tag)
         if (r->followers[i].next == b->height)
             r->followers[i].next++; /* the broadcast brings it */
     r->followers[r->env->me].match = b->height;
-    send(r, NODE_NONE, append_message(r, b), APPEND_BYTES);
+    raft_send(r, NODE_NONE, append_message(r, b), APPEND_BYTES);
     try_commit(r, b->height);
     schedule_block(r);
 }
@@ -591,7 +436,7 @@ static void fetched(void *state, struct block *b, node_id from, bool committed)
 static void recovered(void *state)
 {
     struct raft *r = state;
-    stop_leading(r);
+    raft_stop_leading(r);
     r->matched = r->committed->height;
     start(state);
 }
@@ -606,8 +451,6 @@ static void describe(const struct message *m, char *out, size_t size)
 {
     const struct append_payload *a = (const struct append_payload *)m->payload;
     const struct ack_payload *k = (const struct ack_payload *)m->payload;
-    const struct request_payload *q = (const struct request_payload *)m->payload;
-    const struct vote_payload *v = (const struct vote_payload *)m->payload;
     switch ((enum raft_message)m->type) {
     case RAFT_APPEND:
         snprintf(out, size, "term %llu, %s %llu, commit %llu", (unsigned long long)a->term,
@@ -620,21 +463,14 @@ static void describe(const struct message *m, char *out, size_t size)
                  k->success ? "match" : "refused at", (unsigned long long)k->match);
         break;
     case RAFT_REQUEST:
-        snprintf(out, size, "%sterm %llu, log to %llu of term %llu", q->pre ? "pre-vote, " : "",
-                 (unsigned long long)q->term, (unsigned long long)q->last_height,
-                 (unsigned long long)q->last_term);
-        break;
-    case RAFT_VOTE:
-        snprintf(out, size, "%sterm %llu, %s", v->pre ? "pre-vote, " : "",
-                 (unsigned long long)v->term, v->granted ? "granted" : "refused");
-        break;
+    case RAFT_VOTE: raft_describe_election(m, out, size); break;
     }
 }
 
 static void fini(void *state)
 {
     struct raft *r = state;
-    stop_leading(r);
+    raft_stop_leading(r);
     block_unref(r->tip);
     block_unref(r->committed);
     memset(r, 0, sizeof *r);

@@ -1,4 +1,4 @@
-/* Raft's settings and state, for raft.c and for tests that look inside. */
+/* Raft's settings and state, for raft.c, raft_elections.c and tests that look inside. */
 #ifndef MODELS_CONSENSUS_RAFT_H
 #define MODELS_CONSENSUS_RAFT_H
 
@@ -15,6 +15,8 @@
       "Ask first whether one could win, so that a returning node does not unseat a leader.")
 FIELD_DECLARE(raft_cfg, RAFT_FIELDS);
 
+enum raft_message { RAFT_APPEND = 1, RAFT_ACK, RAFT_REQUEST, RAFT_VOTE };
+enum raft_timer { RAFT_TIMER_ELECTION = 1, RAFT_TIMER_BEAT, RAFT_TIMER_BLOCK };
 enum raft_role { ROLE_FOLLOWER, ROLE_PRE_CANDIDATE, ROLE_CANDIDATE, ROLE_LEADER };
 
 /* What a leader knows of another log. */
@@ -41,5 +43,29 @@ struct raft {
     uint64_t vote_weight;
     struct raft_follower *followers; /* a leader's, by validator */
 };
+
+/* ---- raft.c ---- */
+
+bool raft_majority(const struct raft *r, uint64_t weight);
+/* To one node, or to all with NODE_NONE, its payload as `bytes` on the wire. Takes over the
+ * reference on m, which may be NULL: memory was out. */
+void raft_send(struct raft *r, node_id to, struct message *m, uint32_t bytes);
+/* A candidate whose votes are a majority leads its term. */
+void raft_lead(struct raft *r);
+
+/* ---- raft_elections.c ---- */
+
+/* A follower gives the leader another time-out, drawn from [T, 2T). */
+void raft_wait_again(struct raft *r);
+/* A follower from now on: drops what a candidate or a leader holds. */
+void raft_stop_leading(struct raft *r);
+/* Rules for all servers: a later term makes everybody a follower of it. */
+void raft_follow(struct raft *r, uint64_t term);
+void raft_on_request(struct raft *r, const struct message *m);
+void raft_on_vote(struct raft *r, const struct message *m);
+/* The election's timer runs on: it looks whether the deadline, which moves, has passed. */
+void raft_on_election(struct raft *r);
+/* A request for votes, or a vote, in words. */
+void raft_describe_election(const struct message *m, char *out, size_t size);
 
 #endif

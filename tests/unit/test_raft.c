@@ -279,7 +279,7 @@ static void test_storms(void **state)
 
 static struct message *request(uint64_t term, uint64_t height, uint64_t last_term, uint32_t from)
 {
-    /* As raft.c lays it out: term, last_height, last_term, candidate, pre. */
+    /* As raft_elections.c lays it out: term, last_height, last_term, candidate, pre. */
     struct {
         uint64_t term, last_height, last_term;
         uint32_t candidate;
