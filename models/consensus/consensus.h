@@ -110,9 +110,9 @@ struct consensus_host {
 struct consensus_env {
     const struct consensus_host *host;
     void *world;
-    node_id node; /* this node */
-    uint32_t me;  /* its validator number, or VALIDATOR_NONE */
-    layer_id layer;
+    node_id node;     /* this node */
+    uint32_t me;      /* its validator number, or VALIDATOR_NONE */
+    layer_id layer;   /* the first of those whose blocks it orders */
     uint64_t seed;    /* of the run: for draws that all nodes must see alike */
     uint8_t instance; /* the world's: 0, or 1 in the second life of a node that equivocates */
     const struct validators *validators;
@@ -262,6 +262,7 @@ struct consensus_traits {
     bool final;   /* a commit is never taken back */
     bool follows; /* takes from a fetch what is not final yet, as a fork choice does */
     bool batches; /* orders batches (env_order): needs execute-after-order */
+    bool steady;  /* one leader proposes until it fails */
     enum consensus_quorum quorum;
     unsigned fault_share; /* tolerates fewer than 1/fault_share Byzantine weight; 0: crash faults */
     unsigned crash_share; /* keeps going with fewer than 1/crash_share crashed */

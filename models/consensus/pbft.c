@@ -700,6 +700,7 @@ const struct consensus_ops consensus_pbft = {
               &pbft_cfg_table},
     .state_size = sizeof(struct pbft),
     .traits = {.final = true,
+               .steady = true,
                .follows = true,
                .quorum = QUORUM_TWO_THIRDS,
                .fault_share = 3,

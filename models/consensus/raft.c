@@ -480,7 +480,7 @@ const struct consensus_ops consensus_raft = {
     .model = {"raft", "An elected leader replicates its log; final at a majority (crash faults).",
               &raft_cfg_table},
     .state_size = sizeof(struct raft),
-    .traits = {.final = true, .quorum = QUORUM_MAJORITY, .fault_share = 0, .crash_share = 2},
+    .traits = {.final = true, .steady = true, .quorum = QUORUM_MAJORITY, .fault_share = 0, .crash_share = 2},
     .depth = depth,
     .timeout = timeout,
     .init = init,

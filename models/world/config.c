@@ -110,6 +110,12 @@ static void check_ordering(const struct world_cfg *world, struct field_report *r
                            layers[0].consensus.model->name, layers[i].consensus.model->name);
     }
     const struct consensus_ops *consensus = (const struct consensus_ops *)layers[0].consensus.model;
+    if (consensus->traits.steady && world->layers.count > 1)
+        field_complain(report, "ordering",
+                       "global, but %s's leader stays, and a block holds transactions of its "
+                       "proposer's layer: those of the others would wait for ever; take a protocol "
+                       "whose leaders rotate, or per-layer",
+                       consensus->model.name);
     if (consensus->traits.batches && world->layers.count > 1)
         field_complain(report, "ordering", "%s makes blocks of all validators' batches: per-layer",
                        consensus->model.name);

@@ -232,7 +232,7 @@ static enum err_code create_node(struct world *w, struct layer *l, node_id id, s
         .world = w,
         .node = id,
         .me = validators_index(&c->validators, id),
-        .layer = l->id,
+        .layer = c->first_layer,
         .seed = w->cfg->seed,
         .validators = &c->validators,
         .genesis = c->genesis,

@@ -101,22 +101,23 @@ static void a_slow_validator_falls_behind(void **state)
 /* One order for two layers: every transaction is executed by its own layer's nodes and by nobody
  * else, the two chains of states are those of their own blocks, and a crash in one layer is a crash
  * for both. */
+static const char two[] =
+    "duration: 10s\n"
+    "drain: 6s\n"
+    "ordering: global\n"
+    "network: {latency: {kind: constant, delay: 20ms}}\n"
+    "layers:\n"
+    "  - {name: a, nodes: 4, consensus: {kind: tendermint, block_interval: 500ms},\n"
+    "     execution: {kind: ladder, cores: 4, coupling: execute-after-order}}\n"
+    "  - {name: b, nodes: 3, consensus: tendermint,\n"
+    "     execution: {kind: serial, cores: 1, coupling: execute-on-proposal}}\n"
+    "workload: [{kind: erc20, rate: 50/s, accounts: 300, layer: a},\n"
+    "           {kind: transfer, rate: 50/s, accounts: 300, layer: b}]\n"
+    "signatures: modelled\n"
+    "faults: [{kind: crash, at: 3s, nodes: 1, layer: b, recover_after: 2s}]\n";
+
 static void one_order_for_all_layers(void **state)
 {
-    static const char two[] =
-        "duration: 10s\n"
-        "drain: 6s\n"
-        "ordering: global\n"
-        "network: {latency: {kind: constant, delay: 20ms}}\n"
-        "layers:\n"
-        "  - {name: a, nodes: 4, consensus: {kind: tendermint, block_interval: 500ms},\n"
-        "     execution: {kind: ladder, cores: 4, coupling: execute-after-order}}\n"
-        "  - {name: b, nodes: 3, consensus: tendermint,\n"
-        "     execution: {kind: serial, cores: 1, coupling: execute-on-proposal}}\n"
-        "workload: [{kind: erc20, rate: 50/s, accounts: 300, layer: a},\n"
-        "           {kind: transfer, rate: 50/s, accounts: 300, layer: b}]\n"
-        "signatures: modelled\n"
-        "faults: [{kind: crash, at: 3s, nodes: 1, layer: b, recover_after: 2s}]\n";
     (void)state;
     struct fixture f = fixture_make(two, NULL, 0, 1, NULL);
     fixture_run(&f);
@@ -144,6 +145,34 @@ static void one_order_for_all_layers(void **state)
     fixture_free(&f);
 }
 
+/* Protocols whose proposers rotate or are drawn serve every layer. */
+static void every_layer_has_its_turn(void **state)
+{
+    static const char *const kinds[] = {"poa",      "hotstuff", "hotstuff2",
+                                        "monadbft", "snowman",  "pow"};
+    (void)state;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        char a[64], b[64];
+        snprintf(a, sizeof a, "layers.a.consensus={kind: %s, block_interval: 500ms}", kinds[i]);
+        snprintf(b, sizeof b, "layers.b.consensus={kind: %s, block_interval: 500ms}", kinds[i]);
+        const char *sets[] = {a,
+                              b,
+                              "faults=[]",
+                              "layers.a.execution.root_delay=40",
+                              "layers.b.execution.root_delay=40",
+                              "drain=15s"};
+        struct fixture f = fixture_make(two, sets, 6, 1, NULL);
+        fixture_run(&f);
+        struct world_summary s;
+        world_summarise(f.world, &s);
+        if (s.committed != s.offered || s.safety_violations)
+            fail_msg("%s: %llu of %llu committed, %llu violations", kinds[i],
+                     (unsigned long long)s.committed, (unsigned long long)s.offered,
+                     (unsigned long long)s.safety_violations);
+        fixture_free(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +181,7 @@ int main(void)
         cmocka_unit_test(a_list_takes_conflicts_away),
         cmocka_unit_test(a_slow_validator_falls_behind),
         cmocka_unit_test(one_order_for_all_layers),
+        cmocka_unit_test(every_layer_has_its_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
