@@ -202,7 +202,8 @@ static void tally_spread(struct world *w, const struct layer *l, const struct bl
         return;
     tally_time(w, &sum->half, b->created, t->median_received);
     tally_time(w, &sum->most, b->created, t->most_received);
-    tally_time(w, &sum->all, b->created, t->last_spread);
+    if (t->most_received != RECORD_NEVER) /* of blocks for which there is the figure before */
+        tally_time(w, &sum->all, b->created, t->last_spread);
     tally_time(w, &sum->after_first[0], t->first_received, t->median_received);
     tally_time(w, &sum->after_first[1], t->first_received, t->nearly_received);
 }

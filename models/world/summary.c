@@ -228,6 +228,24 @@ static bool explain_signatures(const struct world *w, struct world_summary *s)
     return true;
 }
 
+/* Rounds that failed although nothing else did: the time-out is shorter than a block takes. */
+static bool explain_rounds(const struct world *w, struct world_summary *s)
+{
+    const struct chain *c = &w->chains[0];
+    if (w->fault_count || s->failed_rounds < 3 || s->failed_rounds * 10 < s->blocks ||
+        !c->consensus->timeout)
+        return false;
+    s->limit = WORLD_LIMIT_CONSENSUS;
+    snprintf(s->limit_text, sizeof s->limit_text,
+             "Consensus: %llu rounds failed with all validators up; a block takes %.2g s to reach "
+             "nine in ten nodes, and %s gives up after %.2g s. Longer time-outs, smaller blocks or "
+             "more bandwidth would help.",
+             (unsigned long long)s->failed_rounds, s->propagation_p90_s.mean,
+             c->consensus->model.name,
+             (double)c->consensus->timeout(c->consensus_cfg, c->validators.count) / 1e9);
+    return true;
+}
+
 static void explain_full(const struct world *w, struct world_summary *s)
 {
     s->limit = WORLD_LIMIT_CONSENSUS;
@@ -235,7 +253,9 @@ static void explain_full(const struct world *w, struct world_summary *s)
     double share = cores.execution;
     uint64_t poor = priced_out(w);
     bool conflicts = s->speed_up_bound > 0 && s->speed_up_bound < 2;
-    if (s->block_packed > 0.9 || s->full_blocks > 0.5 || (poor > 0 && poor > s->pending / 2))
+    const bool links = s->link_utilisation > 0.9; /* then blocks are full because they are late */
+    if (!links &&
+        (s->block_packed > 0.9 || s->full_blocks > 0.5 || (poor > 0 && poor > s->pending / 2)))
         explain_blocks(s, poor);
     else if (w->tally.invalid > (s->offered - s->committed) / 2)
         explain_invalid(w, s);
@@ -253,6 +273,8 @@ static void explain_full(const struct world *w, struct world_summary *s)
         say(s, WORLD_LIMIT_NETWORK,
             "Links: the busiest uplink is nearly always sending. More bandwidth, fewer neighbours "
             "or announcing instead of pushing would help.");
+    else if (explain_rounds(w, s))
+        return;
     else if (w->drops_full > 0)
         say(s, WORLD_LIMIT_POOL,
             "Pools: they were full and refused transactions while blocks had room. Larger pools or "
@@ -266,21 +288,35 @@ static void explain_full(const struct world *w, struct world_summary *s)
                  (unsigned long long)s->pending);
 }
 
+/* ", of which 5 must agree" where fewer were up than a certificate takes; equal weights only. */
+static void needed(const struct chain *c, uint32_t up, char *text, size_t size)
+{
+    uint32_t n = c->validators.count;
+    uint32_t quorum = c->consensus->traits.quorum == QUORUM_TWO_THIRDS ? n * 2 / 3 + 1
+                      : c->consensus->traits.quorum == QUORUM_MAJORITY ? n / 2 + 1
+                                                                       : 0;
+    text[0] = 0;
+    if (c->validators.equal && up < quorum)
+        snprintf(text, size, ", and %u must agree", quorum);
+}
+
 static void explain_halt(const struct world *w, struct world_summary *s)
 {
     const struct layer *l;
     struct stall stall = longest_stall(w, &l);
+    char quorum[40];
+    needed(l->chain, stall.fewest, quorum, sizeof quorum);
     s->limit = WORLD_LIMIT_HALTED;
-    snprintf(s->limit_text, sizeof s->limit_text,
-             "%s no node's chain grew for %.1f s, from %.1f s on; at the worst moment of it %u of "
-             "%u validators of layer %s were up, and %llu rounds failed. At the end heads reach "
-             "height %llu, commits %llu. The events and faults tables tell more.",
-             s->blocks ? "Consensus stood still:"
-                       : "Nothing of the measured part was committed. At the longest,",
-             (double)stall.length / 1e9, (double)stall.since / 1e9, stall.fewest,
-             l->chain->validators.count, l->name, (unsigned long long)stall.rounds,
-             (unsigned long long)l->chain->head_height,
-             (unsigned long long)l->chain->committed.len - 1);
+    snprintf(
+        s->limit_text, sizeof s->limit_text,
+        "%s no node's chain grew for %.1f s, from %.1f s on; at the worst moment of it %u of "
+        "%u validators of layer %s were up%s; %llu rounds failed in it. At the end heads reach "
+        "height %llu, commits %llu. The events and faults tables tell more.",
+        s->blocks ? "Consensus stood still:"
+                  : "Nothing of the measured part was committed. At the longest,",
+        (double)stall.length / 1e9, (double)stall.since / 1e9, stall.fewest,
+        l->chain->validators.count, l->name, quorum, (unsigned long long)stall.rounds,
+        (unsigned long long)l->chain->head_height, (unsigned long long)l->chain->committed.len - 1);
 }
 
 /* Whether the run ended before the protocol could make anything final: a chain that grows, shorter
@@ -332,6 +368,42 @@ static void explain_unsafe(struct world_summary *s)
              what);
 }
 
+/* Whether what is committed late waits ever longer: the mean of the last quarter (in order of
+ * commit) against the first's. A load that is carried by the end of the drain was not carried. */
+static bool fell_behind(const struct world *w)
+{
+    const struct vec *v = &w->tally.latency;
+    const double *all = v->data;
+    size_t part = v->len / 4;
+    double first = 0, last = 0;
+    if (part < 20)
+        return false;
+    for (size_t i = 0; i < part; i++) {
+        first += all[i] / (double)part;
+        last += all[v->len - 1 - i] / (double)part;
+    }
+    return last > 1.6 * first && last > first + 0.5;
+}
+
+/* How many transactions wait for what must stand on their block, where finality is a matter of
+ * depth. */
+static bool explain_waiting(const struct world *w, struct world_summary *s)
+{
+    const struct chain *c = &w->chains[0];
+    if (!c->consensus->depth || !s->blocks || fell_behind(w))
+        return false;
+    uint64_t depth = c->consensus->depth(c->consensus_cfg, c->validators.count);
+    double waiting = s->offered_rate * (double)(depth + 2) * s->block_interval_s;
+    if ((double)s->pending > waiting || s->dropped > s->offered / 50)
+        return false;
+    s->limit = WORLD_LIMIT_LOAD;
+    snprintf(s->limit_text, sizeof s->limit_text,
+             "The offered load: blocks took it, but %llu transactions were not final at the end. "
+             "With %s a block is final when up to %llu stand on it; a longer drain would show it.",
+             (unsigned long long)s->pending, c->consensus->model.name, (unsigned long long)depth);
+    return true;
+}
+
 static void explain(const struct world *w, struct world_summary *s)
 {
     double got = ratio((double)s->committed, (double)s->offered);
@@ -348,9 +420,9 @@ static void explain(const struct world *w, struct world_summary *s)
         explain_halt(w, s);
     else if (s->offered == 0)
         say(s, WORLD_LIMIT_LOAD, "Nothing was offered: the scenario has no workload.");
-    else if (got > 0.98)
+    else if (got > 0.98 && !(fell_behind(w) && s->link_utilisation > 0.7))
         explain_load(s, got);
-    else
+    else if (!explain_waiting(w, s))
         explain_full(w, s);
 }
 

@@ -125,6 +125,15 @@ static void print_fees(const struct world_percentiles *gwei)
            gwei->p50 * k, digits, gwei->p90 * k, digits, gwei->p99 * k, ether ? "ether" : "gwei");
 }
 
+static void print_spread(const struct world_summary *s)
+{
+    printf("  %-24s half in %.4g s", "blocks reach nodes", s->propagation_p50_s.mean);
+    if (s->propagation_p90_s.mean > 0)
+        printf(", nine in ten in %.4g s, the last in %.4g s", s->propagation_p90_s.mean,
+               s->propagation_last_s.mean);
+    printf("; %.2f %% of blocks stale\n", s->stale_rate * 100);
+}
+
 static void print_summary(const struct world_summary *s, const char *name, size_t layers,
                           double wall)
 {
@@ -161,9 +170,7 @@ static void print_summary(const struct world_summary *s, const char *name, size_
                "final unless one lies", s->speculative_s.p50, s->speculative_s.p90,
                s->speculative_s.mean);
     if (s->propagation_p50_s.mean > 0)
-        printf("  %-24s half %.4g   nine in ten %.4g   last %.4g s; %.2f %% of blocks stale\n",
-               "blocks reach nodes", s->propagation_p50_s.mean, s->propagation_p90_s.mean,
-               s->propagation_last_s.mean, s->stale_rate * 100);
+        print_spread(s);
     printf("  %-24s %llu stale blocks, %llu further rounds, %llu crashes (whole run)\n", "trouble",
            (unsigned long long)s->stale_blocks, (unsigned long long)s->failed_rounds,
            (unsigned long long)s->crashes);
