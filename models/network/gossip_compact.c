@@ -55,9 +55,8 @@ enum {
     COMPACT_MISSING
 };
 
-/* BIP 152: nonce and counts beside the header; bytes of a short id; message header, block hash and
- * count around missing transactions. */
-enum { SHORT_FIXED = 24 + 8 + 3 + 3, SHORT_ID = 6, MISSING_FIXED = 24 + 32 + 3 };
+/* BIP 152: nonce and counts beside the header; bytes of a short id. */
+enum { SHORT_FIXED = 24 + 8 + 3 + 3, SHORT_ID = 6 };
 
 struct compact_state {
     struct gossip_env *env;
@@ -102,11 +101,8 @@ static bool has_flag(const struct compact_state *s, node_id node, uint8_t flag)
 static uint32_t short_size(const struct compact_state *s, const struct message *m)
 {
     uint64_t size = s->cfg->compact;
-    if (s->cfg->reconstruction == COMPACT_POOL && m->block) {
-        size = m->size + SHORT_FIXED;
-        for (uint32_t i = 0; i < m->block->tx_count; i++)
-            size = size + SHORT_ID - m->block->txs[i]->size;
-    }
+    if (s->cfg->reconstruction == COMPACT_POOL && m->block)
+        return gossip_short_size(m, SHORT_ID, SHORT_FIXED);
     return size < m->size ? (uint32_t)size : m->size;
 }
 
@@ -140,10 +136,8 @@ static bool rebuilds(const struct compact_state *s, node_id node, const struct m
 /* Bytes that `node` lacks of the block, as they travel. */
 static uint32_t missing_size(const struct compact_state *s, node_id node, const struct message *m)
 {
-    if (s->cfg->reconstruction == COMPACT_POOL && m->block) {
-        uint32_t bytes = s->env->host->missing(s->env, node, m);
-        return bytes < m->size ? bytes + MISSING_FIXED : m->size;
-    }
+    if (s->cfg->reconstruction == COMPACT_POOL && m->block)
+        return gossip_missing_size(s->env, node, m);
     double share = s->cfg->missing_stable;
     if (has_flag(s, node, NODE_CHURNS))
         share = s->cfg->missing_churning > 0

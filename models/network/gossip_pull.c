@@ -136,3 +136,20 @@ void gossip_tell(struct gossip_env *env, node_id node, node_id except, struct me
                                                         type, size);
         }
 }
+
+uint32_t gossip_short_size(const struct message *m, uint32_t id, uint32_t fixed)
+{
+    uint64_t whole = 0, count = m->block ? m->block->tx_count : 0;
+    for (uint32_t i = 0; i < count; i++)
+        whole += m->block->txs[i]->size;
+    uint64_t listed = count * id + fixed;
+    return m->block && listed < whole ? (uint32_t)(m->size + listed - whole) : m->size;
+}
+
+uint32_t gossip_missing_size(struct gossip_env *env, node_id node, const struct message *m)
+{
+    /* Message header, block hash and count around the transactions. */
+    enum { MISSING_FIXED = 24 + 32 + 3 };
+    uint32_t bytes = env->host->missing(env, node, m);
+    return bytes < m->size ? bytes + MISSING_FIXED : m->size;
+}

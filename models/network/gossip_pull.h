@@ -1,5 +1,5 @@
 /* models/network/gossip_pull.h - who has an item and who asked for it, for models in which nodes
- * tell before they send.
+ * tell before they send; and the sizes of blocks sent in short.
  *
  * Four bytes a node while an item spreads, none once every node has it (or refused it): the item
  * hangs on the message's route and goes with it. Those who tell while a node waits for an answer
@@ -36,5 +36,13 @@ uint32_t gossip_position(struct gossip_env *env, node_id node, node_id peer);
 /* Links m as `type` of `size` bytes to all neighbours of node but `except`. */
 void gossip_tell(struct gossip_env *env, node_id node, node_id except, struct message *m,
                  uint8_t type, uint32_t size);
+
+/* Bytes of m with `id` bytes in place of each of its block's transactions and `fixed` more; at most
+ * m's own, which it is without a block. */
+uint32_t gossip_short_size(const struct message *m, uint32_t id, uint32_t fixed);
+
+/* Bytes that carry what the node lacks of m's block, in BIP 152's frame; m's own where no pool is
+ * known. */
+uint32_t gossip_missing_size(struct gossip_env *env, node_id node, const struct message *m);
 
 #endif

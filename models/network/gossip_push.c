@@ -1,69 +1,6 @@
-/* Dissemination without questions: `direct` and `push`. */
+/* Dissemination without questions: `push`, where who hears it first-hand passes it on whole. */
 #include "models/network/network.h"
 #include "sim/base/mem.h"
-
-/* ---- direct: the maker sends to everybody itself ---- */
-
-/* Rows E(S, ENUMERATOR, "spelling", "One sentence.") */
-#define DIRECT_AUDIENCE(E, S)                                                                      \
-    E(S, DIRECT_EVERYONE, "everyone", "Every other node of the layer.")                            \
-    E(S, DIRECT_VALIDATORS, "validators",                                                          \
-      "The layer's validators alone; other nodes hear of blocks only by catching up.")
-FIELD_ENUM_DECLARE(direct_audience, DIRECT_AUDIENCE);
-FIELD_ENUM_DEFINE(direct_audience, DIRECT_AUDIENCE);
-
-#define GOSSIP_DIRECT_FIELDS(F, S)                                                                 \
-    F(S, ENUM(direct_audience), to, "everyone", NULL, NULL, "Who gets it.")
-FIELD_DECLARE(gossip_direct, GOSSIP_DIRECT_FIELDS);
-FIELD_DEFINE(gossip_direct, GOSSIP_DIRECT_FIELDS, "The maker sends to every other node itself.",
-             NULL);
-
-struct direct_state {
-    struct gossip_env *env;
-    bool validators;
-};
-
-static enum err_code direct_init(void *state, const void *cfg, struct gossip_env *env,
-                                 struct err *err)
-{
-    const struct gossip_direct *c = cfg;
-    (void)err;
-    *(struct direct_state *)state = (struct direct_state){env, c->to == DIRECT_VALIDATORS};
-    return ERR_OK;
-}
-
-static void direct_publish(void *state, node_id origin, struct message *m)
-{
-    const struct direct_state *s = state;
-    struct gossip_env *env = s->env;
-    for (node_id n = env->first; n < env->first + env->count; n++)
-        if (n != origin && (!s->validators || env->host->weight(env, n) > 0))
-            env->host->link(env, origin, n, message_ref(m), 0, m->size);
-}
-
-static void direct_link(void *state, node_id at, node_id from, struct message *m, uint8_t type)
-{
-    struct gossip_env *env = ((struct direct_state *)state)->env;
-    (void)type;
-    env->host->deliver(env, at, from, m);
-}
-
-static void nothing_to_fini(void *state)
-{
-    (void)state;
-}
-
-const struct gossip_ops gossip_direct_model = {
-    .model = {"direct", "The maker sends to every other node, or validator, itself.",
-              &gossip_direct_table},
-    .state_size = sizeof(struct direct_state),
-    .init = direct_init,
-    .publish = direct_publish,
-    .link = direct_link,
-    .fini = nothing_to_fini,
-};
-
-/* ---- push: who hears it first-hand passes it on whole ---- */
 
 FIELD_DECLARE_EMPTY(gossip_push);
 FIELD_DEFINE_EMPTY(gossip_push,
@@ -116,6 +53,11 @@ static void push_link(void *state, node_id at, node_id from, struct message *m, 
     has[at - env->first] = 1;
     if (env->host->deliver(env, at, from, m))
         push_on(env, at, from, m);
+}
+
+static void nothing_to_fini(void *state)
+{
+    (void)state;
 }
 
 const struct gossip_ops gossip_push_model = {

@@ -367,6 +367,12 @@ void *net_gossip_state(struct net *net, uint32_t group, enum channel channel)
     return gossip_for(net, group, channel)->state;
 }
 
+uint32_t net_listed(const struct net *net, uint32_t group)
+{
+    const struct net_gossip *g = gossip_for(net, group, CHANNEL_BLOCK);
+    return g->ops->listed ? g->ops->listed(g->state) : 0;
+}
+
 static void tell_gossips(struct net *net, node_id node, bool is_up)
 {
     for (uint32_t i = 0; i < net->group_count * NET_CHANNELS; i++) {

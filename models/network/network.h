@@ -195,6 +195,8 @@ struct gossip_ops {
     /* The node just went down; is up again. May be NULL. */
     void (*crash)(void *state, node_id node);
     void (*recover)(void *state, node_id node);
+    /* Bytes that stand for each transaction of a block on its way; 0: its own. May be NULL: 0. */
+    uint32_t (*listed)(const void *state);
     void (*fini)(void *state);
 };
 extern const struct field_registry gossip_registry;
@@ -258,6 +260,10 @@ void net_send(struct net *net, node_id from, node_id to, struct message *m);
 /* Spreads m from origin to every other node of the group by the gossip of m->channel (block,
  * transaction, or votes for the rest). Takes over one reference; each node gets it at most once. */
 void net_publish(struct net *net, uint32_t group, node_id origin, struct message *m);
+
+/* Bytes that stand for each transaction in the group's blocks, which list what nodes have from
+ * elsewhere; 0 where blocks hold the transactions themselves. */
+uint32_t net_listed(const struct net *net, uint32_t group);
 
 const char *net_region(const struct net *net, node_id node);
 /* One way, without what is drawn for single messages. */

@@ -419,14 +419,16 @@ static void finish(struct world *w, node_id node, bool possible)
 
 /* ---- answers that need no execution of their own ---- */
 
-/* Hashing the transactions: the only work left where execution follows ordering. */
+/* Hashing the transactions, or the list of their hashes that the block is: the only work left where
+ * execution follows ordering. */
 static sim_time hashing(const struct world *w, node_id node, const struct block *b)
 {
     const struct layer *l = &w->layers[w->nodes[node].layer];
     const struct evm_profile *p = l->classes[w->nodes[node].class].profile;
+    uint32_t listed = net_listed(w->net, chain_index(w, l->chain));
     uint64_t bytes = 600;
     for (uint32_t i = 0; i < b->tx_count; i++)
-        bytes += b->txs[i]->size;
+        bytes += listed ? listed : b->txs[i]->size;
     return (sim_time)((double)bytes / 136.0 * p->op[EVM_COST_KECCAK]);
 }
 

@@ -27,7 +27,8 @@ struct rig {
     bool *down;
     node_id refuses;
     uint32_t validators; /* nodes 0 .. weigh 1 each; 0: all */
-    uint32_t lacks;      /* bytes of a block that no pool holds */
+    uint32_t lacks;      /* bytes of a block that no pool holds ... */
+    node_id knowing;     /* ... but those of the nodes below this one */
     sim_handler_id switch_node;
 };
 
@@ -54,8 +55,9 @@ static uint64_t rig_weight(void *self, node_id node)
 
 static uint32_t rig_missing(void *self, node_id node, const struct message *m)
 {
-    (void)node, (void)m;
-    return ((struct rig *)self)->lacks;
+    const struct rig *r = self;
+    (void)m;
+    return node < r->knowing ? 0 : r->lacks;
 }
 
 static void rig_switch(struct sim *sim, void *self, const struct sim_event *ev)

@@ -47,6 +47,174 @@ static void direct(void **state)
     rig_free(r);
 }
 
+/* ---- direct, by hash ---- */
+
+enum { LISTED = 40, TX_SIZE = 1100 }; /* transactions of a block, and their bytes */
+
+static struct tx listed_tx = {.refs = 1, .size = TX_SIZE};
+
+static struct message *block_to_list(node_id origin)
+{
+    static struct tx *txs[LISTED];
+    struct block *b = mem_zalloc(1, sizeof *b);
+    struct message *m = message_create(CHANNEL_BLOCK, 0, 0);
+    assert_true(b && m);
+    b->refs = 1;
+    b->size = SIZE;
+    b->txs = txs;
+    b->tx_count = LISTED;
+    for (int i = 0; i < LISTED; i++)
+        txs[i] = &listed_tx;
+    message_set_block(m, b);
+    block_unref(b);
+    m->origin = origin;
+    return m;
+}
+
+/* The array is the test's, so the block may not free it. */
+static void listed_done(struct message *m)
+{
+    m->block->txs = NULL;
+    m->block->tx_count = 0;
+    message_unref(m);
+}
+
+enum {
+    LIST = SIZE - LISTED * TX_SIZE + LISTED * 32,
+    QUESTION = 61 + LISTED / 8,
+    FRAME = 24 + 32 + 3
+};
+
+static struct rig *by_hash(const char *more, node_id nodes)
+{
+    char yaml[512];
+    snprintf(yaml, sizeof yaml,
+             "latency: {kind: constant, delay: 20ms}\n"
+             "blocks: {kind: direct, transactions: hashes%s}\n%s",
+             strstr(more, "timeout") ? ", timeout: 150ms" : "",
+             strstr(more, "link") ? strstr(more, "link") : "link: {up: 8Mbit/s, down: 8Mbit/s}\n");
+    return rig_make(yaml, nodes, 7);
+}
+
+/* A header and a hash for each transaction, where pools hold all; where some do not, a question and
+ * what is missing; without a block, or with a hash larger than transactions are, all of it. */
+static void direct_by_hash(void **state)
+{
+    (void)state;
+    struct rig *r = by_hash("", 50);
+    r->knowing = 30;
+    r->lacks = 3 * TX_SIZE;
+    struct message *m = block_to_list(3);
+    net_publish(r->net, 0, 3, message_ref(m));
+    rig_run(r, SIM_TIME_NEVER);
+    rig_everybody(r, 3, 1);
+    struct traffic t = rig_traffic(r);
+    assert_int_equal(t.messages, 49 + 2 * 20);
+    assert_int_equal(t.bytes, 49 * LIST + 20 * (QUESTION + FRAME + 3 * TX_SIZE));
+    /* A byte is a microsecond at either end: 20 ms of wire once, or three times. */
+    assert_int_equal(r->when[0], 20 * SIM_MS + LIST * SIM_US);
+    assert_true(r->when[29] < 20 * SIM_MS + 30 * LIST * SIM_US);
+    for (node_id n = 30; n < 50; n++)
+        assert_true(r->when[n] >=
+                    60 * SIM_MS + (n * LIST + QUESTION + FRAME + 3 * TX_SIZE) * SIM_US);
+    assert_int_equal(net_listed(r->net, 0), 32);
+    listed_done(m);
+    rig_publish(r, 3, CHANNEL_BLOCK, 5000);
+    rig_run(r, SIM_TIME_NEVER);
+    rig_everybody(r, 3, 2);
+    assert_int_equal(rig_traffic(r).bytes, t.bytes + 49 * 5000);
+    rig_free(r);
+    r = rig_make(LINKS "blocks: direct\n", 50, 1);
+    assert_int_equal(net_listed(r->net, 0), 0);
+    m = block_to_list(3);
+    r->lacks = TX_SIZE;
+    net_publish(r->net, 0, 3, message_ref(m));
+    rig_run(r, SIM_TIME_NEVER);
+    rig_everybody(r, 3, 1);
+    assert_int_equal(rig_traffic(r).bytes, 49 * SIZE);
+    listed_done(m);
+    rig_free(r);
+}
+
+/* An answer that takes longer than the time-out comes again, and counts once. */
+static void direct_asked_again(void **state)
+{
+    (void)state;
+    struct rig *r = by_hash("timeout, link: {up: 800kbit/s, down: 8Mbit/s}\n", 2);
+    r->lacks = 20000; /* 200 ms */
+    struct message *m = block_to_list(0);
+    net_publish(r->net, 0, 0, message_ref(m));
+    rig_run(r, SIM_TIME_NEVER);
+    rig_everybody(r, 0, 1);
+    assert_int_equal(rig_traffic(r).bytes, LIST + 2 * (QUESTION + FRAME + 20000));
+    listed_done(m);
+    rig_free(r);
+}
+
+/* A maker that is gone is asked three times. One that comes back answers. A receiver that was down
+ * when the answer came asks again. */
+static void direct_crashes(void **state)
+{
+    (void)state;
+    for (int back = 0; back < 2; back++) {
+        struct rig *r = by_hash("timeout", 3);
+        r->lacks = TX_SIZE;
+        r->knowing = 2; /* 2 lacks it */
+        rig_turn(r, 0, 40 * SIM_MS, false);
+        if (back)
+            rig_turn(r, 0, 200 * SIM_MS, true);
+        struct message *m = block_to_list(0);
+        net_publish(r->net, 0, 0, message_ref(m));
+        rig_run(r, SIM_TIME_NEVER);
+        assert_int_equal(r->times[1], 1);
+        assert_int_equal(r->times[2], back);
+        struct net_node_stats s;
+        net_stats(r->net, 2, &s);
+        assert_int_equal(s.messages_out, back ? 2 : 3);
+        listed_done(m);
+        rig_free(r);
+    }
+    struct rig *r = by_hash("timeout", 2);
+    r->lacks = TX_SIZE;
+    rig_turn(r, 1, 60 * SIM_MS, false);
+    rig_turn(r, 1, 100 * SIM_MS, true);
+    struct message *m = block_to_list(0);
+    net_publish(r->net, 0, 0, message_ref(m));
+    rig_run(r, SIM_TIME_NEVER);
+    rig_everybody(r, 0, 1);
+    listed_done(m);
+    rig_free(r);
+}
+
+/* Packets that are lost once in five, and messages given up after two rounds. */
+static void direct_losses(void **state)
+{
+    (void)state;
+    struct rig *r = by_hash("timeout, link: {up: 1Gbit/s, down: 1Gbit/s, loss: 20%, attempts: 2, "
+                            "retransmit: 10ms}\n",
+                            200);
+    r->lacks = TX_SIZE;
+    struct message *m = block_to_list(9);
+    net_publish(r->net, 0, 9, message_ref(m));
+    rig_run(r, SIM_TIME_NEVER);
+    unsigned got = 0, lists = 0;
+    for (node_id n = 0; n < 200; n++) {
+        struct net_node_stats s;
+        net_stats(r->net, n, &s);
+        assert_true(r->times[n] <= 1 && (n == 9 || s.messages_out <= 3));
+        got += r->times[n];
+        lists += n != 9 && s.messages_out > 0;
+    }
+    assert_true(lists < 199 && lists > 150); /* some lists were lost, of five packets each */
+    /* A question and its answer are one packet each: both come with a chance of 0.92, and three
+     * tries fail once in 2,100. */
+    assert_true(got >= lists - 2 && got <= lists);
+    listed_done(m);
+    rig_free(r);
+}
+
+/* ---- others ---- */
+
 /* A full mesh of many nodes takes no list of pairs. */
 static void many_in_a_mesh(void **state)
 {
@@ -480,6 +648,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(push),
         cmocka_unit_test(direct),
+        cmocka_unit_test(direct_by_hash),
+        cmocka_unit_test(direct_asked_again),
+        cmocka_unit_test(direct_crashes),
+        cmocka_unit_test(direct_losses),
         cmocka_unit_test(many_in_a_mesh),
         cmocka_unit_test(inv),
         cmocka_unit_test(push_announce),
