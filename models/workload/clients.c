@@ -6,7 +6,12 @@
  * Without a region a request reaches every replica from the client itself after `link`, an answer
  * takes as long back. With one, the clients stand beside a replica of that region: requests enter
  * there and spread by the scenario's gossip of transactions, answers take the wire's mean delay.
- * Answers weigh nothing on links. A request that is dropped is sent again after a second. */
+ *
+ * With `machines` the clients share so many, in turn. What a machine sends (a request to every
+ * replica, or to the one beside it) and what it gets (`answer` bytes from every replica) goes over
+ * its link, first come, first served; a request is at the replicas when its last copy is, and a
+ * replica's answers of one block to one machine are there together. On the replicas' links neither
+ * weighs anything. A request that is dropped is sent again after a second. */
 #include "evm/core/keccak.h"
 #include "evm/core/u256.h"
 #include "models/workload/accounts.h"
@@ -22,6 +27,11 @@
     F(S, SIZE, payload, "0B", "0B", "1024B", "Calldata of a request.")                             \
     F(S, DURATION, link, "1ms", "0s", "1h", "One way between a client and any replica.")           \
     F(S, STRING, region, "", NULL, NULL, "Where they stand instead, beside a replica.")            \
+    F(S, COUNT, machines, "0", "0", "1k",                                                          \
+      "Machines that they share; 0: what clients send and get takes no link's time.")              \
+    F(S, BANDWIDTH, machine_link, "10Gbit/s", "1Mbit/s", "100Tbit/s",                              \
+      "Each one's link, each way.")                                                                \
+    F(S, SIZE, answer, "0B", "0B", "1MB", "Bytes of an answer on that link.")                      \
     F(S, COUNT, answers, "0", "0", "1M",                                                           \
       "Replicas whose answer a client waits for; 0 is f + 1, BFT-SMaRt waits for (n + f) / 2 + "   \
       "1.")                                                                                        \
@@ -36,11 +46,17 @@ struct request {
     uint64_t nonce;
 };
 
-/* A final block with requests, until all replicas have answered. */
+/* When a machine's link is free again, each way. */
+struct machine {
+    sim_time up, down;
+};
+
+/* A final block with requests of one machine, until all replicas have answered. */
 struct answers {
     struct answers *next;
     const struct block *block; /* a reference */
-    uint32_t replicas, heard;  /* that have executed it; whose answer has arrived */
+    uint32_t machine;
+    uint32_t replicas, heard; /* that have executed it; whose answer has arrived */
     uint32_t count;
     uint32_t requests[];
 };
@@ -51,6 +67,7 @@ struct arrival {
     uint64_t serial;         /* among those of one moment: order of sending */
     struct answers *answers; /* NULL: a request */
     uint32_t request;
+    bool whole; /* an answer: all of it is there, not its first byte */
 };
 
 struct clients {
@@ -61,6 +78,8 @@ struct clients {
     uint32_t count;
     node_id place; /* the replica beside which they stand; NODE_NONE: none */
     uint32_t needed;
+    struct machine *machines; /* at least one */
+    uint32_t machine_count;
     struct answers *answers;
     struct arrival *heap;
     uint32_t heap_count, heap_room;
@@ -86,7 +105,9 @@ static enum err_code init(void *state, const void *cfg, const struct workload_en
     c->woken_for = -1;
     c->requests = mem_zalloc(c->count, sizeof *c->requests);
     c->ready = mem_alloc((size_t)c->count + 1, sizeof *c->ready);
-    if (!c->requests || !c->ready)
+    c->machine_count = c->cfg->machines ? (uint32_t)c->cfg->machines : 1;
+    c->machines = mem_zalloc(c->machine_count, sizeof *c->machines);
+    if (!c->requests || !c->ready || !c->machines)
         return err_set(err, ERR_MEMORY, "no memory for %u requests", c->count);
     return accounts_init(&c->accounts, env->seed, env->instance, "clients", c->count, err);
 }
@@ -111,7 +132,8 @@ static bool earlier(const struct arrival *a, const struct arrival *b)
     return a->at != b->at ? a->at < b->at : a->serial < b->serial;
 }
 
-static void push(struct clients *c, sim_time at, struct answers *answers, uint32_t request)
+static void push(struct clients *c, sim_time at, struct answers *answers, uint32_t request,
+                 bool whole)
 {
     if (c->heap_count == c->heap_room) {
         uint32_t room = c->heap_room ? c->heap_room * 2 : 64;
@@ -123,7 +145,7 @@ static void push(struct clients *c, sim_time at, struct answers *answers, uint32
         c->heap = heap;
         c->heap_room = room;
     }
-    struct arrival a = {at, c->serial++, answers, request};
+    struct arrival a = {at, c->serial++, answers, request, whole};
     uint32_t i = c->heap_count++;
     while (i > 0 && earlier(&a, &c->heap[(i - 1) / 2])) {
         c->heap[i] = c->heap[(i - 1) / 2];
@@ -159,10 +181,31 @@ static sim_time delay_to(const struct clients *c, node_id replica)
     return c->place == NODE_NONE ? c->cfg->link : c->env->delay(c->env, c->place, replica);
 }
 
+static uint32_t machine_of(const struct clients *c, uint32_t request)
+{
+    return request / (uint32_t)c->cfg->outstanding % c->machine_count;
+}
+
+/* Queues bytes on one way of a machine's link; when the last one is through. */
+static sim_time through(const struct clients *c, sim_time *free, uint64_t bytes)
+{
+    if (!c->cfg->machines)
+        return c->now;
+    if (*free < c->now)
+        *free = c->now;
+    *free += (sim_time)((double)bytes * 8e9 / (double)c->cfg->machine_link);
+    return *free;
+}
+
 static void send(struct clients *c, uint32_t request)
 {
+    /* A signed payment without calldata, to within a few bytes for its nonce. */
+    enum { PAYMENT = 110 };
+    uint64_t copies = c->place == NODE_NONE ? c->env->replicas : 1;
+    sim_time *up = &c->machines[machine_of(c, request)].up;
     c->requests[request].sent = c->now;
-    push(c, c->now + delay_to(c, c->place), NULL, request);
+    sim_time left = through(c, up, copies * (PAYMENT + c->cfg->payload));
+    push(c, left + delay_to(c, c->place), NULL, request, false);
 }
 
 /* ---- answers ---- */
@@ -177,16 +220,21 @@ static void forget(struct clients *c, struct answers *a)
     mem_free(a);
 }
 
-static struct answers *answers_to(struct clients *c, const struct block *b)
+static bool asked_in(const struct clients *c, const struct tx *tx, uint32_t machine)
+{
+    return tx->workload == c->env->instance && machine_of(c, tx->sender) == machine;
+}
+
+static struct answers *answers_to(struct clients *c, const struct block *b, uint32_t machine)
 {
     struct answers *a = c->answers;
-    while (a && a->block != b)
+    while (a && (a->block != b || a->machine != machine))
         a = a->next;
     if (a)
         return a;
     uint32_t count = 0;
     for (uint32_t i = 0; i < b->tx_count; i++)
-        count += b->txs[i]->workload == c->env->instance;
+        count += asked_in(c, b->txs[i], machine);
     if (!count)
         return NULL;
     a = mem_zalloc(1, sizeof *a + count * sizeof(uint32_t));
@@ -196,8 +244,9 @@ static struct answers *answers_to(struct clients *c, const struct block *b)
     }
     /* const is dropped to count a reference; the block itself is not changed */
     a->block = block_ref((struct block *)(uintptr_t)b);
+    a->machine = machine;
     for (uint32_t i = 0; i < b->tx_count; i++)
-        if (b->txs[i]->workload == c->env->instance)
+        if (asked_in(c, b->txs[i], machine))
             a->requests[a->count++] = b->txs[i]->sender;
     a->next = c->answers;
     c->answers = a;
@@ -207,12 +256,14 @@ static struct answers *answers_to(struct clients *c, const struct block *b)
 static void executed(void *state, const struct block *b, node_id replica, sim_time now)
 {
     struct clients *c = state;
-    struct answers *a = answers_to(c, b);
-    if (!a)
-        return;
     c->now = now;
-    a->replicas++;
-    push(c, now + delay_to(c, replica), a, 0);
+    for (uint32_t i = 0; i < c->machine_count; i++) {
+        struct answers *a = answers_to(c, b, i);
+        if (!a)
+            continue;
+        a->replicas++;
+        push(c, now + delay_to(c, replica), a, 0, !c->cfg->machines);
+    }
 }
 
 static void hear(struct clients *c, struct answers *a)
@@ -233,8 +284,14 @@ static void woken(void *state, sim_time now)
     c->now = now;
     while (c->heap_count && c->heap[0].at <= now) {
         struct arrival a = pop(c);
-        if (a.answers) {
+        if (a.answers && a.whole) {
             hear(c, a.answers);
+            continue;
+        }
+        if (a.answers) {
+            uint64_t bytes = c->cfg->answer * a.answers->count;
+            sim_time *down = &c->machines[a.answers->machine].down;
+            push(c, through(c, down, bytes), a.answers, 0, true);
             continue;
         }
         c->ready[c->ready_last] = a.request;
@@ -307,7 +364,7 @@ static void observe(void *state, const struct tx *tx)
     if (tx->phase != TX_DROPPED)
         return;
     c->requests[tx->sender].nonce = tx->evm.nonce;
-    push(c, c->now + SIM_SEC, NULL, tx->sender);
+    push(c, c->now + SIM_SEC, NULL, tx->sender, false);
 }
 
 static void fini(void *state)
@@ -318,6 +375,7 @@ static void fini(void *state)
     accounts_fini(&c->accounts);
     mem_free(c->requests);
     mem_free(c->ready);
+    mem_free(c->machines);
     mem_free(c->heap);
 }
 

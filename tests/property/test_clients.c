@@ -73,12 +73,44 @@ static void answers_that_count(void **state)
     assert_true(four.latency_s.p50 > 0.2556 && four.latency_s.p50 < 0.2556 + 0.02);
 }
 
+/* At a byte a microsecond: four copies of 110 bytes leave; two answers of 1,000 bytes, at the same
+ * time, are in one after the other. */
+static void a_machine_s_link(void **state)
+{
+    (void)state;
+    const char *sets[] = {"workload[0].machines=1", "workload[0].machine_link=8Mbit/s",
+                          "workload[0].answer=1000B"};
+    struct world_summary free = run(NULL, 0, 1), linked = run(sets, 3, 1);
+    near("median latency", linked.latency_s.p50 - free.latency_s.p50, 0.00044 + 0.002, 0.0001);
+}
+
+/* Requests of 443 bytes to four replicas: a machine sends 564 a second; each has half of them. */
+static void machines_that_are_busy(void **state)
+{
+    (void)state;
+    const char *sets[] = {"workload[0].clients=10",   "workload[0].outstanding=20",
+                          "workload[0].payload=333B", "workload[0].machine_link=8Mbit/s",
+                          "workload[0].machines=1",   "warm_up=1s"};
+    double one = 1e6 / (4 * 443);
+    struct world_summary s = run(sets, 6, 1);
+    near("rate of one machine", s.achieved_rate, one, one / 50);
+    sets[4] = "workload[0].machines=2";
+    s = run(sets, 6, 1);
+    near("rate of two machines", s.achieved_rate, 2 * one, one / 25);
+    near("requests under way", s.achieved_rate * s.latency_s.mean, 200, 4);
+    sets[0] = "workload[0].answer=2000B"; /* 100 under way now: answers take longer than requests */
+    sets[4] = "workload[0].machines=1";
+    sets[1] = "workload[0].outstanding=100";
+    s = run(sets, 6, 1);
+    near("rate of answers", s.achieved_rate, 1e6 / (4 * 2000), 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_request_at_a_time),
-        cmocka_unit_test(many_requests),
-        cmocka_unit_test(answers_that_count),
+        cmocka_unit_test(one_request_at_a_time),  cmocka_unit_test(many_requests),
+        cmocka_unit_test(answers_that_count),     cmocka_unit_test(a_machine_s_link),
+        cmocka_unit_test(machines_that_are_busy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
