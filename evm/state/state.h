@@ -54,6 +54,8 @@ uint64_t evm_state_root_permutations(struct evm_state *s);
  * in O(1) and other versions forked from a folded ancestor, other than through s, must be gone
  * (checked). Exclusive access. */
 enum evm_status evm_state_flatten(struct evm_state *s);
+/* Whether nobody else holds a version below, as flattening needs. O(versions). */
+bool evm_state_foldable(const struct evm_state *s);
 
 /* Bytes this version alone holds. */
 size_t evm_state_bytes(const struct evm_state *s);

@@ -117,6 +117,14 @@ static void become(struct evm_state *s, struct evm_state *base)
     free(base);
 }
 
+bool evm_state_foldable(const struct evm_state *s)
+{
+    for (; s->parent; s = s->parent)
+        if (atomic_load(&s->parent->refs) != 1)
+            return false;
+    return true;
+}
+
 enum evm_status evm_state_flatten(struct evm_state *s)
 {
     EVM_CHECK(s->sealed, "flatten of a version that is not sealed (%u accounts)", s->account_count);

@@ -555,5 +555,6 @@ enum evm_status execution_flatten(struct execution *e)
     while (s->running)
         settle(s->running);
     drop_pre(e); /* an older version, which is folded away */
-    return e->result.state ? evm_state_flatten(e->result.state) : EVM_OK;
+    bool possible = e->result.state && evm_state_foldable(e->result.state);
+    return possible ? evm_state_flatten(e->result.state) : EVM_OK;
 }

@@ -107,8 +107,9 @@ const struct execution_timing *execution_wait_timing(struct execution *e, uint32
 void execution_drop_state(struct execution *e);
 void execution_trim(struct execution *e);
 
-/* Folds the state of `e` into the base: reads get fast again. All executions of other branches and
- * of ancestors must have dropped their states. Waits until nothing executes. */
+/* Folds the state of `e` into the base: reads get fast again. Executions of other branches and of
+ * ancestors should have dropped their states; while one holds on to its own (a block that only its
+ * maker knows), nothing is folded, and a later call does it. Waits until nothing executes. */
 enum evm_status execution_flatten(struct execution *e);
 
 #endif
