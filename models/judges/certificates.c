@@ -97,7 +97,7 @@ static void tell(struct certificates *s, const struct judge_certificate *c, cons
 {
     struct judge_violation v = {.node = c->node,
                                 .height = c->block ? c->block->height : 0,
-                                .round = c->round,
+                                .round = judge_round(c->round, c->block),
                                 .text = text};
     s->env->host->violation(s->env, &v);
 }
@@ -111,9 +111,9 @@ static void contradicts(struct certificates *s, const uint64_t *words, const str
         snprintf(where, sizeof where, " (height %llu)", (unsigned long long)c->block->height);
     snprintf(text, sizeof text,
              "two %s certificates of round %llu%s, at nodes %u and %u, for different blocks; "
-             "validators %s signed both (%u, %u of them honest)",
-             c->what, (unsigned long long)c->round, where, e->node, c->node, both ? names : "none",
-             both, honest);
+             "%u validators signed both, %u of them honest: %s",
+             c->what, (unsigned long long)judge_round(c->round, c->block), where, e->node, c->node,
+             both, honest, both ? names : "none");
     tell(s, c, text);
 }
 
@@ -140,7 +140,10 @@ static void intersects(struct certificates *s, struct kind *k, const struct judg
     snprintf(
         text, sizeof text,
         "%s certificates of rounds %llu and %llu have no honest signer in common (nodes %u, %u)",
-        c->what, (unsigned long long)e->round, (unsigned long long)c->round, e->node, c->node);
+        c->what,
+        (unsigned long long)(judge_round(c->round, c->block) == c->round ? e->round
+                                                                         : e->round & 0xffff),
+        (unsigned long long)judge_round(c->round, c->block), e->node, c->node);
     tell(s, c, text);
 }
 
@@ -164,7 +167,8 @@ static void certificate(void *state, const struct judge_certificate *c)
     }
     if (k->any && !k->told && c->round > k->newest && s->env->traits.quorum != QUORUM_NONE)
         intersects(s, k, c);
-    *e = (struct entry){.round = c->round, .hash = *hash, .node = c->node, .used = true};
+    *e = (struct entry){
+        .round = judge_round(c->round, c->block), .hash = *hash, .node = c->node, .used = true};
     memset(words, 0, s->words * sizeof *words);
     for (uint32_t i = 0; i < c->signer_count; i++)
         if (c->signers[i] < s->env->validators->count)

@@ -31,6 +31,14 @@ struct judge_certificate {
     uint32_t signer_count;
 };
 
+/* The round as its protocol counts it: one whose rounds begin anew at each height passes
+ * height << 16 | round. */
+static inline uint64_t judge_round(uint64_t round, const struct block *b)
+{
+    uint64_t height = round >> 16;
+    return height && b && b->height == height ? round & 0xffff : round;
+}
+
 struct judge_violation {
     bool liveness; /* it got nowhere; else safety: it went wrong */
     node_id node;  /* where it shows, or NODE_NONE */

@@ -52,15 +52,18 @@ static void look(struct quorum *s, node_id node, const char *what, const struct 
     }
     if (enough(s->env, weight) && !twice && !strangers)
         return;
-    char text[200];
+    char text[200], odd[64] = "";
+    if (twice || strangers)
+        snprintf(odd, sizeof odd, "; %llu signers named twice, %llu that are no validators",
+                 (unsigned long long)twice, (unsigned long long)strangers);
     snprintf(
         text, sizeof text,
-        "node %u: %s of round %llu signed by the weight %llu of %llu; %llu signers named twice, "
-        "%llu no validators",
-        node, what, (unsigned long long)round, (unsigned long long)weight,
-        (unsigned long long)all->total, (unsigned long long)twice, (unsigned long long)strangers);
+        "node %u: %s of round %llu signed by the weight %llu of %llu, more than %s is needed%s",
+        node, what, (unsigned long long)judge_round(round, b), (unsigned long long)weight,
+        (unsigned long long)all->total,
+        s->env->traits.quorum == QUORUM_MAJORITY ? "half" : "two thirds", odd);
     struct judge_violation v = {
-        .node = node, .height = b ? b->height : 0, .round = round, .text = text};
+        .node = node, .height = b ? b->height : 0, .round = judge_round(round, b), .text = text};
     s->env->host->violation(s->env, &v);
 }
 
