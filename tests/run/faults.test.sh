@@ -24,7 +24,7 @@ test $? -eq 3
 judge $? "two of four that equivocate: status 3"
 grep -qE '^Safety at [0-9.]+ s \(agreement\): node [03] commits block [0-9a-f]{8} at height [0-9]+, where node [03] committed' "$dir/out"
 judge $? "the judge of agreement says who committed what"
-grep -qE '^Safety at .*\(certificates\): .*validators 1, 2 signed both \(2, 0 of them honest\)' "$dir/out"
+grep -qE '^Safety at .*\(certificates\): .*2 validators signed both, 0 of them honest: 1, 2' "$dir/out"
 judge $? "double voters are named"
 replay=$(sed -n 's/^Replay: weft //p' "$dir/out")
 eval "\"\$weft\" $replay -o \"\$dir/b.h5\"" >"$dir/again"
