@@ -46,9 +46,11 @@ static int check(const struct cli_command *self, const char *path, const struct 
         status = CLI_BAD_INPUT;
     } else if (code != ERR_OK)
         status = cli_complain(self, "%s", err.text);
-    else if (o->resolved)
-        fputs(scenario_resolved(s), stdout);
     else
+        fputs(scenario_notes(s), stderr);
+    if (status == CLI_DONE && o->resolved)
+        fputs(scenario_resolved(s), stdout);
+    else if (status == CLI_DONE)
         printf("%s: good\n", path);
     scenario_problems_fini(&problems);
     scenario_destroy(s);

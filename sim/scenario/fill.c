@@ -242,6 +242,48 @@ static bool fill_list(const struct sc_spot *at, int depth, struct field_list *ou
     return ok && count_in_range(at, at->node->count, "items");
 }
 
+static bool has_row(const struct field_table *t, const char *name)
+{
+    for (size_t i = 0; i < t->count; i++)
+        if (strcmp(t->rows[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Those of the file's settings that m has (kept), or that only its predecessor had, as a list. */
+static size_t list_settings(struct sc_text *out, const struct sc_node *map,
+                            const struct field_model *m, bool kept)
+{
+    size_t count = 0;
+    for (const struct sc_node *n = map->first; n; n = n->next) {
+        if (!n->other_kind || strcmp(n->key, "kind") == 0 || has_row(m->table, n->key) != kept)
+            continue;
+        sc_text_add(out, "%s%s", count++ ? ", " : "", n->key);
+        if (n->kind == SC_SCALAR)
+            sc_text_add(out, ": %s", n->text);
+    }
+    return count;
+}
+
+/* A --set made the model another: what became of the settings that the file gave to the old one. */
+static void note_settings(const struct sc_spot *at, const struct field_model *m)
+{
+    struct sc_text *out = &at->s->notes, kept = {0}, dropped = {0};
+    size_t keeps = list_settings(&kept, at->node, m, true);
+    size_t drops = list_settings(&dropped, at->node, m, false);
+    const char *path = sc_frame_path(&at->s->load, at->frame);
+    if (drops) {
+        sc_text_add(out, "%s is %s now: ", path ? path : "?", m->name);
+        if (keeps)
+            sc_text_add(out, "%s kept; ", kept.data ? kept.data : "?");
+        sc_text_add(out, "%s dropped, since %s has no such setting%s\n",
+                    dropped.data ? dropped.data : "?", m->name, drops > 1 ? "s" : "");
+    }
+    at->s->load.out_of_memory |= kept.failed || dropped.failed || out->failed;
+    sc_text_fini(&kept);
+    sc_text_fini(&dropped);
+}
+
 /* node: `name`, or {kind: name, ...}. */
 static bool fill_choice(const struct sc_spot *at, int depth, struct field_choice *out)
 {
@@ -265,6 +307,8 @@ static bool fill_choice(const struct sc_spot *at, int depth, struct field_choice
     if (!m)
         return sc_complain(&spot, "`%.60s` is no %s model; %s", name, r->kind,
                            valid_models(at->s, name, r));
+    if (kind && kind != node && !kind->at.source->is_file)
+        note_settings(at, m);
     struct section in = {m->table, node->kind == SC_MAP ? node : NULL, node->at, at->frame, r,
                          depth + 1};
     void *cfg = sc_alloc(&at->s->load, m->table->size);
@@ -405,14 +449,6 @@ static bool fill_default(struct scenario *s, const struct field *row, const stru
         node = sc_yaml_read(&s->load, source, def, strlen(def));
     }
     return node && fill_row(s, row, node, frame, in->depth, cfg);
-}
-
-static bool has_row(const struct field_table *t, const char *name)
-{
-    for (size_t i = 0; i < t->count; i++)
-        if (strcmp(t->rows[i].name, name) == 0)
-            return true;
-    return false;
 }
 
 static bool has_setting(const struct field_registry *models, const char *name)

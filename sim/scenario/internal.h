@@ -23,6 +23,7 @@ struct scenario {
     void *cfg;
     struct sc_sample_file *sample_files;
     struct sc_text resolved;
+    struct sc_text notes; /* scenario_notes */
 };
 
 const struct field_registry *sc_registry(const struct scenario_spec *spec, const char *kind);

@@ -317,6 +317,7 @@ void scenario_destroy(struct scenario *s)
     scenario_plugins_fini(&s->plugins);
     arena_fini(&s->load.arena);
     sc_text_fini(&s->resolved);
+    sc_text_fini(&s->notes);
     mem_free(s);
 }
 
@@ -333,6 +334,11 @@ const struct scenario_plugins *scenario_plugins(const struct scenario *s)
 const char *scenario_source(const struct scenario *s)
 {
     return s->source;
+}
+
+const char *scenario_notes(const struct scenario *s)
+{
+    return s->notes.data ? s->notes.data : "";
 }
 
 const char *scenario_path(const struct scenario *s)

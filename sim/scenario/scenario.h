@@ -91,6 +91,11 @@ const struct scenario_plugins *scenario_plugins(const struct scenario *s);
 const char *scenario_source(const struct scenario *s); /* the file's own text */
 const char *scenario_path(const struct scenario *s);
 
+/* What a reader should know of a scenario that is valid; a line each, "" where there is nothing.
+ * Where a --set made a model another: which of the file's settings it keeps, and which are dropped
+ * because it has none of that name. Owned by the scenario. */
+const char *scenario_notes(const struct scenario *s);
+
 /* The whole scenario as canonical YAML: all files merged, every default filled in. Reading it back
  * gives the same structs, and the same text. Owned by the scenario. */
 const char *scenario_resolved(const struct scenario *s);

@@ -598,6 +598,40 @@ static void test_another_kind(void **state)
                            "typo.yaml:1:53: layers[0].consensus.timeuot: is no setting here"));
 }
 
+/* What a --set of another kind keeps and drops is told of; nothing where nothing is lost. */
+static void test_another_kind_notes(void **state)
+{
+    (void)state;
+    put("bft.yaml", "layers:\n"
+                    "  - name: main\n"
+                    "    nodes: 4\n"
+                    "    consensus: {kind: bft, block_interval: 7s, timeout: 9s}\n");
+    put("over.yaml", LAYERS "backup: {kind: bft, block_interval: 7s, timeout: 9s}\n");
+    put("under.yaml", "extends: over.yaml\nbackup: {kind: pow}\n");
+    static const struct {
+        const char *file, *set, *expected;
+    } cases[] = {
+        {"bft.yaml", "seed=2", ""},
+        {"bft.yaml", "layers.main.consensus.kind=bft", ""},
+        {"bft.yaml", "layers.main.consensus.kind=pow",
+         "layers[0].consensus is pow now: block_interval: 7s kept; timeout: 9s dropped, since pow "
+         "has no such setting\n"},
+        {"bft.yaml", "layers[0].consensus={kind: solo}",
+         "layers[0].consensus is solo now: block_interval: 7s, timeout: 9s dropped, since solo has "
+         "no such settings\n"},
+        {"bft.yaml", "layers[0].consensus={kind: pow, block_interval: 1s}",
+         "layers[0].consensus is pow now: timeout: 9s dropped, since pow has no such setting\n"},
+        {"under.yaml", "seed=2", ""}, /* the file's own doing */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct scenario_problems problems = {0};
+        struct scenario *s = load(cases[i].file, &cases[i].set, 1, &problems);
+        assert_non_null(s);
+        assert_string_equal(scenario_notes(s), cases[i].expected);
+        scenario_destroy(s);
+    }
+}
+
 /* The same through `extends`: maps may lie in maps, a list replaces. */
 static void test_another_kind_extends(void **state)
 {
@@ -886,6 +920,7 @@ int main(void)
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_extends_and_set),
         cmocka_unit_test(test_another_kind),
+        cmocka_unit_test(test_another_kind_notes),
         cmocka_unit_test(test_another_kind_extends),
         cmocka_unit_test(test_extends_loop_and_origin),
         cmocka_unit_test(test_paths_and_samples),
