@@ -420,6 +420,11 @@ uint32_t net_neighbours(const struct net *net, node_id node, const node_id **out
     return net->degree[node];
 }
 
+struct net_traffic net_traffic(const struct net *net, enum channel channel)
+{
+    return net->traffic[channel];
+}
+
 void net_stats(const struct net *net, node_id node, struct net_node_stats *out)
 {
     const struct net_node *n = &net->nodes[node];

@@ -197,6 +197,16 @@ static void tell_sent(struct net *net, const struct flight *f, node_id from, nod
         watch->sent(watch->self, &w);
 }
 
+static void count_sent(struct net *net, node_id from, const struct message *m, uint8_t type,
+                       uint32_t size)
+{
+    struct net_traffic *t = &net->traffic[type & LINK_CONTROL ? CHANNEL_CONTROL : m->channel];
+    net->nodes[from].messages_out++;
+    net->nodes[from].bytes_out += size;
+    t->messages++;
+    t->bytes += size;
+}
+
 /* A message that will change nothing where it goes, over links that hold nothing up at its end:
  * sent and counted, but no event. Takes over the reference on m. */
 static void pass_over(struct net *net, node_id from, node_id to, struct message *m, uint8_t type,
@@ -207,8 +217,7 @@ static void pass_over(struct net *net, node_id from, node_id to, struct message 
     net->link->send(net->link_state, from, to, size, is_control(m, type), sim_now(net->sim),
                     latency, &d);
     struct net_node *a = &net->nodes[from], *b = &net->nodes[to];
-    a->messages_out++;
-    a->bytes_out += size;
+    count_sent(net, from, m, type, size);
     a->messages_lost += d.lost;
     b->messages_in += !d.lost;
     b->bytes_in += d.lost ? 0 : size;
@@ -255,8 +264,7 @@ void net_transmit(struct net *net, struct net_gossip *gossip, node_id from, node
     struct link_departure d;
     sim_time latency = net_wire_draw(net, from, to, net->wires ? &net->wires[from] : NULL) + delay;
     net->link->send(net->link_state, from, to, size, control, now, latency, &d);
-    net->nodes[from].messages_out++;
-    net->nodes[from].bytes_out += size;
+    count_sent(net, from, m, kind, size);
     f->last = d.last;
     sim_time wire = (d.last - d.sent) >> WIRE_SHIFT;
     f->wire = wire < WIRE_MAX ? (uint16_t)wire : WIRE_MAX;

@@ -42,6 +42,7 @@ struct net {
     struct sim_stream *streams; /* of gossip models, by node; made when one asks */
     struct sim_stream spare;    /* until the run ends, when there is no memory for them */
     struct net_node *nodes;
+    struct net_traffic traffic[CHANNEL_COUNT];
     sim_time *crashed; /* by node, when last; NULL until one does */
     struct flight_chunk *chunks;
     struct flight **free; /* those not in use, last in, first out */

@@ -281,6 +281,13 @@ struct net_node_stats {
 };
 void net_stats(const struct net *net, node_id node, struct net_node_stats *out);
 
+/* What all nodes put on links for one channel since the start; what announces or asks for a block
+ * or transaction counts as CHANNEL_CONTROL, whatever it is about. */
+struct net_traffic {
+    uint64_t messages, bytes;
+};
+struct net_traffic net_traffic(const struct net *net, enum channel channel);
+
 /* Every registry of this concern, for the scenario's spec: NULL past the end. */
 const struct field_registry *net_registry_at(size_t i);
 

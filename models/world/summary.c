@@ -75,6 +75,23 @@ static void sum_nodes(const struct world *w, struct world_summary *out)
     out->signature_utilisation = ratio(signatures, room);
 }
 
+static struct world_traffic sent(const struct world *w, enum channel channel)
+{
+    struct net_traffic t = net_traffic(w->net, channel);
+    return (struct world_traffic){t.messages, t.bytes};
+}
+
+static void sum_traffic(const struct world *w, struct world_summary *out)
+{
+    out->blocks_sent = sent(w, CHANNEL_BLOCK);
+    out->votes_sent = sent(w, CHANNEL_CONSENSUS);
+    out->txs_sent = sent(w, CHANNEL_TX);
+    out->sync_sent = sent(w, CHANNEL_SYNC);
+    out->control_sent = sent(w, CHANNEL_CONTROL);
+    for (layer_id i = 0; i < w->chain_count; i++)
+        out->committed_blocks += w->chains[i].committed.len - 1; /* but for genesis */
+}
+
 static void sum_behind(const struct world *w, struct world_summary *out)
 {
     for (node_id i = 0; i < w->node_count; i++) {
@@ -485,5 +502,6 @@ void world_summarise(const struct world *w, struct world_summary *out)
     out->events = sim_events(w->sim);
     sum_layers(w, out);
     sum_nodes(w, out);
+    sum_traffic(w, out);
     explain(w, out);
 }

@@ -132,6 +132,12 @@ struct world_summary {
     struct world_finding findings[WORLD_FINDINGS]; /* the first ones */
     uint32_t finding_count;
     uint64_t safety_violations, crashes, messages, bytes, events;
+    /* Of messages and bytes: what carries blocks, the protocol's other messages, transactions,
+     * catch-up, announcements and requests. */
+    struct world_traffic {
+        uint64_t messages, bytes;
+    } blocks_sent, votes_sent, txs_sent, sync_sent, control_sent;
+    uint64_t committed_blocks; /* of the whole run, over all chains: what the above were for */
     enum world_limit limit;
     char limit_text[400]; /* in plain words, with what to try; the file's attribute `verdict` */
 };

@@ -134,6 +134,36 @@ static void print_spread(const struct world_summary *s)
     printf("; %.2f %% of blocks stale\n", s->stale_rate * 100);
 }
 
+static void print_sent(const char *what, const struct world_traffic *t)
+{
+    if (t->messages)
+        printf(", %s %llu (%.3g MB)", what, (unsigned long long)t->messages,
+               (double)t->bytes / 1e6);
+}
+
+/* What the protocol itself costs, beside the rest. */
+static void print_traffic(const struct world_summary *s)
+{
+    printf("  %-24s %llu messages, %.1f MB, %llu events\n", "traffic",
+           (unsigned long long)s->messages, (double)s->bytes / 1e6, (unsigned long long)s->events);
+    if (!s->messages)
+        return;
+    printf("  %-24s blocks %llu (%.3g MB)", "", (unsigned long long)s->blocks_sent.messages,
+           (double)s->blocks_sent.bytes / 1e6);
+    print_sent("votes and the like", &s->votes_sent);
+    print_sent("transactions", &s->txs_sent);
+    print_sent("announcements and requests", &s->control_sent);
+    print_sent("catch-up", &s->sync_sent);
+    printf("\n");
+    if (s->committed_blocks)
+        printf("  %-24s %.4g messages, %.4g kB (blocks, votes and the like)\n",
+               "protocol, a final block",
+               (double)(s->blocks_sent.messages + s->votes_sent.messages) /
+                   (double)s->committed_blocks,
+               (double)(s->blocks_sent.bytes + s->votes_sent.bytes) / 1e3 /
+                   (double)s->committed_blocks);
+}
+
 static void print_summary(const struct world_summary *s, const char *name, size_t layers,
                           double wall)
 {
@@ -144,8 +174,8 @@ static void print_summary(const struct world_summary *s, const char *name, size_
                layers);
     printf("  %-24s %.1f/s, %llu in all\n", "transactions offered", s->offered_rate,
            (unsigned long long)s->offered);
-    printf("  %-24s %.1f/s, %llu in all", "transactions committed", s->achieved_rate,
-           (unsigned long long)s->committed);
+    printf("  %-24s %llu by the end, %.1f/s within the measured %.4g s", "transactions committed",
+           (unsigned long long)s->committed, s->achieved_rate, (double)s->measured / 1e9);
     printf("; %llu reverted, %llu dropped", (unsigned long long)s->reverted,
            (unsigned long long)s->dropped);
     if (s->skipped)
@@ -181,8 +211,7 @@ static void print_summary(const struct world_summary *s, const char *name, size_
     printf("  %-24s cores %.2f %%, signatures %.2f %%, busiest uplink %.2f %% (of the whole run)\n",
            "utilisation", s->core_utilisation * 100, s->signature_utilisation * 100,
            s->link_utilisation * 100);
-    printf("  %-24s %llu messages, %.1f MB, %llu events\n", "traffic",
-           (unsigned long long)s->messages, (double)s->bytes / 1e6, (unsigned long long)s->events);
+    print_traffic(s);
     if (s->nodes_behind)
         printf("  %-24s %llu nodes at the end; node %u by %llu blocks\n", "fallen behind",
                (unsigned long long)s->nodes_behind, s->furthest,
@@ -324,6 +353,8 @@ static int load(struct job *j, const char *path)
         return CLI_BAD_INPUT;
     }
     scenario_problems_fini(&problems);
+    if (!o->quiet)
+        fputs(scenario_notes(j->scenario), stderr);
     return -1;
 }
 
@@ -501,7 +532,8 @@ const struct cli_command cli_run = {
         "number of threads.\n\n"
         "--set changes one setting of the file, as in layers.main.nodes=16 or\n"
         "'workload[0].rate=50/s'. With .kind=NAME (layers.main.fees.kind=fixed) the settings that\n"
-        "the model NAME has too are kept and those of the old model alone are dropped.\n\n"
+        "the model NAME has too are kept and those of the old model alone are dropped; a line on\n"
+        "stderr says which.\n\n"
         "Ctrl-C ends the run early: the results file holds what happened so far and is marked as\n"
         "incomplete (status 1). A figure that is not what expect.figures wants is status 1 as "
         "well.\n"

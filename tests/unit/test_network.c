@@ -32,6 +32,15 @@ static void one_link(void **state)
     assert_int_equal(s.bytes_out, 4000);
     assert_int_equal(s.up_busy, 4 * SIM_MS);
     assert_int_equal(s.messages_out, 2);
+    net_send(w.net, 1, 2, bytes(700, CHANNEL_BLOCK));
+    net_send(w.net, 1, 1, bytes(900, CHANNEL_BLOCK)); /* to itself: over no link */
+    const struct net_traffic votes = net_traffic(w.net, CHANNEL_CONSENSUS);
+    const struct net_traffic blocks = net_traffic(w.net, CHANNEL_BLOCK);
+    assert_int_equal(votes.messages, 2);
+    assert_int_equal(votes.bytes, 4000);
+    assert_int_equal(blocks.messages, 1);
+    assert_int_equal(blocks.bytes, 700);
+    assert_int_equal(net_traffic(w.net, CHANNEL_TX).messages, 0);
     unmake(&w);
 }
 
