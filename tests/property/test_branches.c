@@ -18,7 +18,7 @@ static void both_sides_of_a_long_partition_meet(void **state)
         "faults: [{kind: partition, at: 20s, lasts: 90s, groups: [\"0-1\", \"2-4\"]}]\n";
     (void)state;
     for (int seed = 1; seed <= 6; seed++) {
-        char set[16];
+        char set[24];
         snprintf(set, sizeof set, "seed=%d", seed);
         const char *sets[] = {set};
         struct fixture f = fixture_make(text, sets, 1, 1, NULL);

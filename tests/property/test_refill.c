@@ -15,7 +15,7 @@ static void all_is_committed(const char *fault, const char *consensus)
     char kind[96];
     snprintf(kind, sizeof kind, "layers.main.consensus.kind=%s", consensus);
     for (int seed = 1; seed <= 8; seed++) {
-        char set[16];
+        char set[24];
         snprintf(set, sizeof set, "seed=%d", seed);
         const char *sets[] = {kind, fault, set};
         struct fixture f = fixture_make(text, sets, 3, 1, NULL);
