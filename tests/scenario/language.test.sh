@@ -38,19 +38,21 @@ refused unknown_model 'layers\[0\].consensus: `tendermnt` is no consensus model;
     "$good" --set layers[0].consensus.kind=tendermnt
 refused missing_unit 'duration: `30` has no unit' "$good" --set duration=30
 refused negative_rate 'rate: `-5/s` is negative' "$good" --set 'workload[0].rate=-5/s'
-# Another model through --set: the settings that it shares with the old one stay.
-kept() { # KIND SECTION LINE...: runs, and these lines of the section stand in the resolved scenario
-    local kind=$1 section=$2 line
-    shift 2
+# Another model through --set: the settings that it shares with the old one stay, others are named.
+kept() { # KIND SECTION DROPPED LINE...: runs, says what is dropped; these lines of the section are resolved
+    local kind=$1 section=$2 dropped=$3 line
+    shift 3
     "$WEFT" check "$good" --set "layers.main.$kind" --resolved 2>"$dir/err" >"$dir/out"
     "$WEFT" run "$good" --set "layers.main.$kind" --set duration=1s --set drain=1s -o "$dir/kind.h5" --quiet 2>>"$dir/err"
-    check "runs_with_$kind" [ $? -eq 0 -a ! -s "$dir/err" ]
+    check "runs_with_$kind" [ $? -eq 0 ]
+    check "drops_of_$kind" [ "$(grep -c . "$dir/err")" -eq "$([ -n "$dropped" ] && echo 1 || echo 0)" ]
+    if [ -n "$dropped" ]; then check "names_$dropped" grep -qF "$dropped dropped, since " "$dir/err"; fi
     sed -n "/^    $section:/,/^    [a-z]/p" "$dir/out" >"$dir/section"
     for line in "$@"; do check "keeps_$line" grep -qx "      $line" "$dir/section"; done
 }
-kept fees.kind=fixed fees 'kind: fixed' 'gas_limit: 60Mgas' 'base_fee: 0wei'
-kept execution.kind=serial execution 'kind: serial' 'cores: 8' 'profile: validator-2025'
-kept consensus.kind=poa consensus 'kind: poa' 'block_interval: 1s'
+kept fees.kind=fixed fees 'initial_base_fee: 1gwei' 'kind: fixed' 'gas_limit: 60Mgas' 'base_fee: 0wei'
+kept execution.kind=serial execution '' 'kind: serial' 'cores: 8' 'profile: validator-2025'
+kept consensus.kind=poa consensus 'propose_timeout: 3s' 'kind: poa' 'block_interval: 1s'
 refused setting_of_the_old_model 'initial_base_fee=2gwei: layers\[0\].fees.initial_base_fee: is no setting here' \
     "$good" --set layers.main.fees.kind=fixed --set layers.main.fees.initial_base_fee=2gwei
 printf 'layers: [\n' >"$dir/broken.yaml"
