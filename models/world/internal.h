@@ -301,6 +301,8 @@ struct world {
     struct seat *seats; /* court.c */
     uint32_t seat_count;
     struct world_finding findings[WORLD_FINDINGS]; /* the first ones */
+    struct world_fault struck[WORLD_FAULTS];       /* for the summary */
+    uint32_t struck_kinds;
     uint32_t finding_count;
     uint64_t stalls;    /* violations of liveness */
     uint32_t unsettled; /* faults that keep the network from having bounds */

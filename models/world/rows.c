@@ -321,6 +321,44 @@ void rows_violation(struct world *w, const struct world_finding *f, uint64_t hei
                f->node, f->layer, "%s", f->text);
 }
 
+/* The entry of a row of /faults: of its kind, or, of an end, of the kind that its detail names (a
+ * node that comes back names none). NULL: one kind too many. */
+static struct world_fault *struck_by(struct world *w, const char *kind, bool end,
+                                     const char *detail)
+{
+    for (uint32_t i = 0; i < w->struck_kinds; i++) {
+        const char *name = w->struck[i].kind;
+        if (strcmp(name, kind) == 0 ||
+            (end && (strstr(detail, name) || (!*detail && !strcmp(name, "crash")))))
+            return &w->struck[i];
+    }
+    if (end || w->struck_kinds == WORLD_FAULTS)
+        return NULL;
+    struct world_fault *f = &w->struck[w->struck_kinds++];
+    *f = (struct world_fault){.kind = kind, .first = sim_now(w->sim)};
+    return f;
+}
+
+static void count_fault(struct world *w, const char *kind, int64_t node, const char *detail)
+{
+    bool end = strcmp(kind, "recover") == 0;
+    struct world_fault *f = struck_by(w, kind, end, detail);
+    if (!f)
+        return;
+    f->begins += !end;
+    f->ends += end;
+    if (end)
+        f->last = sim_now(w->sim);
+    if (node < 0 || end)
+        return;
+    for (uint32_t i = 0; i < f->node_count; i++)
+        if (f->nodes[i] == (node_id)node)
+            return;
+    f->more = f->node_count == sizeof f->nodes / sizeof f->nodes[0];
+    if (!f->more)
+        f->nodes[f->node_count++] = (node_id)node;
+}
+
 void rows_fault(struct world *w, const char *kind, int64_t node, const char *detail)
 {
     struct record_faults_row row = {.time = sim_now(w->sim), .node = (int32_t)node, .layer = -1};
@@ -328,6 +366,7 @@ void rows_fault(struct world *w, const char *kind, int64_t node, const char *det
         row.layer = w->nodes[node].layer;
     TEXT(row.kind, kind);
     TEXT(row.detail, detail);
+    count_fault(w, kind, node, detail);
     const struct world_watch *watch = w->options.watch;
     if (watch && watch->event)
         watch->event(watch->self, row.time, RECORD_EVENT_LEVEL_COUNT, kind, node, detail);

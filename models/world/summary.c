@@ -498,6 +498,9 @@ void world_summarise(const struct world *w, struct world_summary *out)
     out->liveness_violations = w->stalls;
     out->finding_count = w->finding_count;
     memcpy(out->findings, w->findings, sizeof out->findings);
+    out->fault_kinds = w->struck_kinds;
+    memcpy(out->faults, w->struck, sizeof out->faults);
+    out->judges = w->seat_count;
     out->crashes = w->crashes;
     out->events = sim_events(w->sim);
     sum_layers(w, out);

@@ -88,6 +88,17 @@ struct world_finding {
 };
 enum { WORLD_FINDINGS = 4 };
 
+/* All faults of one kind, as far as they came about. */
+struct world_fault {
+    const char *kind;
+    uint64_t begins, ends; /* the first may be more at the end of a run */
+    sim_time first, last;  /* the first begin, the last end */
+    node_id nodes[6];      /* whom they struck, each once; of more, the first ones */
+    uint32_t node_count;
+    bool more;
+};
+enum { WORLD_FAULTS = 8 };
+
 /* Figures of the measured part (after warm-up, drain apart), over all layers. */
 struct world_summary {
     bool stopped;
@@ -131,6 +142,10 @@ struct world_summary {
     uint64_t liveness_violations;
     struct world_finding findings[WORLD_FINDINGS]; /* the first ones */
     uint32_t finding_count;
+    struct world_fault faults[WORLD_FAULTS]; /* of the whole run, in order of their first; of more
+                                              * kinds, the first ones */
+    uint32_t fault_kinds;
+    uint32_t judges; /* that looked on, over all chains */
     uint64_t safety_violations, crashes, messages, bytes, events;
     /* Of messages and bytes: what carries blocks, the protocol's other messages, transactions,
      * catch-up, announcements and requests. */

@@ -164,6 +164,34 @@ static void print_traffic(const struct world_summary *s)
                    (double)s->committed_blocks);
 }
 
+/* "equivocation of nodes 1, 4 from 20 s to 40 s" */
+static void print_fault(const struct world_fault *f)
+{
+    printf("%s", f->kind);
+    for (uint32_t i = 0; i < f->node_count; i++)
+        printf("%s%u", i ? ", " : f->node_count > 1 ? " of nodes " : " of node ", f->nodes[i]);
+    if (f->more)
+        printf(" and others");
+    if (f->begins > 1 && (f->begins > f->node_count || f->node_count == 0))
+        printf(", %llu times,", (unsigned long long)f->begins);
+    printf(" from %.4g s", (double)f->first / 1e9);
+    if (f->ends >= f->begins)
+        printf(" to %.4g s", (double)f->last / 1e9);
+    else
+        printf(" on");
+}
+
+static void print_faults(const struct world_summary *s)
+{
+    for (uint32_t i = 0; i < s->fault_kinds; i++) {
+        printf("  %-24s ", i ? "" : "faults");
+        print_fault(&s->faults[i]);
+        printf("\n");
+    }
+    if (s->judges && !s->safety_violations && !s->liveness_violations)
+        printf("  %-24s %u looked on, and found nothing\n", "judges", s->judges);
+}
+
 static void print_summary(const struct world_summary *s, const char *name, size_t layers,
                           double wall)
 {
@@ -204,6 +232,7 @@ static void print_summary(const struct world_summary *s, const char *name, size_
     printf("  %-24s %llu stale blocks, %llu further rounds, %llu crashes (whole run)\n", "trouble",
            (unsigned long long)s->stale_blocks, (unsigned long long)s->failed_rounds,
            (unsigned long long)s->crashes);
+    print_faults(s);
     printf("  %-24s %llu executions, %llu aborted; speed-up %.2f (by the longest chain of "
            "conflicts alone, a guide: %.2f)\n",
            "execution", (unsigned long long)s->executions, (unsigned long long)s->aborts,
