@@ -1,5 +1,6 @@
 /* A user's own table of round trips between regions, from a CSV file. */
 #include "models/network/matrices.h"
+#include "sim/base/file.h"
 #include "sim/base/mem.h"
 #include "sim/base/nearest.h"
 
@@ -29,29 +30,19 @@ struct table_reader {
 
 static enum err_code read_all(const char *path, char **text, size_t *size, struct err *err)
 {
-    FILE *f = fopen(path, "r");
+    FILE *f = file_open(path, FILE_MAX, err);
     if (!f)
-        return err_set(err, ERR_IO, "%s: cannot open: %s", path, strerror(errno));
-    size_t room = 0, have = 0;
-    char *all = NULL;
-    enum err_code e = ERR_OK;
-    do {
-        room += 1 << 16;
-        char *more = mem_resize(all, room + 1, 1);
-        if (!more) {
-            e = err_set(err, ERR_MEMORY, "%s: no memory for it", path);
-            break;
-        }
-        all = more;
-        have += fread(all + have, 1, room - have, f);
-    } while (have == room && have <= FILE_MAX);
-    if (!e && ferror(f))
-        e = err_set(err, ERR_IO, "%s: cannot read: %s", path, strerror(errno));
-    else if (!e && have > FILE_MAX)
-        e = err_set(err, ERR_INPUT, "%s: is larger than 8 MiB", path);
+        return err->code;
+    char *all = mem_alloc(FILE_MAX + 1, 1);
+    if (!all) {
+        fclose(f);
+        return err_set(err, ERR_MEMORY, "%s: no memory for it", path);
+    }
+    size_t have = fread(all, 1, FILE_MAX, f);
+    enum err_code e =
+        ferror(f) ? err_set(err, ERR_IO, "%s: cannot read: %s", path, strerror(errno)) : ERR_OK;
     fclose(f);
-    if (!e)
-        all[have] = '\0';
+    all[have] = '\0';
     *text = all;
     *size = have;
     return e;

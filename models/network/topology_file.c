@@ -1,5 +1,6 @@
 /* Topologies from files: `file`, a list of edges or GraphML. */
 #include "models/network/topology_igraph.h"
+#include "sim/base/file.h"
 #include "sim/base/mem.h"
 
 #include <ctype.h>
@@ -7,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define FILE_MAX (UINT64_C(1) << 30) /* an edge list of 100 million edges has about as much */
 
 /* Rows E(S, ENUMERATOR, "spelling", "One sentence.") */
 #define TOPOLOGY_FORMATS(E, S)                                                                     \
@@ -84,13 +87,13 @@ static bool read_line(struct edges *e, char *text, const char *path, unsigned li
 
 static enum err_code read_edges(struct edges *e, const char *path, struct err *err)
 {
-    FILE *f = fopen(path, "r");
+    FILE *f = file_open(path, FILE_MAX, err);
     char *text = NULL;
     size_t room = 0;
     unsigned line = 0;
     bool good = true;
     if (!f)
-        return err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+        return err->code;
     while (good && getline(&text, &room, f) >= 0)
         good = read_line(e, text, path, ++line, err);
     if (good && ferror(f)) {

@@ -5,6 +5,7 @@
  * which are borrowed for the time of one call: its random numbers come from our stream, an error
  * comes back as a text. */
 #include "models/network/topology_igraph.h"
+#include "sim/base/file.h"
 
 #include <errno.h>
 #include <igraph/igraph.h>
@@ -218,9 +219,9 @@ enum err_code topology_read_graphml(struct edges *e, const char *path, struct er
 {
     struct borrowed b;
     igraph_t graph;
-    FILE *f = fopen(path, "r");
+    FILE *f = file_open(path, UINT64_C(1) << 30, err);
     if (!f)
-        return err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+        return err->code;
     borrow(&b, NULL);
     enum err_code code = ERR_OK;
     igraph_error_t failed = igraph_read_graph_graphml(&graph, f, 0);

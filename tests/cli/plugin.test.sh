@@ -70,6 +70,8 @@ printf "extends: run.yaml\nlayers: [{name: main, nodes: 4, consensus: {plugin: g
 judge $? "a file that names what is not there gets one line with its place"
 echo "not an object" >"$dir/plugins/text.so"
 refused "not a shared object" "text.so" "$(set_plugin text.so)"
+head -c 9000 "$dir/plugins/streamlet.so" >"$dir/plugins/cut.so"
+refused "a file that was cut off" "no whole shared object" "$(set_plugin cut.so)"
 echo 'int x;' >"$dir/x.c"
 build "$dir/x.c" -o "$dir/plugins/x.so"
 refused "no plug-in inside" "it exports no weft_plugin" "$(set_plugin x.so)"
