@@ -602,10 +602,16 @@ static void arrivals_in_little_memory(void **state)
 static void no_memory(void **state)
 {
     (void)state;
-    static const char *const kinds[] = {
-        "push",       "inv",      "push-announce",
-        "compact",    "direct",   "gossipsub",
-        "coded-tree", "arrivals", "{kind: gossipsub, idontwant: true, idontwant_above: 0B}"};
+    static const char *const kinds[] = {"push",
+                                        "inv",
+                                        "push-announce",
+                                        "compact",
+                                        "direct",
+                                        "gossipsub",
+                                        "coded-tree",
+                                        "arrivals",
+                                        "{kind: gossipsub, idontwant: true, idontwant_above: 0B}",
+                                        "{kind: direct, transactions: hashes}"};
     static const char *const graphs[] = {"outbound", "{kind: barabasi-albert, links: 3}",
                                          "region-aware", "full-mesh"};
     if (!mem_fail_supported())
@@ -619,10 +625,7 @@ static void no_memory(void **state)
             const node_id first[] = {0, 40};
             const struct net_host host = {.self = r, .deliver = rig_deliver, .up = rig_up};
             struct err err = {0};
-            struct message *m = message_create(CHANNEL_BLOCK, 0, 0);
-            assert_non_null(m);
-            m->size = 5000;
-            m->origin = 5;
+            struct message *m = block_to_list(5); /* no host here knows of pools: all is missing */
             net_destroy(r->net);
             sim_destroy(r->sim);
             r->net = NULL;
@@ -639,7 +642,7 @@ static void no_memory(void **state)
             assert_true(code == ERR_OK || code == ERR_MEMORY);
             mem_fail_never();
             rig_free(r);
-            message_unref(m);
+            listed_done(m);
         }
 }
 
