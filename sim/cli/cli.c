@@ -52,6 +52,8 @@ void cli_help(const struct cli_command *self)
            " [options]", self->summary);
     if (self->details)
         printf("\n%s\n", self->details);
+    if (self->more)
+        self->more();
     printf("\noptions:\n");
     for (size_t i = 0; i < self->option_count; i++) {
         const struct cli_option *o = &self->options[i];

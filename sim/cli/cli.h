@@ -54,6 +54,7 @@ struct cli_command {
     const char *operands; /* "PATH…", "" for none */
     const char *summary;  /* one line for the list of commands */
     const char *details;  /* paragraphs for --help, or NULL */
+    void (*more)(void);   /* prints what --help says besides, from tables; or NULL */
     const char *statuses; /* its exit statuses, where they are not those of enum cli_status */
     const struct cli_option *options;
     size_t option_count;

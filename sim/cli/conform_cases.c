@@ -33,7 +33,7 @@ static const struct conform_case cases[] = {
      2,
      CONFORM_NEEDS_CRASH | CONFORM_MILD},
     {"crash-recover",
-     "As many as it tolerates crash and come back.",
+     "As many as it tolerates crash and come back five units later.",
      NULL,
      "  - {kind: crash, at: $2, nodes: $c, recover_after: $5}\n",
      {"crash"},
@@ -61,19 +61,26 @@ static const struct conform_case cases[] = {
      BAD_UNITS,
      0},
     {"silent-leader",
-     "Byzantine nodes do not propose.",
+     "Byzantine nodes do not propose when it is their turn.",
      NULL,
      "  - {kind: silent-leader, nodes: $f, of: validators}\n",
      {"silent-leader"},
      0,
      CONFORM_NEEDS_FAULTY},
     {"equivocation",
-     "Byzantine nodes lead two lives.",
+     "Byzantine nodes lead two lives: another block and another vote for each half of the rest.",
      NULL,
      "  - {kind: equivocation, nodes: $f, of: validators}\n",
      {"equivocation"},
      0,
      CONFORM_NEEDS_FAULTY},
+    {"equivocation-heard",
+     "Byzantine nodes lead two lives, and blocks are passed on: everybody hears both.",
+     NULL,
+     "  - {kind: equivocation, nodes: $f, of: validators}\n",
+     {"equivocation"},
+     0,
+     CONFORM_NEEDS_FAULTY | CONFORM_GOSSIP},
     {"conflicting-votes",
      "Byzantine nodes vote for one thing here, another there.",
      NULL,
@@ -89,7 +96,7 @@ static const struct conform_case cases[] = {
      0,
      CONFORM_NEEDS_FAULTY},
     {"credulous",
-     "A Byzantine node states wrong roots, all of them vote for those.",
+     "A Byzantine node states wrong roots, and all Byzantine nodes vote for those.",
      NULL,
      "  - {kind: invalid-root, chosen: [0]}\n"
      "  - {kind: credulous, chosen: [0-$l]}\n",
@@ -97,21 +104,21 @@ static const struct conform_case cases[] = {
      0,
      CONFORM_NEEDS_FAULTY},
     {"withheld",
-     "Byzantine nodes send their blocks late.",
+     "Byzantine nodes hold their blocks back by a unit of time.",
      NULL,
      "  - {kind: withheld, nodes: $f, of: validators, hold: $1}\n",
      {"withheld"},
      0,
      CONFORM_NEEDS_FAULTY},
     {"omission",
-     "Faulty nodes lose half of what they send and hear.",
+     "Faulty nodes lose half of what they send and hear, all the time.",
      NULL,
      "  - {kind: omission, nodes: $f, of: validators, drop: 50%}\n",
      {"omission"},
      0,
      CONFORM_NEEDS_FAULTY},
     {"delay",
-     "Faulty nodes are slow.",
+     "Messages of faulty nodes take a unit of time longer.",
      NULL,
      "  - {kind: delay, nodes: $f, of: validators, adds: $1}\n",
      {"delay"},
@@ -197,36 +204,36 @@ uint64_t conform_depth(const struct conform_subject *s, const void *cfg, uint32_
     return s->ops->depth ? s->ops->depth(cfg, n) : 0;
 }
 
-sim_time conform_calm(const struct conform_subject *s, const struct conform_item *item)
+sim_time conform_calm(const struct conform_item *item)
 {
-    return (sim_time)item->c->calm * s->unit;
+    return (sim_time)item->c->calm * item->clock.unit;
 }
 
-sim_time conform_end(const struct conform_subject *s, const struct conform_item *item)
+sim_time conform_end(const struct conform_item *item)
 {
-    return conform_calm(s, item) + (sim_time)(s->patience + s->tail) * s->unit;
+    return conform_calm(item) +
+           (sim_time)(item->clock.patience + item->clock.tail) * item->clock.unit;
 }
 
-sim_time conform_delay(const struct conform_subject *s, const struct conform_item *item)
+sim_time conform_delay(const struct conform_item *item)
 {
-    sim_time delay = item->delay ? item->delay : s->unit / 60;
+    sim_time delay = item->delay ? item->delay : item->clock.unit / 60;
     return delay < SIM_MS ? SIM_MS : delay > 100 * SIM_MS && !item->delay ? 100 * SIM_MS : delay;
 }
 
 /* How long the network stays as it is while it is bad: from two units to an eighth of one, by seed,
  * for what breaks a protocol of one pace leaves one of another alone. */
-static sim_time pace(const struct conform_subject *s, const struct conform_item *item)
+static sim_time pace(const struct conform_item *item)
 {
-    return 2 * s->unit >> (item->seed % 5);
+    return 2 * item->clock.unit >> (item->seed % 5);
 }
 
 /* Partitions one after the other; in halves, in thirds, now and then not at all. */
-static void splits(const struct conform_subject *s, const struct conform_item *item,
-                   struct cli_text *out)
+static void splits(const struct conform_item *item, struct cli_text *out)
 {
     static const char *const shares[] = {"[50%]", "[34%, 33%]", "[30%]"};
-    sim_time at = s->unit, each = pace(s, item);
-    for (int i = 0; at < BAD_UNITS * s->unit; i++, at += each)
+    sim_time at = item->clock.unit, each = pace(item);
+    for (int i = 0; at < BAD_UNITS * item->clock.unit; i++, at += each)
         if (i % 4 != 3)
             cli_text_add(out, "  - {kind: partition, at: %lldus, lasts: %lldus, shares: %s}\n",
                          (long long)(at / SIM_US), (long long)(each / SIM_US),
@@ -248,14 +255,18 @@ static void fill(const struct conform_subject *s, const struct conform_item *ite
         case 'l': cli_text_add(out, "%u", faulty - 1); break;
         case 'c': cli_text_add(out, "%u", crashed); break;
         case 'm': cli_text_add(out, "%u", crashed + 1); break;
-        case 'b': cli_text_add(out, "%lldus", (long long)(pace(s, item) / SIM_US)); break;
-        case 'p': splits(s, item, out); break;
+        case 'b': cli_text_add(out, "%lldus", (long long)(pace(item) / SIM_US)); break;
+        case 'p': splits(item, out); break;
         case 'u':
-            cli_text_add(out, "%lldus", (long long)((BAD_UNITS - 1) * s->unit / SIM_US));
+            cli_text_add(out, "%lldus", (long long)((BAD_UNITS - 1) * item->clock.unit / SIM_US));
             break;
         case 'd': cli_text_add(out, "%u", 10 + 10 * (unsigned)(item->seed % 5)); break;
-        case 'e': cli_text_add(out, "%lldus", (long long)(BAD_UNITS * s->unit / SIM_US)); break;
-        default: cli_text_add(out, "%lldus", (long long)((*p - '0') * s->unit / SIM_US)); break;
+        case 'e':
+            cli_text_add(out, "%lldus", (long long)(BAD_UNITS * item->clock.unit / SIM_US));
+            break;
+        default:
+            cli_text_add(out, "%lldus", (long long)((*p - '0') * item->clock.unit / SIM_US));
+            break;
         }
     }
 }
@@ -277,9 +288,10 @@ void conform_scenario(const struct conform_subject *s, const struct conform_item
     cli_text_add(out,
                  "seed: %llu\nduration: %lldus\ndrain: 0s\nsignatures: modelled\nnetwork:\n"
                  "  latency: {kind: constant, delay: %lldus}\n  topology: full-mesh\n"
-                 "  blocks: direct\n  votes: direct\n%s",
-                 (unsigned long long)item->seed, (long long)(conform_end(s, item) / SIM_US),
-                 (long long)(conform_delay(s, item) / SIM_US), c->network ? c->network : "");
+                 "  blocks: %s\n  votes: direct\n%s",
+                 (unsigned long long)item->seed, (long long)(conform_end(item) / SIM_US),
+                 (long long)(conform_delay(item) / SIM_US),
+                 c->needs & CONFORM_GOSSIP ? "push" : "direct", c->network ? c->network : "");
     cli_text_add(out,
                  "layers:\n  - name: main\n    nodes: %u\n    consensus: {kind: %s}\n"
                  "    execution: {kind: serial, cores: 1, state_root: none%s}\n",
@@ -287,14 +299,16 @@ void conform_scenario(const struct conform_subject *s, const struct conform_item
                  batches ? ", coupling: execute-after-order, root_delay: 64" : "");
     /* A transaction in every other unit of time: enough for blocks that differ. More where the
      * latency of transactions is measured. */
-    double rate = 0.5 * SIM_SEC / (double)s->unit * (batches && item->delay ? 40 : 1);
+    double rate = 0.5 * SIM_SEC / (double)item->clock.unit * (batches && item->delay ? 40 : 1);
     cli_text_add(out, "workload:\n  - {kind: transfer, rate: %.6f/s, accounts: 8}\n", rate);
     if (c->faults) {
         cli_text_add(out, "faults:\n");
         fill(s, item, c->faults, out);
     }
-    cli_text_add(out, "record: {interval: %lldus, transactions: none, schedules: 0}\n",
-                 (long long)((s->unit < 3600 * SIM_SEC ? s->unit : 3600 * SIM_SEC) / SIM_US));
+    cli_text_add(
+        out, "record: {interval: %lldus, transactions: none, schedules: 0}\n",
+        (long long)((item->clock.unit < 3600 * SIM_SEC ? item->clock.unit : 3600 * SIM_SEC) /
+                    SIM_US));
 }
 
 enum err_code conform_load(const struct conform_subject *s, const struct conform_item *item,

@@ -28,6 +28,9 @@ struct honest {
     bool byzantine;
 };
 
+/* What is known of a transaction. */
+enum heard { DUE = 1, FINAL = 2 };
+
 struct judge {
     const struct conform_subject *subject;
     const struct conform_item *item;
@@ -37,6 +40,8 @@ struct judge {
     struct vec heights; /* struct height, from 1 on */
     struct honest *nodes;
     struct map certificates; /* by kind, height and round: what for */
+    struct map offered;      /* transactions by id: bits of enum heard */
+    uint32_t due, due_final;
     bool memory;
     bool agrees;          /* promised here */
     bool after_order;     /* blocks state no result of their own */
@@ -55,6 +60,21 @@ static void fails(struct judge *j, enum conform_property p, const char *format, 
     va_start(args, format);
     vsnprintf(j->out->text[p], sizeof j->out->text[p], format, args);
     va_end(args);
+}
+
+/* Until when what became known must be final at the end. */
+static sim_time due_by(const struct judge *j)
+{
+    return j->end - (sim_time)j->item->clock.tail * j->item->clock.unit / 2;
+}
+
+/* Kept where it outlives the run: what was going on when a run stopped or was stopped. */
+static void doing(struct judge *j, sim_time now, uint32_t node, const char *what, const char *which)
+{
+    struct conform_outcome *o = j->out;
+    o->at = now;
+    o->node = node;
+    snprintf(o->doing, sizeof o->doing, "%s%s%s", what, which[0] ? " " : "", which);
 }
 
 static struct height *height_at(const struct judge *j, uint64_t height)
@@ -81,6 +101,23 @@ static void judge_validity(struct judge *j, const struct watch_claim *c, const s
               c->node, seconds(c->now), (unsigned long long)b->height);
 }
 
+static void note(struct judge *j, const struct tx *t, uint64_t what)
+{
+    uint64_t before = 0, after;
+    map_get(&j->offered, t->id, &before);
+    after = before | what;
+    if (after != before && map_put(&j->offered, t->id, after) != ERR_OK)
+        j->memory = true;
+    j->due += (after & DUE) && !(before & DUE);
+    j->due_final += after == (DUE | FINAL) && before != after;
+}
+
+static void note_transactions(struct judge *j, const struct block *b)
+{
+    for (uint32_t i = 0; i < b->tx_count; i++)
+        note(j, b->txs[i], FINAL);
+}
+
 /* Half of the nodes have it: how long did that take? */
 static void note_half(struct judge *j, struct height *h, sim_time now)
 {
@@ -103,6 +140,7 @@ static void one_height(struct judge *j, const struct watch_claim *c, const struc
         }
         known = height_at(j, b->height);
         judge_validity(j, c, b);
+        note_transactions(j, b);
         if (c->now > j->calm) {
             j->out->settled++;
             if (j->out->recovery < 0)
@@ -113,6 +151,7 @@ static void one_height(struct judge *j, const struct watch_claim *c, const struc
             fails(j, CONFORM_AGREEMENT,
                   "node %u commits at %.3f s another block of height %llu than node %u did before",
                   c->node, seconds(c->now), (unsigned long long)b->height, known->node);
+        note_transactions(j, b);
         return;
     }
     if (++known->nodes == (j->item->nodes + 1) / 2)
@@ -132,9 +171,11 @@ static void judge_quorum(struct judge *j, const struct watch_claim *c)
             count++;
     if (count < need)
         fails(j, CONFORM_CERTIFICATES,
-              "node %u has at %.3f s %u of the %u votes that %s of height %llu takes", c->node,
-              seconds(c->now), count, need, c->what ? c->what : "a commit",
-              c->block ? (unsigned long long)c->block->height : 0ULL);
+              "node %u at %.3f s: '%s' of height %llu stands on the votes of %u of %u nodes; a "
+              "quorum "
+              "is %u",
+              c->node, seconds(c->now), c->what ? c->what : "commit",
+              c->block ? (unsigned long long)c->block->height : 0ULL, count, n, need);
 }
 
 static void on_commit(void *self, const struct watch_claim *c)
@@ -189,7 +230,8 @@ static void on_certificate(void *self, const struct watch_claim *c)
             j->memory = true;
     } else if (known != mine) {
         fails(j, CONFORM_CERTIFICATES,
-              "node %u sees at %.3f s a second block with %s of height %llu and round %llu",
+              "node %u holds at %.3f s a second '%s' of height %llu and round %llu, for another "
+              "block",
               c->node, seconds(c->now), c->what, (unsigned long long)c->block->height,
               (unsigned long long)c->round);
     }
@@ -203,6 +245,26 @@ static void on_sent(void *self, const struct watch_flight *f)
     uint8_t channel = f->message->channel;
     if (f->now >= j->calm && (channel == CHANNEL_BLOCK || channel == CHANNEL_CONSENSUS))
         j->out->messages++;
+}
+
+static void on_ended(void *self, const struct watch_flight *f, bool arrived)
+{
+    struct judge *j = self;
+    const struct message *m = f->message;
+    const char *(*name)(uint8_t) = j->subject->ops->message_name;
+    if (!arrived || f->to >= j->item->nodes)
+        return;
+    if (m->channel == CHANNEL_CONSENSUS || m->channel == CHANNEL_BLOCK)
+        doing(j, f->now, f->to, "message", name && name(m->type) ? name(m->type) : "");
+    if (m->tx && !f->control && !j->nodes[f->to].faults && m->tx->emitted >= j->calm &&
+        f->now <= due_by(j))
+        note(j, m->tx, DUE);
+}
+
+static void on_timer(void *self, sim_time now, node_id node, uint32_t kind, uint64_t value)
+{
+    (void)kind, (void)value;
+    doing(self, now, node, "timer", "");
 }
 
 /* The run's own judges (models/judges) look closer at some things than is done here. */
@@ -219,7 +281,7 @@ static void heed(struct judge *j, sim_time now, const char *judge, const char *t
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (strcmp(rows[i].judge, judge) == 0 && (j->agrees || !rows[i].needs_agreement))
-            fails(j, rows[i].p, "%.130s, at %.3f s", text, seconds(now));
+            fails(j, rows[i].p, "%.210s, at %.3f s", text, seconds(now));
 }
 
 static void on_event(void *self, sim_time now, unsigned level, const char *kind, int64_t node,
@@ -239,7 +301,7 @@ static void on_event(void *self, sim_time now, unsigned level, const char *kind,
 
 static void judge_liveness(struct judge *j)
 {
-    sim_time patience = (sim_time)j->subject->patience * j->subject->unit, last = -1;
+    sim_time patience = (sim_time)j->item->clock.patience * j->item->clock.unit, last = -1;
     uint64_t late = 0; /* heights that became final in the time that is left then */
     for (uint64_t h = 1; h <= j->heights.len; h++) {
         const struct height *at = height_at(j, h);
@@ -247,10 +309,12 @@ static void judge_liveness(struct judge *j)
         late += at->first > j->calm + patience;
     }
     if (j->out->recovery < 0 || j->out->recovery > patience)
-        fails(j, CONFORM_LIVENESS,
-              "no block became final in the %.0f s after %.0f s, when all was calm (the last one "
-              "before: at %.3f s)",
-              seconds(patience), seconds(j->calm), last < 0 ? 0 : seconds(last));
+        fails(
+            j, CONFORM_LIVENESS,
+            "no block became final in the %.0f s after %.0f s, %s (the last one before: at %.3f s)",
+            seconds(patience), seconds(j->calm),
+            j->item->c->calm ? "when the trouble was over" : "though enough nodes are honest",
+            last < 0 ? 0 : seconds(last));
     else if (late == 0)
         fails(j, CONFORM_LIVENESS, "no block became final after %.3f s; the run ended at %.0f s",
               seconds(last), seconds(j->end));
@@ -259,7 +323,7 @@ static void judge_liveness(struct judge *j)
 /* What was final anywhere half of the tail before the end is final at every node that is up. */
 static void judge_catch_up(struct judge *j)
 {
-    sim_time by = j->end - (sim_time)j->subject->tail * j->subject->unit / 2;
+    sim_time by = due_by(j);
     uint64_t must = 0;
     for (uint64_t h = 1; h <= j->heights.len; h++)
         must = height_at(j, h)->first <= by ? h : must;
@@ -271,6 +335,28 @@ static void judge_catch_up(struct judge *j)
                   seconds(j->end - by));
 }
 
+/* Whether messages are lost that nobody says again, transactions among them: those that the same
+ * account sends later wait for them, so that few may be enough. */
+static bool lossy(const struct conform_case *c)
+{
+    bool found = false;
+    for (size_t i = 0; i < sizeof c->models / sizeof c->models[0] && c->models[i]; i++)
+        found |= strcmp(c->models[i], "omission") == 0;
+    return found;
+}
+
+/* Blocks alone are no progress: what honest nodes hear from users must be in them. */
+static void judge_transactions(struct judge *j)
+{
+    uint32_t need = lossy(j->item->c) ? 1 : j->due / 2;
+    if (j->due > 0 && j->due_final < need)
+        fails(j, CONFORM_LIVENESS,
+              "%u of %u transactions became final that users offered after %.0f s and honest nodes "
+              "heard of before %.0f s; the run ended at %.0f s, with %zu blocks final",
+              j->due_final, j->due, seconds(j->calm), seconds(due_by(j)), seconds(j->end),
+              j->heights.len);
+}
+
 static int by_time(const void *a, const void *b)
 {
     const sim_time *x = a, *y = b;
@@ -280,6 +366,7 @@ static int by_time(const void *a, const void *b)
 static void conclude(struct judge *j)
 {
     judge_liveness(j);
+    judge_transactions(j);
     judge_catch_up(j);
     j->out->heights = j->heights.len;
     j->out->latency = -1;
@@ -305,6 +392,8 @@ static bool simulate(const struct scenario *scenario, uint32_t threads, struct j
 {
     struct world_watch watch = {.self = j,
                                 .sent = on_sent,
+                                .ended = on_ended,
+                                .timer = on_timer,
                                 .commit = on_commit,
                                 .certificate = on_certificate,
                                 .event = on_event};
@@ -355,14 +444,15 @@ void conform_judge(const struct conform_subject *s, const struct conform_item *i
     }
     const struct world_cfg *cfg = scenario_root(scenario);
     struct judge j = {.subject = s, .item = item, .out = out, .layer = cfg->layers.items};
-    j.calm = conform_calm(s, item);
-    j.end = conform_end(s, item);
+    j.calm = conform_calm(item);
+    j.end = conform_end(item);
     j.agrees = s->ops->traits.final || item->c->needs & CONFORM_MILD;
     j.after_order = s->ops->traits.batches;
     j.nodes = mem_zalloc(item->nodes, sizeof *j.nodes);
     vec_init(&j.heights, sizeof(struct height));
     vec_init(&j.latencies, sizeof(sim_time));
     map_init(&j.certificates);
+    map_init(&j.offered);
     out->recovery = -1;
     if (!j.nodes || !judged(&j, scenario) || j.memory) {
         out->state = CONFORM_REFUSED;
@@ -372,6 +462,7 @@ void conform_judge(const struct conform_subject *s, const struct conform_item *i
         out->state = CONFORM_DONE;
     }
     map_fini(&j.certificates);
+    map_fini(&j.offered);
     vec_fini(&j.latencies);
     vec_fini(&j.heights);
     mem_free(j.nodes);

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SECONDS_MAX = 60, JOBS_MAX = 256 }; /* of host time, for one run */
+enum { JOBS_MAX = 256 };
 
 static void *shared(size_t size)
 {
@@ -45,7 +45,7 @@ static void work(const struct crew *c, uint32_t me)
             break;
         c->board->at[me] = i;
         c->outcomes[i].state = CONFORM_RUNNING;
-        alarm(SECONDS_MAX);
+        alarm(CONFORM_SECONDS_MAX);
         conform_judge(c->subject, &c->items[i], &c->outcomes[i]);
         alarm(0);
         c->board->at[me] = c->count;

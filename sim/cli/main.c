@@ -56,6 +56,14 @@ static int family(int argc, char **argv)
     if (count == 0)
         return -1;
     bool asked = argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"));
+    const struct cli_command *only = NULL;
+    for (size_t i = 0; commands[i] && count == 1; i++)
+        if (!strncmp(commands[i]->name, argv[0], size) && commands[i]->name[size] == ' ')
+            only = commands[i];
+    if (asked && only) {
+        cli_help(only);
+        return cli_finish(&program, CLI_DONE);
+    }
     if (asked) {
         for (size_t i = 0; commands[i]; i++)
             if (!strncmp(commands[i]->name, argv[0], size) && commands[i]->name[size] == ' ')
@@ -69,7 +77,12 @@ static int family(int argc, char **argv)
         fprintf(stderr, "weft %s: what? One of:", argv[0]);
     for (size_t i = 0; i < count; i++)
         fprintf(stderr, " %s", words[i]);
-    fprintf(stderr, near ? "; did you mean '%s'?\n" : "\n", near);
+    if (near)
+        fprintf(stderr, "; did you mean '%s'?\n", near);
+    else if (only)
+        fprintf(stderr, "; as in: weft %s %s [options]\n", only->name, only->operands);
+    else
+        fprintf(stderr, "\n");
     return CLI_BAD_INPUT;
 }
 

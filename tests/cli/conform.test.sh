@@ -1,5 +1,5 @@
 #!/bin/bash
-# weft conform consensus: a right protocol passes, three wrong ones are caught with a seed that shows it again, bad input gets
+# weft conform consensus: a right protocol passes, five wrong ones are caught with a seed that shows it again, bad input gets
 # one line. The wrong ones are made here, each by changing one rule of a right one.
 set -u
 weft=$(realpath "${WEFT:-build/release/weft}")
@@ -57,11 +57,32 @@ wrong lock-forgotten agreement 's/bool free_to_vote = .*/bool free_to_vote = tru
     s/^const struct consensus_ops consensus_tendermint/#include "models\/world\/plugin.h"\nextern const struct consensus_ops forgetful;\nWEFT_PLUGIN(consensus, forgetful);\nconst struct consensus_ops forgetful/' \
     models/consensus/tendermint.c --seeds 60 --nodes 7,10 --case two-lives-loss --patience 6
 
+# Whoever leads two lives gets a certificate for each where honest nodes vote twice in an epoch: only where both are heard.
+wrong votes-twice certificates 's/s->voted = b->round;/;/' $right --seeds 3 --case equivocation --case equivocation-heard
+[[ $again == *"--case equivocation-heard --nodes 4"* ]]
+judge $? "votes-twice: in the case in which everybody hears both proposals"
+# Blocks follow one another and hold nothing.
+wrong drops-the-pool liveness 's/\.round = epoch}/.round = epoch, .gas = 1}/' $right --seeds 1 --nodes 4
+conform "$dir/drops-the-pool.so" --seeds 1 --nodes 4 --case crash
+grep -qE " 0 of [0-9]+ transactions became final" "$dir/out"
+judge $? "drops-the-pool: no transaction is final"
+
+# What a run is does not depend on the other runs of the command: a failure's scenario is that of its replay.
+sed 's/^static const struct consensus_ops/static sim_time wait(const void *cfg, uint32_t n) { (void)cfg; return n * SIM_SEC; }\n&/
+    s/\.fini = fini,/.fini = fini, .timeout = wait,/' "$dir/drops-the-pool.c" >"$dir/slower.c"
+build slower
+conform "$dir/slower.so" --case partition --nodes 4,7 --seeds 1 --keep "$dir/many"
+again=$(sed -n 's/^    replay: weft //p' "$dir/out" | head -n 1)
+kept=$(sed -n 's/^    scenario: //p' "$dir/out" | head -n 1)
+eval "$weft $again --keep $dir/one" >"$dir/out" 2>"$dir/err"
+[ -n "$kept" ] && cmp "$kept" "$dir/one/$(basename "$kept")" >>"$dir/out" 2>&1
+judge $? "the replay of one of several numbers of nodes is the same run"
+
 # A protocol that stops the program, or never returns from a handler, fails and stops nothing else.
 sed 's/^    struct block \*voted = .*/&\n    if (m->type == VOTE \&\& env_now(s->env) > 5 * SIM_SEC)\n        __builtin_trap();/' $right >"$dir/trap.c"
 build trap
 conform "$dir/trap.so" --seeds 2 --nodes 4 --case healthy --case crash
-[ $? -eq 1 ] && grep -q "the program stopped with signal" "$dir/out" && [ "$(grep -c '2 died' "$dir/out")" -eq 2 ]
+[ $? -eq 1 ] && grep -qE "the program stopped with signal.*last seen at 5\.[0-9]+ s of 180 s: node [0-3], message" "$dir/out" && ! grep -q holds "$dir/out" && [ "$(grep -c '2 died' "$dir/out")" -eq 2 ]
 judge $? "a protocol that stops the program is caught"
 
 bad() { # NAME TEXT ARGUMENTS...
@@ -79,3 +100,12 @@ bad "a setting that does not fit" "did you mean" poa --set layers.main.consensus
 bad "too many validators for the protocol" "at most 64 validators" "$dir/right.so" --nodes 65 --case healthy
 "$weft" conform consensus --help | grep -q "^  agreement"
 judge $? "help names the properties"
+bad "nodes that a setting gives" "given by --nodes" poa --set layers.main.nodes=9
+bad "seeds that a setting gives" "given by --seeds" poa --set seed=9
+bad "no case of a name like it" "valid are: healthy, reordering" poa --case xyzzyxyzzy
+"$weft" conform ./mine.so 2>&1 | grep -q "as in: weft conform consensus NAME"
+judge $? "a forgotten second word is told"
+"$weft" conform --help | sed -n '/^cases,/,/^options:/s/^  \([a-z-]*\)  .*/\1/p' >"$dir/cases"
+for name in $(cat "$dir/cases"); do grep -q "^| \`$name\` |" docs/testing.md || echo "$name"; done >"$dir/out"
+[ "$(wc -l <"$dir/cases")" -ge 23 ] && [ ! -s "$dir/out" ]
+judge $? "every case is explained in docs/testing.md"

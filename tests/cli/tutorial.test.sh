@@ -60,6 +60,13 @@ weft conform consensus ./hasty.so --case asynchrony --keep failures >out 2>err
 [ $? -eq 1 ] && grep -qE '^  asynchrony +40 +FAILS [0-9]+ +holds +holds +holds +holds +holds' out && grep -q 'another block of height' out
 judge $? "and is caught as the page says"
 
+sed '/s->voted = b->round;/d; s/{"streamlet",/{"twice",/' streamlet.c >twice.c
+build twice
+judge $? "the one that votes twice builds"
+weft conform consensus ./twice.so --case equivocation --case equivocation-heard >out 2>err
+[ $? -eq 1 ] && grep -E '^  equivocation|^certificates FAILS|a second .notarised|replay: .*--nodes 4' out >said && [ "$(wc -l <said)" -ge 5 ] && all_said said
+judge $? "and is caught where both proposals are heard"
+
 block c 3 >leads.part
 block c 4 >names.part
 awk '/^static bool leads/ { while ((getline line < "leads.part") > 0) print line; skip = 1 } skip && /^}/ { skip = 0; next } skip { next }
