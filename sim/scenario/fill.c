@@ -459,6 +459,23 @@ static bool has_setting(const struct field_registry *models, const char *name)
     return false;
 }
 
+/* ", but of a, b": models of the section's kind that do have it; "" where none does. */
+static const char *owners(struct scenario *s, const struct section *in, const char *name)
+{
+    const char *text = "";
+    size_t count = 0;
+    for (size_t i = 0; in->models && i < in->models->count; i++) {
+        const struct field_model *m = in->models->entries[i];
+        if (!has_row(m->table, name))
+            continue;
+        if (count++ < 4)
+            text = sc_format(&s->load, "%s%s%s", text, count > 1 ? ", " : ", but of ", m->name);
+        if (!text)
+            return "";
+    }
+    return count > 4 ? sc_format(&s->load, "%s and others", text) : text;
+}
+
 static void unknown_keys(struct scenario *s, const struct section *in)
 {
     static const char *const later[] = {"sweep", "replications", "chains"};
@@ -473,7 +490,7 @@ static void unknown_keys(struct scenario *s, const struct section *in)
         if (is_later)
             sc_problem(&s->load, n->key_at, &f, "is not supported yet; leave it out");
         else
-            sc_problem(&s->load, n->key_at, &f, "is no setting here; %s",
+            sc_problem(&s->load, n->key_at, &f, "is no setting here%s; %s", owners(s, in, n->key),
                        valid_rows(s, n->key, in));
     }
 }

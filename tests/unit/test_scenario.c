@@ -572,12 +572,12 @@ static void test_another_kind(void **state)
          {"layers[0].consensus.kind=pow", "layers[0].consensus.timeout=1s"},
          "refused: --set layers[0].consensus.timeout=1s: layers[0].consensus.timeout: is no "
          "setting "
-         "here; valid: kind, block_interval, difficulty\n"},
+         "here, but of bft; valid: kind, block_interval, difficulty\n"},
         {"bft.yaml",
          {"layers[0].consensus.timeout=1s", "layers[0].consensus.kind=pow"},
          "refused: --set layers[0].consensus.timeout=1s: layers[0].consensus.timeout: is no "
          "setting "
-         "here; valid: kind, block_interval, difficulty\n"},
+         "here, but of bft; valid: kind, block_interval, difficulty\n"},
         /* What is wrong with the file is said all the same. */
         {"bft.yaml",
          {"layers[0].consensus.kind=pwo"},
@@ -658,7 +658,7 @@ static void test_another_kind_extends(void **state)
             fail_msg("%s: %s", cases[i].file, scenario_resolved(s));
         if (!s) {
             assert_non_null(strstr(problems.text, "four.yaml:2:10: backup.timeout: is no setting "
-                                                  "here; valid: kind, block_interval, difficulty"));
+                                                  "here, but of bft; valid: kind, block_interval, difficulty"));
             assert_int_equal(problems.count, 1);
         }
         scenario_problems_fini(&problems);
