@@ -55,7 +55,8 @@ static void fire(void *state, uint32_t kind, uint64_t value)
         env->host->watch(env, n, s->on);
     env->host->unsettle(env, s->on);
     env->host->note(env, s->on ? "asynchrony" : "recover", NODE_NONE,
-                    s->on ? "messages are held and reordered" : "asynchrony ends: the network is stable (GST)");
+                    s->on ? "messages are held and reordered"
+                          : "asynchrony ends: the network is stable (GST)");
 }
 
 static void filter(void *state, node_id from, node_id to, const struct message *m,

@@ -69,7 +69,7 @@ for command in check run; do
     refused "$command unknown model" '^unknown.yaml:5:.*`tendermind` is no consensus model; valid: .*did you mean tendermint\?' $command unknown.yaml
     refused "$command missing unit" '^nounit.yaml:4:.*`20` has no unit' $command nounit.yaml
     refused "$command negative rate" '^negative.yaml:6:.*`-40/s` is negative' $command negative.yaml
-    refused "$command more crashes than nodes" 'many.yaml:7:[0-9]+: faults\[0\].*99 are to crash, but only 4' $command many.yaml
+    refused "$command more crashes than nodes" 'many.yaml:7:[0-9]+: faults\[0\].*99 are to be struck, but only 4' $command many.yaml
     refused "$command crash of no node" 'nobody.yaml:7:[0-9]+: faults\[0\].*there is no node 12' $command nobody.yaml
     refused "$command hardware for more than there are" '^hardware.yaml:5:.*hardware is for 20 nodes, but there are 4' $command hardware.yaml
     refused "$command roots not final in time" '^roots.yaml:5:.*root_delay: 4 or more, not 3' $command roots.yaml

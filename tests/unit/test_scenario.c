@@ -657,8 +657,9 @@ static void test_another_kind_extends(void **state)
         if (s && !strstr(scenario_resolved(s), cases[i].expected ? cases[i].expected : "?"))
             fail_msg("%s: %s", cases[i].file, scenario_resolved(s));
         if (!s) {
-            assert_non_null(strstr(problems.text, "four.yaml:2:10: backup.timeout: is no setting "
-                                                  "here, but of bft; valid: kind, block_interval, difficulty"));
+            assert_non_null(strstr(problems.text,
+                                   "four.yaml:2:10: backup.timeout: is no setting "
+                                   "here, but of bft; valid: kind, block_interval, difficulty"));
             assert_int_equal(problems.count, 1);
         }
         scenario_problems_fini(&problems);
