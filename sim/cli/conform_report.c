@@ -194,11 +194,17 @@ static void print_latency(const struct conform *k)
     if (a->state != CONFORM_DONE || b->state != CONFORM_DONE || a->latency < 0 || b->latency < 0)
         return;
     double delay = (double)k->delay, hops = (double)(b->latency - a->latency) / delay;
-    printf("from %s to being final: %.2f hops + %.3f s (%u nodes; %.3f s with %g ms one way, "
-           "%.3f s with %g ms)\n",
-           k->subject.ops->traits.batches ? "a transaction's submission" : "a block's making", hops,
-           ((double)a->latency - hops * delay) / 1e9, k->sizes[0], (double)a->latency / 1e9,
-           delay / 1e6, (double)b->latency / 1e9, 2 * delay / 1e6);
+    double rest = ((double)a->latency - hops * delay) / 1e9;
+    printf("from %s to being final: ",
+           k->subject.ops->traits.batches ? "a transaction's submission" : "a block's making");
+    /* Waiting that grows with the hops (for a batch, for a poll to end) leaves no constant. */
+    if (rest < -0.0005)
+        printf("%.1f to %.1f hops, with what is waited between them", (double)a->latency / delay,
+               (double)b->latency / delay / 2);
+    else
+        printf("%.2f hops + %.3f s", hops, rest > 0 ? rest : 0);
+    printf(" (%u nodes; %.3f s with %g ms one way, %.3f s with %g ms)\n", k->sizes[0],
+           (double)a->latency / 1e9, delay / 1e6, (double)b->latency / 1e9, 2 * delay / 1e6);
 }
 
 /* The same for all numbers of nodes, or one a number. */

@@ -100,7 +100,8 @@ static void beyond_f(void **state)
             agreement |= !strcmp(found->judge, "agreement");
             if (!strcmp(found->judge, "certificates")) {
                 certificates = true;
-                assert_non_null(strstr(found->text, "2 validators signed both, 0 of them honest: 1, 2"));
+                assert_non_null(
+                    strstr(found->text, "2 validators signed both, 0 of them honest: 1, 2"));
             }
         }
         assert_true(agreement && certificates && f.world->violations >= 2);
