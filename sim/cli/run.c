@@ -282,6 +282,25 @@ static void add_figures(struct cli_text *t, const struct world_summary *s)
     }
 }
 
+/* What struck whom, as in the summary: to_s is null where it lasted to the end. */
+static void add_faults(struct cli_text *t, const struct world_summary *s)
+{
+    cli_text_add(t, "\"faults\": [");
+    for (uint32_t i = 0; i < s->fault_kinds; i++) {
+        const struct world_fault *f = &s->faults[i];
+        cli_text_add(t, "%s{\"kind\": ", i ? ", " : "");
+        cli_text_json(t, f->kind);
+        cli_text_add(t, ", \"times\": %llu, ", (unsigned long long)f->begins);
+        add_number(t, "from_s", (double)f->first / 1e9, false);
+        add_number(t, "to_s", f->ends >= f->begins ? (double)f->last / 1e9 : NAN, false);
+        cli_text_add(t, "\"nodes\": [");
+        for (uint32_t n = 0; n < f->node_count; n++)
+            cli_text_add(t, "%s%u", n ? ", " : "", f->nodes[n]);
+        cli_text_add(t, "], \"and_others\": %s}", f->more ? "true" : "false");
+    }
+    cli_text_add(t, "], \"judges\": %u, ", s->judges);
+}
+
 static int print_json(const struct cli_command *self, const struct world_summary *s,
                       const char *name, const char *out, double wall)
 {
@@ -295,6 +314,7 @@ static int print_json(const struct cli_command *self, const struct world_summary
     cli_text_add(&t, ", \"completed\": %s, ", s->stopped ? "false" : "true");
     add_number(&t, "wall_s", wall, false);
     add_figures(&t, s);
+    add_faults(&t, s);
     cli_text_add(&t, "\"limit\": ");
     cli_text_json(&t, world_limit_name(s->limit));
     cli_text_add(&t, ", \"limit_text\": ");
