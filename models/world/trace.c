@@ -105,6 +105,7 @@ static void on_sent(void *self, const struct watch_flight *f)
     }
     e->bytes = f->size;
     e->arrived = RECORD_NEVER;
+    e->lost = f->lost;
     if (!f->lost && map_put(&t->open, (uint64_t)(uintptr_t)f->id, t->entries.len) != ERR_OK)
         t->failed = true;
 }
@@ -116,8 +117,10 @@ static void on_ended(void *self, const struct watch_flight *f, bool arrived)
     if (!t->open.len || !map_get(&t->open, key, &entry))
         return;
     map_del(&t->open, key);
+    struct trace_entry *e = vec_at(&t->entries, entry - 1);
+    e->ended = true;
     if (arrived)
-        ((struct trace_entry *)vec_at(&t->entries, entry - 1))->arrived = f->now;
+        e->arrived = f->now;
 }
 
 /* ---- what nodes do ---- */

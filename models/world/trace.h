@@ -11,6 +11,7 @@ struct trace_entry {
     sim_time sent, arrived; /* RECORD_NEVER: it never came; equal where no message travelled */
     node_id from, to;       /* NODE_NONE: none in particular; the node did this by itself */
     uint32_t bytes;
+    bool lost, ended; /* dropped by a fault or the link; it came, or its receiver was gone */
     char kind[28], says[100];
 };
 

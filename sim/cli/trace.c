@@ -321,7 +321,10 @@ static void print_entry(const struct trace_entry *e)
         snprintf(who, sizeof who, "%5u -> %u", e->from, e->to);
         snprintf(bytes, sizeof bytes, "%u B", e->bytes);
         if (e->arrived == RECORD_NEVER)
-            snprintf(when, sizeof when, "never arrives");
+            snprintf(when, sizeof when, "%s",
+                     e->lost    ? "never arrives: a fault or the link drops it"
+                     : e->ended ? "never arrives: its receiver is down or cut off"
+                                : "still on its way at the end");
         else
             snprintf(when, sizeof when, "at %.6f, after %.3f ms", (double)e->arrived / 1e9,
                      (double)(e->arrived - e->sent) / 1e6);
