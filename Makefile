@@ -194,8 +194,9 @@ SEEDS ?= 20
 conform: all ## put every consensus protocol through weft conform, SEEDS=N of each case
 	@tests/conform.sh $(SEEDS)
 
-validate: all ## run scenarios/validation and compare with the published figures
-	@$(B)/weft validate scenarios/validation
+VALIDATE ?= scenarios/validation
+validate: all ## run scenarios/validation and compare with the published figures; minutes
+	@$(B)/weft validate $(VALIDATE)
 
 bench: all ## measure: engine, interpreter, precompiles, transactions, signatures, state roots, executors, gossip, whole networks
 	@for b in engine evm precompiles transactions signatures stateroot parallel network scale; do echo "== weft bench $$b"; $(B)/weft bench $$b || exit; done
