@@ -13,17 +13,6 @@ FIELD_ENUM_DEFINE(chained_pacemaker, CHAINED_PACEMAKER);
 enum { PROPOSAL_BYTES = 12, VOTE_BYTES = 44 };
 enum { BALLOT_VOTE = 1 };
 
-struct proposal_payload {
-    uint64_t view;
-    struct cert *justify; /* of the block's parent */
-    struct cert *entry;   /* the time-outs before it; NULL where justify is of the view before */
-};
-struct vote_payload {
-    uint64_t view;
-    struct evm_hash hash;
-    uint32_t validator;
-};
-
 static enum signature_kind signatures(const struct chained *c)
 {
     return c->cfg.certificates == CHAINED_BLS ? SIGNATURE_BLS : SIGNATURE_ECDSA;
@@ -140,7 +129,7 @@ static void try_certify(struct chained *c, struct ballot *b)
     chained_propose(c);
 }
 
-static void count_vote(struct chained *c, const struct vote_payload *v)
+static void count_vote(struct chained *c, const struct chained_vote *v)
 {
     if (v->view + 1 < c->view || chained_leader(c, v->view + 1) != c->env->me)
         return;
@@ -150,7 +139,7 @@ static void count_vote(struct chained *c, const struct vote_payload *v)
 static void vote(struct chained *c, const struct block *b)
 {
     struct consensus_env *env = c->env;
-    struct vote_payload v = {.view = b->round, .hash = b->hash, .validator = env->me};
+    struct chained_vote v = {.view = b->round, .hash = b->hash, .validator = env->me};
     uint32_t collector = chained_leader(c, b->round + 1);
     c->voted = b->round;
     if (c->cfg.pacemaker == CHAINED_LINEAR)
@@ -171,7 +160,7 @@ static void vote(struct chained *c, const struct block *b)
 
 static void on_vote(struct chained *c, const struct message *m)
 {
-    const struct vote_payload *v = (const struct vote_payload *)m->payload;
+    const struct chained_vote *v = (const struct chained_vote *)m->payload;
     const struct validators *all = c->env->validators;
     if (v->validator < all->count && all->nodes[v->validator] == m->origin)
         count_vote(c, v);
@@ -194,7 +183,7 @@ static bool may_vote(const struct chained *c, const struct block *b)
 
 static void release_proposal(struct message *m)
 {
-    struct proposal_payload *p = (struct proposal_payload *)m->payload;
+    struct chained_proposal *p = (struct chained_proposal *)m->payload;
     cert_unref(p->justify);
     cert_unref(p->entry);
 }
@@ -206,7 +195,7 @@ static bool certified_before(const struct cert *justify, uint64_t view)
 
 static bool well_formed(const struct chained *c, const struct message *m)
 {
-    const struct proposal_payload *p = (const struct proposal_payload *)m->payload;
+    const struct chained_proposal *p = (const struct chained_proposal *)m->payload;
     const struct block *b = m->block;
     return b && b->round == p->view && b->parent == p->justify->block &&
            p->justify->view == b->parent->round &&
@@ -216,7 +205,7 @@ static bool well_formed(const struct chained *c, const struct message *m)
 
 static void on_proposal(struct chained *c, node_id from, const struct message *m)
 {
-    const struct proposal_payload *p = (const struct proposal_payload *)m->payload;
+    const struct chained_proposal *p = (const struct chained_proposal *)m->payload;
     if (!well_formed(c, m))
         return;
     chained_learn(c, p->justify, from);
@@ -243,10 +232,10 @@ void chained_checked(void *state, struct block *b, bool valid, uint64_t tag)
 static void send_proposal(struct chained *c, struct block *b)
 {
     struct message *m =
-        message_create(CHANNEL_BLOCK, CHAINED_PROPOSAL, sizeof(struct proposal_payload));
+        message_create(CHANNEL_BLOCK, CHAINED_PROPOSAL, sizeof(struct chained_proposal));
     if (!m)
         return;
-    struct proposal_payload *p = (struct proposal_payload *)m->payload;
+    struct chained_proposal *p = (struct chained_proposal *)m->payload;
     bool fresh = certified_before(c->base, c->view);
     p->view = c->view;
     p->justify = cert_ref(c->base);
@@ -366,8 +355,8 @@ const char *chained_message_name(uint8_t type)
 
 void chained_describe(const struct message *m, char *out, size_t size)
 {
-    const struct proposal_payload *p = (const struct proposal_payload *)m->payload;
-    const struct vote_payload *v = (const struct vote_payload *)m->payload;
+    const struct chained_proposal *p = (const struct chained_proposal *)m->payload;
+    const struct chained_vote *v = (const struct chained_vote *)m->payload;
     if (m->type == CHAINED_PROPOSAL)
         snprintf(out, size, "view %llu, height %llu, certificate of view %llu%s",
                  (unsigned long long)p->view, (unsigned long long)m->block->height,

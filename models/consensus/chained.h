@@ -126,9 +126,19 @@ uint32_t chained_leader(const struct chained *c, uint64_t view);
 /* How long a node waits in one view, the first time. */
 sim_time chained_timeout(const struct chained_settings *cfg);
 
-/* ---- between chained.c and chained_views.c ---- */
+/* ---- between chained.c and chained_views.c, and for tests ---- */
 
 enum { CHAINED_PROPOSAL = 1, CHAINED_VOTE, CHAINED_TIMEOUT, CHAINED_STATUS };
+struct chained_proposal {
+    uint64_t view;
+    struct cert *justify; /* of the block's parent: a reference */
+    struct cert *entry;   /* the time-outs before it; NULL where justify is of the view before */
+};
+struct chained_vote {
+    uint64_t view;
+    struct evm_hash hash;
+    uint32_t validator;
+};
 enum { CHAINED_TIMER_VIEW = 1, CHAINED_TIMER_PROPOSE, CHAINED_TIMER_RESEND };
 
 /* Views fit a timer's value. */
