@@ -1,4 +1,4 @@
-/* models/consensus/monadbft.h - the parts of MonadBFT; only its own files include it. */
+/* models/consensus/monadbft.h - the parts of MonadBFT; its own files and tests include it. */
 #ifndef MODELS_CONSENSUS_MONADBFT_H
 #define MODELS_CONSENSUS_MONADBFT_H
 

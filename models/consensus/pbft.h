@@ -1,4 +1,4 @@
-/* models/consensus/pbft.h - the parts of PBFT; only its own files and tests include it. */
+/* models/consensus/pbft.h - the parts of PBFT; its own files and tests include it. */
 #ifndef MODELS_CONSENSUS_PBFT_H
 #define MODELS_CONSENSUS_PBFT_H
 

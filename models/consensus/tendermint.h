@@ -1,4 +1,4 @@
-/* models/consensus/tendermint.h - the parts of Tendermint; only its own files and tests include it. */
+/* models/consensus/tendermint.h - the parts of Tendermint; its own files and tests include it. */
 #ifndef MODELS_CONSENSUS_TENDERMINT_H
 #define MODELS_CONSENSUS_TENDERMINT_H
 

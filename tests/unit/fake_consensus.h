@@ -121,6 +121,10 @@ static inline void fake_commit(struct consensus_env *env, struct block *b, const
     fake_of(env)->final = b;
     fake_of(env)->final_signers = signer_count;
 }
+static inline void fake_speculate(struct consensus_env *env, struct block *b)
+{
+    (void)env, (void)b;
+}
 static inline void fake_certify(struct consensus_env *env, const char *what, const struct block *b,
                                 uint64_t round, const uint32_t *signers, uint32_t signer_count)
 {
@@ -152,6 +156,7 @@ static const struct consensus_host fake_host = {
     .has = fake_has,
     .adopt = fake_adopt,
     .commit = fake_commit,
+    .speculate = fake_speculate,
     .certify = fake_certify,
     .behind = fake_behind,
     .random = fake_random,

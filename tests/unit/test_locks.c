@@ -1,6 +1,6 @@
 /* When a replica may vote, what it locks on and when it commits, against leaders that lie: HotStuff
  * and HotStuff-2. Other tests run honest code, in which nobody proposes on a stale certificate, so
- * no lock is ever needed there. The others: test_locks_rounds.c. */
+ * no lock is ever needed there. The others: test_locks_rounds.c, test_locks_monadbft.c. */
 #include "tests/unit/locks_rig.h"
 
 #include "models/consensus/chained.h"
