@@ -45,7 +45,8 @@ judge $? "--verify finds the digest again"
 
 "$weft" run "$dir/small.yaml" -o "$dir/b.h5" --trace 990ms..1100ms --report "$dir/b.html" -q >"$dir/out" 2>"$dir/err"
 judge $? "weft run --trace"
-python3 - "$dir/b.h5" "$dir/first" >"$dir/out" 2>"$dir/err" <<'PY'
+if command -v python3 >/dev/null; then
+    python3 - "$dir/b.h5" "$dir/first" >"$dir/out" 2>"$dir/err" <<'PY'
 import sys
 try:
     import h5py
@@ -57,7 +58,10 @@ assert len(rows) == len(lines), (len(rows), len(lines))
 assert [r["sent"] for r in rows] == sorted(r["sent"] for r in rows)
 assert all(r["arrived"] - r["sent"] >= 20_000_000 for r in rows if r["to"] >= 0)
 PY
-judge $? "the table /messages holds the same rows"
+    judge $? "the table /messages holds the same rows"
+else
+    echo "skip the table /messages holds the same rows: no python3"
+fi
 grep -q '"messages":{"start":1000000000' "$dir/b.html" && grep -q 'id="messages-panel"' "$dir/b.html"
 judge $? "the report has the messages"
 "$weft" run "$dir/small.yaml" -o "$dir/c.h5" --trace 990ms..1100ms --threads 3 -q

@@ -122,7 +122,10 @@ judge $? "blocks go on under a backlog of signatures"
 
 # Stopped while it is still set up: status 1, and no file.
 "$weft" run "$dir/small.yaml" --set layers.main.nodes=2M -o "$dir/large.h5" 2>"$dir/err" &
-sleep 0.7
+for _ in $(seq 200); do # its file is there before the work of setting up begins
+    [ -e "$dir/large.h5" ] && break
+    sleep 0.05
+done
 kill -TERM $!
 wait $!
 status=$?
