@@ -506,13 +506,18 @@ static void destroy_layer(struct world *w, struct layer *l)
     }
 }
 
-/* When no chain holds blocks any more. */
-static void destroy_execution(struct layer *l)
+/* The last blocks: on one chain those of a layer stand on those of another. */
+static void drop_blocks(struct layer *l)
 {
     block_unref(l->genesis);
     block_unref(l->base);
     block_unref(l->flattened);
     order_layer_fini(l);
+}
+
+/* When no chain holds blocks any more. */
+static void destroy_execution(struct layer *l)
+{
     execution_service_destroy(l->service);
     if (l->fees_state && l->fees->fini)
         l->fees->fini(l->fees_state);
@@ -559,6 +564,8 @@ void world_destroy(struct world *w)
             destroy_layer(w, &w->layers[i]);
     for (layer_id i = 0; w->chains && i < w->chain_count; i++)
         destroy_chain(&w->chains[i]);
+    for (layer_id i = 0; w->layers && i < w->layer_count; i++)
+        drop_blocks(&w->layers[i]);
     for (layer_id i = 0; w->layers && i < w->layer_count; i++)
         destroy_execution(&w->layers[i]);
     sources_destroy(w);
