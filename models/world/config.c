@@ -7,6 +7,7 @@
 #include "models/fees/fees.h"
 #include "models/judges/judge.h"
 #include "models/mempool/mempool.h"
+#include "models/routing/routing.h"
 #include "models/workload/workload.h"
 #include "models/world/figures.h"
 #include "models/world/plugin.h"
@@ -20,6 +21,8 @@ FIELD_ENUM_DEFINE(world_signatures, WORLD_SIGNATURES);
 FIELD_ENUM_DEFINE(world_recorded, WORLD_RECORDED);
 FIELD_ENUM_DEFINE(world_order, WORLD_ORDER);
 FIELD_ENUM_DEFINE(world_bound, WORLD_BOUND);
+FIELD_ENUM_DEFINE(world_layer_kind, WORLD_LAYER_KIND);
+FIELD_ENUM_DEFINE(world_verify, WORLD_VERIFY);
 
 bool world_weight(const char *text, uint64_t *out)
 {
@@ -145,6 +148,7 @@ static void check_world(const void *cfg, struct field_report *report)
 
 FIELD_DEFINE(world_layer, WORLD_LAYER_FIELDS, "One execution layer: its nodes and its models.",
              check_layer);
+FIELD_DEFINE(world_routing, WORLD_ROUTING_FIELDS, "Which layer holds which account.", NULL);
 FIELD_DEFINE(world_trace, WORLD_TRACE_FIELDS, "Which messages the results file holds.", NULL);
 FIELD_DEFINE(world_record, WORLD_RECORD_FIELDS, "What the results file holds.", NULL);
 static void check_figure(const void *cfg, struct field_report *report)
@@ -165,10 +169,10 @@ FIELD_DEFINE(world_expect, WORLD_EXPECT_FIELDS, "What is expected of the run.", 
 FIELD_DEFINE(world_cfg, WORLD_FIELDS, "A scenario.", check_world);
 
 static const struct field_registry *const registries[] = {
-    &consensus_registry, &execution_registry, &fees_registry,   &mempool_registry,
-    &workload_registry,  &faults_registry,    &judges_registry, &latency_registry,
-    &link_registry,      &jitter_registry,    &class_registry,  &topology_registry,
-    &gossip_registry,
+    &consensus_registry, &execution_registry, &fees_registry,       &mempool_registry,
+    &workload_registry,  &faults_registry,    &judges_registry,     &latency_registry,
+    &link_registry,      &jitter_registry,    &class_registry,      &topology_registry,
+    &gossip_registry,    &router_registry,    &interlayer_registry,
 };
 
 const struct scenario_spec world_spec = {&world_cfg_table, registries,

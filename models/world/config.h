@@ -3,12 +3,23 @@
 #ifndef MODELS_WORLD_CONFIG_H
 #define MODELS_WORLD_CONFIG_H
 
+#include "models/interlayer/interlayer.h"
 #include "models/network/network.h"
 #include "sim/scenario/scenario.h"
 
+#define WORLD_LAYER_KIND(E, S)                                                                     \
+    E(S, WORLD_LAYER_PARALLEL, "parallel", "Transactions run in parallel, as `execution` says.")   \
+    E(S, WORLD_LAYER_SEQUENTIAL, "sequential",                                                     \
+      "One transaction after the other, on one core, whatever `execution` says.")
+FIELD_ENUM_DECLARE(world_layer_kind, WORLD_LAYER_KIND);
+
 #define WORLD_LAYER_FIELDS(F, S)                                                                   \
-    F(S, STRING, name, "", NULL, NULL, "What results call it; empty is layer-N.")                  \
-    F(S, COUNT, nodes, NULL, "1", "16M", "Nodes that work for it.")                                \
+    F(S, STRING, name, "", NULL, NULL,                                                             \
+      "What results call it; empty is layer-N, of several with one entry NAME-N.")                 \
+    F(S, COUNT, count, "1", "1", "1024", "So many layers like this one.")                          \
+    F(S, ENUM(world_layer_kind), kind, "parallel", NULL, NULL, "How it runs transactions.")        \
+    F(S, COUNT, nodes, NULL, "1", "16M",                                                           \
+      "Nodes that work for it; for each where they are several.")                                  \
     F(S, COUNT, validators, "0", "0", "16M",                                                       \
       "How many of them vote, counted from the first; 0 is all.")                                  \
     F(S, DIST(COUNT), weights, "1", "1", "1G",                                                     \
@@ -34,6 +45,26 @@ FIELD_ENUM_DECLARE(world_signatures, WORLD_SIGNATURES);
       "All validators order all blocks in one chain, by the first layer's consensus; a block "     \
       "holds transactions of its proposer's layer, whose nodes alone execute it.")
 FIELD_ENUM_DECLARE(world_order, WORLD_ORDER);
+
+/* Accounts over layers. */
+#define WORLD_ROUTING_FIELDS(F, S)                                                                 \
+    F(S, MODEL(routing), policy, "none", NULL, NULL,                                               \
+      "Which layer holds which account; none: each layer has a state of its own, and a workload "  \
+      "is aimed at one by `layer`.")                                                               \
+    F(S, DURATION, epoch, "10s", "100ms", "24h", "Time between two rounds of moves.")              \
+    F(S, DURATION, report_interval, "2s", "10ms", "1h",                                            \
+      "Time between two reports of a layer, by which the policy learns what goes on.")             \
+    F(S, COUNT, report_edges, "20k", "0", "10M",                                                   \
+      "Pairs of accounts that a report lists at most, those used together most often.")            \
+    F(S, COUNT, moves, "1k", "0", "10M", "Accounts that move in one round at most.")
+FIELD_DECLARE(world_routing, WORLD_ROUTING_FIELDS);
+
+#define WORLD_VERIFY(E, S)                                                                         \
+    E(S, WORLD_VERIFY_NONE, "none", "Not at all.")                                                 \
+    E(S, WORLD_VERIFY_SERIALISABLE, "serialisable",                                                \
+      "Everything that is committed is executed once more, on one state that is not partitioned: " \
+      "receipts and the final state must be the same.")
+FIELD_ENUM_DECLARE(world_verify, WORLD_VERIFY);
 
 #define WORLD_RECORDED(E, S)                                                                       \
     E(S, WORLD_RECORD_ALL, "all", "A row for every transaction.")                                  \
@@ -95,6 +126,9 @@ FIELD_DECLARE(world_expect, WORLD_EXPECT_FIELDS);
     F(S, STRUCT(net_cfg), network, "", NULL, NULL, "Links between the nodes.")                     \
     F(S, LIST(world_layer), layers, NULL, "1", "1024", "Execution layers.")                        \
     F(S, ENUM(world_order), ordering, "per-layer", NULL, NULL, "Who orders blocks with whom.")     \
+    F(S, STRUCT(world_routing), routing, "", NULL, NULL, "Accounts over layers.")                  \
+    F(S, STRUCT(interlayer_cfg), interlayer, "", NULL, NULL, "Messages between layers.")           \
+    F(S, ENUM(world_verify), verify, "none", NULL, NULL, "Whether layers together are one state.") \
     F(S, MODELS(workload), workload, "", "0", "1024", "Who sends transactions.")                   \
     F(S, MODELS(faults), faults, "", "0", "1024", "What goes wrong.")                              \
     F(S, MODELS(judges), judges,                                                                   \
