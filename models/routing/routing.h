@@ -40,6 +40,8 @@ struct route_layer {
 struct route_edge {
     account_id a, b;
     uint32_t weight; /* transactions */
+    uint32_t sent_a; /* of them, those that a sent: its home is where they were executed */
+    uint32_t sent_b; /* those that b sent; 0 where a == b */
     uint64_t gas;    /* that they used, all told */
 };
 
