@@ -132,6 +132,7 @@ static void put_layers(struct json *j, const struct run_layers *l)
     for (size_t i = 0; i < l->count; i++) {
         json_open(j, NULL, '{');
         json_text(j, "name", run_text(&l->name, i));
+        json_text(j, "kind", run_text(&l->kind, i));
         json_text(j, "consensus", run_text(&l->consensus, i));
         json_text(j, "executor", run_text(&l->executor, i));
         json_text(j, "coupling", run_text(&l->coupling, i));

@@ -73,6 +73,7 @@ static void load_layers(struct run *run)
 {
     run->layers.count = h5in_rows(run->in, "layers");
     TEXTS(layers, "layers", name);
+    TEXTS(layers, "layers", kind);
     TEXTS(layers, "layers", consensus);
     TEXTS(layers, "layers", executor);
     TEXTS(layers, "layers", coupling);

@@ -43,7 +43,7 @@ struct run_nodes {
 
 struct run_layers {
     size_t count;
-    struct run_texts name, consensus, executor, coupling, fees, mempool;
+    struct run_texts name, kind, consensus, executor, coupling, fees, mempool;
     const double *nodes, *block_interval, *gas_limit, *blocks, *stale_blocks, *view_changes;
     const double *txs_offered, *txs_committed, *txs_reverted, *txs_dropped, *txs_pending, *gas_used;
     const double *fees_paid, *fees_burnt, *executions, *aborts;

@@ -384,8 +384,8 @@
     $("marks").append(make("p", "none", "Nothing went wrong."));
   }
   $("tables").append(make("h3", "", data.layers.length === 1 ? "Layer" : "Layers"),
-    table([["Layer", ""], ["Nodes", "num"], ["Consensus", ""], ["Executor", ""], ["Order", ""], ["Fees", ""], ["Interval", "num"], ["Blocks", "num"], ["Stale", "num"], ["Offered", "num"], ["Final", "num"], ["Waiting", "num"]],
-      data.layers.map((l) => [l.name, l.nodes, l.consensus, l.executor, l.coupling, l.fees, duration(l.block_interval), short(l.blocks), short(l.stale), short(l.offered), short(l.committed), short(l.pending)])),
+    table([["Layer", ""], ["Nodes", "num"], ["Consensus", ""], ["Kind", ""], ["Executor", ""], ["Order", ""], ["Fees", ""], ["Interval", "num"], ["Blocks", "num"], ["Stale", "num"], ["Offered", "num"], ["Final", "num"], ["Waiting", "num"]],
+      data.layers.map((l) => [l.name, l.nodes, l.consensus, l.kind, l.executor, l.coupling, l.fees, duration(l.block_interval), short(l.blocks), short(l.stale), short(l.offered), short(l.committed), short(l.pending)])),
     make("h3", "", "Nodes"),
     table([["Node", ""], ["Region", ""], ["Layer", ""], ["Cores", "num"], ["Cores in use", "num"], ["Blocks proposed", "num"], ["of them final", "num"], ["Sent", "num"], ["Received", "num"], ["Down", "num"]],
       data.nodes.map((n, i) => [n.name || `node ${i}`, n.region, name(n.layer), n.cores, percent(n.busy), short(n.proposed), short(n.accepted), `${short(n.sent)}B`, `${short(n.received)}B`, n.down ? duration(n.down) : "–"])));

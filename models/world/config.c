@@ -10,6 +10,7 @@
 #include "models/routing/routing.h"
 #include "models/workload/workload.h"
 #include "models/world/figures.h"
+#include "models/world/layers.h"
 #include "models/world/plugin.h"
 #include "sim/base/nearest.h"
 
@@ -104,7 +105,7 @@ static void check_ordering(const struct world_cfg *world, struct field_report *r
         const struct execution_ops *ops = (const struct execution_ops *)layers[i].execution.model;
         if (!execution_follows(ops->common(layers[i].execution.cfg)->coupling))
             field_complain(report, "ordering",
-                           "global, but layer %zu executes before it votes; it needs coupling: "
+                           "global, but layers[%zu] executes before it votes; it needs coupling: "
                            "execute-after-order or execute-on-proposal",
                            i);
         if (layers[i].consensus.model != layers[0].consensus.model)
@@ -113,13 +114,13 @@ static void check_ordering(const struct world_cfg *world, struct field_report *r
                            layers[0].consensus.model->name, layers[i].consensus.model->name);
     }
     const struct consensus_ops *consensus = (const struct consensus_ops *)layers[0].consensus.model;
-    if (consensus->traits.steady && world->layers.count > 1)
+    if (consensus->traits.steady && world_layer_total(world) > 1)
         field_complain(report, "ordering",
                        "global, but %s's leader stays, and a block holds transactions of its "
                        "proposer's layer: those of the others would wait for ever; take a protocol "
                        "whose leaders rotate, or per-layer",
                        consensus->model.name);
-    if (consensus->traits.batches && world->layers.count > 1)
+    if (consensus->traits.batches && world_layer_total(world) > 1)
         field_complain(report, "ordering", "%s makes blocks of all validators' batches: per-layer",
                        consensus->model.name);
 }
@@ -127,23 +128,13 @@ static void check_ordering(const struct world_cfg *world, struct field_report *r
 static void check_world(const void *cfg, struct field_report *report)
 {
     const struct world_cfg *world = cfg;
-    const struct world_layer *layers = world->layers.items;
     check_ordering(world, report);
     enum evm_fork fork;
-    uint64_t nodes = 0;
     if (world->warm_up >= world->duration)
         field_complain(report, "warm_up", "must be shorter than duration");
     if (!evm_fork_from_name(world->fork, &fork) || fork < EVM_LONDON)
         field_complain(report, "fork", "'%s' is no fork from London on; try Cancun", world->fork);
-    for (size_t i = 0; i < world->layers.count; i++) {
-        nodes += layers[i].nodes;
-        for (size_t j = 0; j < i; j++)
-            if (layers[i].name[0] && strcmp(layers[i].name, layers[j].name) == 0)
-                field_complain(report, "layers", "two are called '%s'", layers[i].name);
-    }
-    if (nodes >= SIM_SOURCES_MAX - 65536)
-        field_complain(report, "layers", "%llu nodes are more than 16 million in all",
-                       (unsigned long long)nodes);
+    world_layers_check(world, report);
 }
 
 FIELD_DEFINE(world_layer, WORLD_LAYER_FIELDS, "One execution layer: its nodes and its models.",

@@ -11,6 +11,7 @@
 #include "models/mempool/mempool.h"
 #include "models/workload/workload.h"
 #include "models/world/execution.h"
+#include "models/world/layers.h"
 #include "models/world/trace.h"
 #include "models/world/world.h"
 #include "sim/base/map.h"
@@ -200,12 +201,12 @@ struct layer {
     layer_id id;
     struct chain *chain;
     const struct world_layer *cfg;
-    char name[32];
+    char name[WORLD_LAYER_NAME];
     node_id first, count;
     const struct fees_ops *fees;
     void *fees_state;
     const struct mempool_ops *mempool;
-    const struct execution_ops *execution;
+    const struct execution_ops *execution; /* serial where the layer is sequential */
     const struct execution_cfg *execution_cfg;
     struct evm_exec_params execution_params; /* the executor's own settings */
     bool after_order; /* blocks are executed after they are ordered, or while they are */

@@ -442,6 +442,7 @@ static void layer_row(struct world *w, const struct layer *l)
         .aborts = l->aborts,
     };
     TEXT(row.name, l->name);
+    TEXT(row.kind, world_layer_kind_names.names[l->cfg->kind]);
     TEXT(row.consensus, l->chain->consensus->model.name);
     TEXT(row.executor, l->execution->model.name);
     TEXT(row.coupling, execution_coupling_names.names[l->execution_cfg->coupling]);

@@ -1,6 +1,7 @@
 #include "models/world/trace.h"
 
 #include "models/consensus/consensus.h"
+#include "models/world/layers.h"
 #include "sim/base/map.h"
 #include "sim/base/mem.h"
 #include "sim/base/vec.h"
@@ -43,9 +44,10 @@ static struct trace_entry *add(struct trace *t, sim_time now, node_id from, node
 
 static const struct consensus_ops *protocol_of(const struct trace *t, layer_id layer)
 {
-    const struct world_layer *layers = t->world->layers.items;
-    size_t i = layer < t->world->layers.count ? layer : 0;
-    return (const struct consensus_ops *)layers[i].consensus.model;
+    const struct world_layer *l = world_layer_at(t->world, layer, NULL);
+    if (!l)
+        l = world_layer_at(t->world, 0, NULL);
+    return (const struct consensus_ops *)l->consensus.model;
 }
 
 static void name_of(const struct trace *t, const struct message *m, char *out, size_t size)

@@ -272,7 +272,7 @@ static bool is_validator(const struct fault_env *env, node_id node)
     layer_id layer = 0;
     while (node >= w->layer_first[layer + 1])
         layer++;
-    const struct world_layer *l = (const struct world_layer *)w->cfg->layers.items + layer;
+    const struct world_layer *l = world_layer_at(w->cfg, layer, NULL);
     return !l->validators || node - w->layer_first[layer] < l->validators;
 }
 
@@ -294,7 +294,6 @@ static layer_id layer_by_name(const struct fault_env *env, const char *name)
 /* Judges and the committed chain go by honest nodes: each layer needs one. */
 static enum err_code someone_honest(const struct world *w, struct err *err)
 {
-    const struct world_layer *layers = w->cfg->layers.items;
     for (layer_id i = 0; i < w->layer_count; i++) {
         bool honest = false;
         for (node_id n = w->layer_first[i]; n < w->layer_first[i + 1] && !honest; n++)
@@ -302,7 +301,7 @@ static enum err_code someone_honest(const struct world *w, struct err *err)
         if (!honest)
             return scenario_fail(w->scenario, err, "faults",
                                  "every node of layer '%s' is Byzantine; leave one of its %llu",
-                                 w->layers[i].name, (unsigned long long)layers[i].nodes);
+                                 w->layers[i].name, (unsigned long long)w->layers[i].count);
     }
     return ERR_OK;
 }

@@ -65,6 +65,8 @@ static enum err_code create_classes(struct world *w, struct layer *l, struct err
     for (uint32_t c = 0; c < l->class_count; c++) {
         const struct execution_hardware *h = c ? &items[c - 1] : NULL;
         uint64_t cores = h && h->cores ? h->cores : l->execution_cfg->cores;
+        if (l->cfg->kind == WORLD_LAYER_SEQUENTIAL)
+            cores = 1;
         struct evm_err why = {0};
         if (!execution_profile(&l->profiles[c], l->execution_cfg, h ? h->profile : NULL,
                                l->execution_cfg->slowdown * (h ? h->slowdown : 1), &why))
@@ -157,25 +159,33 @@ static enum err_code failed_init(struct world *w, const struct layer *l, const c
                                  enum err_code code, const struct err *inner, struct err *err)
 {
     char path[64];
+    size_t entry;
     if (code != ERR_INPUT)
         return err_set(err, code, "%s", inner->text);
-    snprintf(path, sizeof path, "layers[%u].%s", l->id, section);
+    world_layer_at(w->cfg, l->id, &entry);
+    snprintf(path, sizeof path, "layers[%zu].%s", entry, section);
     return scenario_fail(w->scenario, err, path, "%s", inner->text);
+}
+
+/* A sequential layer keeps what its execution says of everything but the executor. */
+static void choose_executor(struct layer *l)
+{
+    const struct execution_ops *chosen = (const struct execution_ops *)l->cfg->execution.model;
+    l->execution_cfg = chosen->common(l->cfg->execution.cfg);
+    l->execution_params = evm_exec_params_default();
+    l->execution = l->cfg->kind == WORLD_LAYER_SEQUENTIAL ? &execution_serial : chosen;
+    if (l->execution == chosen)
+        chosen->params(l->cfg->execution.cfg, &l->execution_params);
 }
 
 static enum err_code create_layer(struct world *w, layer_id id, struct err *err)
 {
     struct layer *l = &w->layers[id];
-    const struct world_layer *cfg = (const struct world_layer *)w->cfg->layers.items + id;
+    const struct world_layer *cfg = l->cfg;
     struct err inner = {0};
-    l->id = id;
-    l->cfg = cfg;
     l->fees = (const struct fees_ops *)cfg->fees.model;
     l->mempool = (const struct mempool_ops *)cfg->mempool.model;
-    l->execution = (const struct execution_ops *)cfg->execution.model;
-    l->execution_cfg = l->execution->common(cfg->execution.cfg);
-    l->execution_params = evm_exec_params_default();
-    l->execution->params(cfg->execution.cfg, &l->execution_params);
+    choose_executor(l);
     l->after_order = execution_follows(l->execution_cfg->coupling);
     l->on_proposal = l->execution_cfg->coupling == EXECUTE_ON_PROPOSAL;
     l->with_list = l->execution_cfg->coupling == EXECUTE_WITH_LIST;
@@ -292,18 +302,16 @@ static enum err_code create_chains(struct world *w, struct err *err)
     w->chain_first = mem_zalloc((size_t)w->chain_count + 1, sizeof *w->chain_first);
     if (!w->chains || !w->chain_first)
         return err_set(err, ERR_MEMORY, "no memory for %u chains", w->chain_count);
-    const struct world_layer *layers = w->cfg->layers.items;
     for (layer_id i = 0; i < w->layer_count; i++) {
         struct layer *l = &w->layers[i];
-        l->id = i;
         l->first = w->layer_first[i];
-        l->count = (node_id)layers[i].nodes;
+        l->count = w->layer_first[i + 1] - l->first;
         l->chain = &w->chains[global ? 0 : i];
         if (l->chain->layer_count++ == 0) {
             l->chain->first_layer = i;
             l->chain->first = l->first;
-            l->chain->consensus = (const struct consensus_ops *)layers[i].consensus.model;
-            l->chain->consensus_cfg = layers[i].consensus.cfg;
+            l->chain->consensus = (const struct consensus_ops *)l->cfg->consensus.model;
+            l->chain->consensus_cfg = l->cfg->consensus.cfg;
             vec_init(&l->chain->committed, sizeof(struct committed));
             vec_init(&l->chain->open, sizeof(struct block *));
             order_init(l->chain);
@@ -318,21 +326,20 @@ static enum err_code create_chains(struct world *w, struct err *err)
 /* Sizes, arrays and the engine: what everything else stands on. */
 static enum err_code create_frame(struct world *w, struct err *err)
 {
-    const struct world_layer *layers = w->cfg->layers.items;
     enum evm_fork fork = EVM_CANCUN;
     evm_fork_from_name(w->cfg->fork, &fork);
     w->rules = evm_rules_of(fork);
-    w->layer_count = (layer_id)w->cfg->layers.count;
+    w->layer_count = (layer_id)world_layer_total(w->cfg);
     w->layer_first = mem_zalloc((size_t)w->layer_count + 1, sizeof *w->layer_first);
     w->layers = mem_zalloc(w->layer_count, sizeof *w->layers);
     if (!w->layer_first || !w->layers)
         return err_set(err, ERR_MEMORY, "no memory for %u layers", w->layer_count);
     for (layer_id i = 0; i < w->layer_count; i++) {
-        w->layer_first[i + 1] = w->layer_first[i] + (node_id)layers[i].nodes;
-        if (layers[i].name[0])
-            snprintf(w->layers[i].name, sizeof w->layers[i].name, "%s", layers[i].name);
-        else
-            snprintf(w->layers[i].name, sizeof w->layers[i].name, "layer-%u", i);
+        struct layer *l = &w->layers[i];
+        l->id = i;
+        l->cfg = world_layer_at(w->cfg, i, NULL);
+        w->layer_first[i + 1] = w->layer_first[i] + (node_id)l->cfg->nodes;
+        world_layer_name(w->cfg, i, l->name, sizeof l->name);
     }
     w->node_count = w->layer_first[w->layer_count];
     enum err_code code = create_chains(w, err);

@@ -1,6 +1,7 @@
 /* weft conform consensus: puts a protocol through its cases and says what holds. */
 #include "sim/cli/conform.h"
 
+#include "models/world/layers.h"
 #include "sim/base/nearest.h"
 
 #include <errno.h>
@@ -184,7 +185,7 @@ static int refuse_sets(const struct conform *k, const struct world_cfg *cfg,
                        const struct conform_item *item)
 {
     const struct world_layer *layer = cfg->layers.items;
-    if (cfg->layers.count != 1)
+    if (world_layer_total(cfg) != 1)
         return cli_complain(k->self, "--set: a case has one layer");
     if (layer->nodes != item->nodes || (layer->validators && layer->validators != item->nodes))
         return cli_complain(k->self, "--set: numbers of nodes are given by --nodes");

@@ -1,6 +1,7 @@
 /* weft trace: which messages went in a window of time. The run is done again, which gives the same
  * to the last event; nothing of it is stored in a results file but how to do so. */
 #include "models/world/trace.h"
+#include "models/world/layers.h"
 
 #include "analysis/h5in.h"
 #include "analysis/report.h"
@@ -395,11 +396,7 @@ static int trace(struct job *j)
         status = temporary(j);
     if (status < 0) {
         const struct world_cfg *cfg = scenario_root(s);
-        const struct world_layer *layers = cfg->layers.items;
-        size_t nodes = 0;
-        for (size_t i = 0; i < cfg->layers.count; i++)
-            nodes += layers[i].nodes;
-        status = parse_nodes(j, nodes);
+        status = parse_nodes(j, world_layer_nodes(cfg));
     }
     if (status < 0)
         status = simulate(j, s, &j->world);
