@@ -12,6 +12,7 @@
 #include "models/workload/workload.h"
 #include "models/world/execution.h"
 #include "models/world/layers.h"
+#include "models/world/mail.h"
 #include "models/world/trace.h"
 #include "models/world/world.h"
 #include "sim/base/map.h"
@@ -38,6 +39,7 @@ enum world_event {
     EVENT_SYNC,     /* a fetch takes too long; node. arg: epoch, serial */
     EVENT_REFILL,   /* a pool is asked for once more; node. arg: epoch, peer */
     EVENT_POOLS,    /* pools look for old transactions */
+    EVENT_MAIL,     /* an outbox between layers is due; outbox. arg: what for */
     EVENT_SAMPLE,   /* series */
     EVENT_COUNT
 };
@@ -267,6 +269,7 @@ struct world {
     struct net *net;
     struct record *record;
     struct trace *trace; /* NULL where none is asked for */
+    struct mail *mail;   /* NULL where the network is not partitioned */
     uint32_t messages_table;
     struct workers *workers;
     struct evm_codes *codes;
@@ -459,6 +462,8 @@ struct net_host post_net_host(struct world *w);
 void post_on_timer(struct sim *sim, void *self, const struct sim_event *ev);
 void post_on_inbox(struct sim *sim, void *self, const struct sim_event *ev);
 void post_on_outbox(struct sim *sim, void *self, const struct sim_event *ev);
+/* Sends m, of CHANNEL_LAYER, to a node of another layer. Takes over the reference. */
+void post_layer(struct world *w, node_id node, node_id to, struct message *m);
 /* b and its ancestors are at the node: hands over what waited for it. */
 void post_connect(struct world *w, node_id node, struct block *b);
 void post_crash(struct world *w, node_id node);
@@ -480,6 +485,9 @@ enum sync_type {
     SYNC_POOL_WANT,
     SYNC_POOL_BODIES,
 };
+
+/* ---- mail.c: between layers; the rest is models/world/mail.h ---- */
+void mail_on_event(struct sim *sim, void *self, const struct sim_event *ev);
 
 /* ---- refill.c: fetching transactions that gossip brought to others meanwhile ---- */
 /* Twice: what was on its way to the peer itself comes with the second answer. */

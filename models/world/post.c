@@ -94,6 +94,8 @@ static sim_time sign_or_check(struct world *w, node_id node, double one, uint32_
     sim_time work = (sim_time)(one * count + more);
     if (work == 0)
         return now;
+    if (count == 0)
+        one = 0;
     if (n->message_free < now)
         n->message_free = now;
     n->message_time += work;
@@ -103,11 +105,17 @@ static sim_time sign_or_check(struct world *w, node_id node, double one, uint32_
     return n->message_free > alone ? n->message_free : alone;
 }
 
+/* What a message costs its sender and whoever gets it, besides signatures. */
+static double handling(const struct world *w, const struct message *m)
+{
+    return m->channel == CHANNEL_LAYER ? (double)w->cfg->interlayer.handling : 0;
+}
+
 static sim_time sign(struct world *w, node_id node, const struct message *m)
 {
     const struct evm_profile *p = class_of(w, node)->profile;
     bool bls = m->signature_kind == SIGNATURE_BLS;
-    return sign_or_check(w, node, bls ? p->bls_sign : p->sign, m->signs, 0);
+    return sign_or_check(w, node, bls ? p->bls_sign : p->sign, m->signs, handling(w, m));
 }
 
 static sim_time verify(struct world *w, node_id node, const struct message *m)
@@ -115,7 +123,7 @@ static sim_time verify(struct world *w, node_id node, const struct message *m)
     const struct evm_profile *p = class_of(w, node)->profile;
     bool bls = m->signature_kind == SIGNATURE_BLS;
     return sign_or_check(w, node, bls ? p->bls_verify : p->signature, m->verifies,
-                         bls ? p->bls_add_key * m->keys : 0);
+                         handling(w, m) + (bls ? p->bls_add_key * m->keys : 0));
 }
 
 /* Takes over the reference; drops it when memory is out. */
@@ -171,6 +179,11 @@ static void post_out(struct world *w, node_id node, uint8_t instance, node_id to
     struct parcel *p = new_parcel(w, node, to, m);
     if (p)
         world_schedule(w, at, SIM_CLASS_NETWORK, node, EVENT_OUTBOX, node, sim_arg(p));
+}
+
+void post_layer(struct world *w, node_id node, node_id to, struct message *m)
+{
+    post_out(w, node, 0, to, m);
 }
 
 void post_on_outbox(struct sim *sim, void *self, const struct sim_event *ev)
@@ -259,7 +272,10 @@ void post_on_inbox(struct sim *sim, void *self, const struct sim_event *ev)
     } else {
         if (b)
             post_connect(w, node, b);
-        hand_over(w, node, p->peer, p->message);
+        if (p->message->channel == CHANNEL_LAYER)
+            mail_message(w, node, p->message);
+        else
+            hand_over(w, node, p->peer, p->message);
         free_parcel(w, p);
     }
 }

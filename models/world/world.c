@@ -290,6 +290,7 @@ static const struct {
     [EVENT_SYNC] = {"fetch timeout", sync_on_timeout},
     [EVENT_REFILL] = {"pool asked for again", refill_on_again},
     [EVENT_POOLS] = {"pool tick", pools_on_tick},
+    [EVENT_MAIL] = {"mail between layers", mail_on_event},
     [EVENT_SAMPLE] = {"sample", rows_on_sample},
 };
 
@@ -415,6 +416,8 @@ enum err_code world_check(const struct scenario *scenario, struct err *err)
         code = net_check_topology(w->net, w->layer_count, w->layer_first, err);
     if (code == ERR_OK)
         code = trouble_create(w, err);
+    if (code == ERR_OK && w->cfg->routing.policy.model)
+        code = mail_check(w, err);
     world_destroy(w);
     return code;
 }
@@ -443,6 +446,8 @@ enum err_code world_create(struct world **out, const struct scenario *scenario,
     if (code == ERR_OK)
         code = net_create(&w->net, &w->cfg->network, w->sim, w->chain_count, w->chain_first, &host,
                           err);
+    if (code == ERR_OK && w->cfg->routing.policy.model)
+        code = mail_create(w, err);
     if (code == ERR_OK)
         code = court_create(w, err);
     if (code == ERR_OK)
@@ -566,6 +571,7 @@ void world_destroy(struct world *w)
     net_destroy(w->net);
     if (w->sim)
         sim_drain(w->sim, drop_event, w);
+    mail_destroy(w);
     for (layer_id i = 0; w->layers && i < w->layer_count; i++)
         if (w->layers[i].cfg)
             destroy_layer(w, &w->layers[i]);
