@@ -70,6 +70,13 @@ enum evm_status evm_state_each(const struct evm_state *s,
                                             const struct evm_u256 *value),
                                void *self);
 
+/* The slots of one account that are not 0, by key ascending. O(slots of all accounts). */
+enum evm_status evm_state_slots(const struct evm_state *s, const struct evm_addr *addr,
+                                void (*slot)(void *self, const struct evm_addr *addr,
+                                             const struct evm_u256 *key,
+                                             const struct evm_u256 *value),
+                                void *self);
+
 /* A view over the sealed or unsealed version, for serial execution. block_hash answers from *hashes
  * (borrowed). */
 struct evm_block_hashes;

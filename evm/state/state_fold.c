@@ -217,26 +217,32 @@ struct walk {
     size_t account_count, slot_count;
 };
 
+/* Of one account, or (only is NULL) of all; sorted. */
+static void collect_slots(const struct evm_state *s, const struct evm_addr *only, struct walk *w)
+{
+    for (const struct evm_state *v = s; v; v = v->parent)
+        for (uint32_t i = 0; i < v->slot_count; i++) {
+            const struct slot_record *slot = &v->slots[i];
+            const struct account_record *r = &v->accounts[slot->account];
+            if (slot->incarnation == r->incarnation && !evm_u256_is_zero(&slot->value) &&
+                (!only || evm_addr_eq(only, &r->addr)) && !slot_hidden(s, v, &r->addr, &slot->key))
+                w->slots[w->slot_count++] = (struct seen_slot){&r->addr, slot};
+        }
+    if (w->slot_count)
+        qsort(w->slots, w->slot_count, sizeof *w->slots, slot_order);
+}
+
 static void collect(const struct evm_state *s, struct walk *w)
 {
-    for (const struct evm_state *v = s; v; v = v->parent) {
+    for (const struct evm_state *v = s; v; v = v->parent)
         for (uint32_t i = 0; i < v->account_count; i++) {
             const struct account_record *r = &v->accounts[i];
             if (r->exists && !account_hidden(s, v, &r->addr))
                 w->accounts[w->account_count++] = r;
         }
-        for (uint32_t i = 0; i < v->slot_count; i++) {
-            const struct slot_record *slot = &v->slots[i];
-            const struct account_record *r = &v->accounts[slot->account];
-            if (slot->incarnation == r->incarnation && !evm_u256_is_zero(&slot->value) &&
-                !slot_hidden(s, v, &r->addr, &slot->key))
-                w->slots[w->slot_count++] = (struct seen_slot){&r->addr, slot};
-        }
-    }
     if (w->account_count)
         qsort(w->accounts, w->account_count, sizeof *w->accounts, account_order);
-    if (w->slot_count)
-        qsort(w->slots, w->slot_count, sizeof *w->slots, slot_order);
+    collect_slots(s, NULL, w);
 }
 
 enum evm_status evm_state_each(const struct evm_state *s,
@@ -275,6 +281,25 @@ enum evm_status evm_state_each(const struct evm_state *s,
                 slot(self, &r->addr, &w.slots[next].slot->key, &w.slots[next].slot->value);
     }
     free(w.accounts);
+    free(w.slots);
+    return EVM_OK;
+}
+
+enum evm_status evm_state_slots(const struct evm_state *s, const struct evm_addr *addr,
+                                void (*slot)(void *self, const struct evm_addr *addr,
+                                             const struct evm_u256 *key,
+                                             const struct evm_u256 *value),
+                                void *self)
+{
+    size_t slots = 1;
+    for (const struct evm_state *v = s; v; v = v->parent)
+        slots += v->slot_count;
+    struct walk w = {.slots = evm_malloc(slots * sizeof *w.slots)};
+    if (!w.slots)
+        return EVM_ERR_MEMORY;
+    collect_slots(s, addr, &w);
+    for (size_t i = 0; i < w.slot_count; i++)
+        slot(self, addr, &w.slots[i].slot->key, &w.slots[i].slot->value);
     free(w.slots);
     return EVM_OK;
 }

@@ -12,6 +12,7 @@
 
 enum {
     EXTRA_BYTES = 81, /* extraData: round 8, proposer 8, seal 65 */
+    OPS_BYTES = 32,   /* and, where there are any, the ops' root */
 };
 
 /* ---- who has it ---- */
@@ -137,15 +138,18 @@ static const struct evm_hash no_requests = {{0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc,
                                              0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55}};
 
 static void header_of(const struct world *w, const struct block *b,
-                      const struct execution_result *result, uint8_t extra[EXTRA_BYTES],
+                      const struct execution_result *result, uint8_t extra[EXTRA_BYTES + OPS_BYTES],
                       struct evm_header *h)
 {
-    memset(extra, 0, EXTRA_BYTES);
+    memset(extra, 0, EXTRA_BYTES + OPS_BYTES);
     put_u64(extra, b->round);
     put_u64(extra + 8, b->proposer);
     if (b->seal)
         memcpy(extra + 16, b->seal->hash.b, sizeof b->seal->hash.b);
     extra[EXTRA_BYTES - 1] = b->instance;
+    struct evm_hash ops;
+    ops_root(b->ops, b->op_count, &ops);
+    memcpy(extra + EXTRA_BYTES, ops.b, OPS_BYTES);
     *h = (struct evm_header){
         .parent_hash = b->parent_hash,
         .uncles_hash = evm_no_uncles_hash,
@@ -157,7 +161,7 @@ static void header_of(const struct world *w, const struct block *b,
         .gas_limit = b->fees.gas_limit,
         .gas_used = b->header_gas_used,
         .timestamp = b->env.timestamp,
-        .extra = {extra, EXTRA_BYTES},
+        .extra = {extra, EXTRA_BYTES + (b->op_count ? OPS_BYTES : 0)},
         .mix_hash = b->env.prev_randao,
         .has_base_fee = true,
         .base_fee = b->fees.base_fee,
@@ -184,6 +188,14 @@ static uint32_t filled_up(struct layer *l, const struct block *b, size_t size)
     return least > (double)size ? (uint32_t)(least < 4e9 ? least : 4e9) : (uint32_t)size;
 }
 
+static size_t ops_size(const struct block *b)
+{
+    size_t size = 0;
+    for (uint32_t i = 0; i < b->op_count; i++)
+        size += b->ops[i]->item.size;
+    return size;
+}
+
 enum evm_status chain_seal(struct world *w, struct layer *l, struct block *b,
                            const struct execution_result *result)
 {
@@ -193,7 +205,8 @@ enum evm_status chain_seal(struct world *w, struct layer *l, struct block *b,
     for (uint32_t i = 0; i < b->tx_count; i++)
         txs[i] = &b->txs[i]->evm;
     enum evm_status status = evm_transactions_root(txs, b->tx_count, &b->transactions_root);
-    uint8_t extra[EXTRA_BYTES], uncle_extra[BUILD_UNCLES_MAX][EXTRA_BYTES];
+    uint8_t extra[EXTRA_BYTES + OPS_BYTES];
+    uint8_t uncle_extra[BUILD_UNCLES_MAX][EXTRA_BYTES + OPS_BYTES];
     struct evm_header uncles[BUILD_UNCLES_MAX];
     struct evm_block whole = {.txs = txs,
                               .tx_count = b->tx_count,
@@ -209,7 +222,7 @@ enum evm_status chain_seal(struct world *w, struct layer *l, struct block *b,
         status = evm_header_hash(&whole.header, &b->hash);
     b->size = filled_up(l, b,
                         evm_block_size(&whole) + (result ? result->list_size : 0) +
-                            (b->seal ? b->seal->size : 0));
+                            (b->seal ? b->seal->size : 0) + ops_size(b));
     mem_free(txs);
     struct fees_parent parent = {.block = b, .fees = &b->fees, .gas_used = b->header_gas_used};
     l->fees->next(l->fees_state, &parent, &b->track->next);
@@ -217,7 +230,7 @@ enum evm_status chain_seal(struct world *w, struct layer *l, struct block *b,
 }
 
 enum err_code chain_genesis(struct world *w, struct layer *l, struct evm_state *state,
-                            struct err *err)
+                            struct holdings *held, struct err *err)
 {
     struct block_fees fees = {0};
     struct fees_parent none = {0};
@@ -226,13 +239,15 @@ enum err_code chain_genesis(struct world *w, struct layer *l, struct evm_state *
     struct block *b = chain_block(w, l, NODE_NONE, &request, &fees);
     if (!b) {
         evm_state_unref(state);
+        holdings_unref(held);
         return err_set(err, ERR_MEMORY, "no memory for a genesis block");
     }
     l->genesis = b;
     l->base = block_ref(b);
     l->flattened = block_ref(b);
-    b->execution = execution_genesis(l->service, state);
+    b->execution = execution_genesis(l->service, state, held);
     if (!b->execution) {
+        holdings_unref(held);
         evm_state_unref(state);
         return err_set(err, ERR_MEMORY, "no memory for the genesis state");
     }
@@ -282,8 +297,15 @@ static bool start_execution(struct world *w, struct layer *l, struct block *b)
     b->track->keep_schedule = keep;
     enum evm_invalid_policy policy =
         l->after_order || !b->track->built ? EVM_INVALID_IS_SKIPPED : EVM_INVALID_REJECTS_BLOCK;
-    b->execution = execution_start(l->service, chain_before(w, b)->execution, &b->env, b->txs,
-                                   b->tx_count, &known, policy, keep);
+    struct execution_input in = {.env = &b->env,
+                                 .txs = b->txs,
+                                 .tx_count = b->tx_count,
+                                 .ops = b->ops,
+                                 .op_count = b->op_count,
+                                 .hashes = &known,
+                                 .policy = policy,
+                                 .keep_schedule = keep};
+    b->execution = execution_start(l->service, chain_before(w, b)->execution, &in);
     return b->execution != NULL;
 }
 

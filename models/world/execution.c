@@ -47,6 +47,11 @@ struct execution {
     bool has_ahead;
     enum evm_status ahead_status;
     struct evm_ahead ahead;
+    struct op *const *ops; /* borrowed, like txs */
+    uint32_t op_count;
+    bool has_ops; /* under lock too: what they gave */
+    enum evm_status ops_status;
+    struct holdings *held; /* after it */
     struct evm_history
         *history; /* up to and with this block, once class 0's job is done; or NULL */
     struct execution_result result;
@@ -109,14 +114,28 @@ static void digest_changes(const struct evm_changes *c, const struct evm_hash *b
     evm_keccak_final(&k, out);
 }
 
+/* What a layer of a partitioned network keeps of the changes; the rest goes to result.away. */
+static enum evm_status keep_own(struct execution *e, const struct evm_changes *all,
+                                struct evm_changes *own)
+{
+    return ops_split(&e->result.ops, &e->env.coinbase, all, own, &e->result.away);
+}
+
 /* The state after the block, sealed, with its root. */
-static enum evm_status settle_state(struct execution *e, const struct evm_changes *changes)
+static enum evm_status settle_state(struct execution *e, const struct evm_changes *all)
 {
     struct execution_result *r = &e->result;
-    struct evm_state *state = evm_state_fork(e->pre);
-    if (!state)
-        return EVM_ERR_MEMORY;
-    enum evm_status status = evm_state_apply(state, changes);
+    struct evm_changes own;
+    const struct evm_changes *changes = all;
+    evm_changes_init(&own);
+    struct evm_state *state = evm_state_fork(e->op_count ? r->ops.base : e->pre);
+    enum evm_status status = state ? EVM_OK : EVM_ERR_MEMORY;
+    if (status == EVM_OK && e->op_count) {
+        status = keep_own(e, all, &own);
+        changes = &own;
+    }
+    if (status == EVM_OK)
+        status = evm_state_apply(state, changes);
     if (status == EVM_OK) {
         evm_state_seal(state);
         if (e->service->config.real_root)
@@ -124,6 +143,7 @@ static enum evm_status settle_state(struct execution *e, const struct evm_change
         else
             digest_changes(changes, &e->parent->result.state_root, &r->state_root);
     }
+    evm_changes_fini(&own);
     if (status != EVM_OK) {
         evm_state_unref(state);
         return status;
@@ -136,14 +156,20 @@ static enum evm_status settle_state(struct execution *e, const struct evm_change
 static enum evm_status keep_result(struct execution *e, struct evm_block_result *from)
 {
     struct execution_result *r = &e->result;
-    r->valid = from->invalid == EVM_TX_VALID;
+    r->valid = from->invalid == EVM_TX_VALID && !r->guarded;
     r->invalid = from->invalid;
     r->invalid_tx = from->invalid_tx;
     r->gas_used = from->gas_used;
     r->fees = from->fees;
     r->burnt = from->burnt;
+    if (r->guarded) { /* its builder wants to know which ones were invalid beside */
+        r->stats = from->stats;
+        from->stats = NULL;
+    }
     if (!r->valid)
         return EVM_OK;
+    if (e->service->config.partitioned)
+        e->held = holdings_ref(r->ops.after);
     evm_receipts_bloom(from->receipts, from->receipt_count, &r->bloom);
     enum evm_status status =
         evm_receipts_root(from->receipts, from->receipt_count, &r->receipts_root);
@@ -174,12 +200,12 @@ static enum evm_status learn(struct execution *e, const struct evm_access_sets *
 /* The root is computed after the last commit, its sub-tries in parallel: one for each value of the
  * first nibble at most. */
 static int64_t root_time(const struct execution_config *config, const struct hardware_class *class,
-                         const struct evm_changes *changes)
+                         const struct evm_changes *changes, uint32_t written)
 {
     if (!config->real_root)
         return 0;
     uint32_t lanes = class->cores < 16 ? class->cores : 16;
-    double dirty = (double)changes->account_count + (double)changes->slot_count;
+    double dirty = (double)changes->account_count + (double)changes->slot_count + written;
     return (int64_t)(dirty * class->profile->hash_dirty / lanes);
 }
 
@@ -257,6 +283,38 @@ static enum evm_status keep_list(struct execution_result *r, const struct evm_ba
     return st;
 }
 
+/* What the block's ops give, found out by the first job that comes. */
+static enum evm_status apply_ops(struct execution *e)
+{
+    if (!e->service->config.partitioned)
+        return EVM_OK;
+    pthread_mutex_lock(&e->lock);
+    if (!e->has_ops)
+        e->ops_status = ops_apply(&e->result.ops, e->ops, e->op_count, e->parent->result.state,
+                                  e->parent->held);
+    e->has_ops = true;
+    pthread_mutex_unlock(&e->lock);
+    return e->ops_status;
+}
+
+/* Whether every transaction touched only what it may; else the block is not valid, and `guarded`
+ * tells whose fault that is. */
+static enum evm_status guard(struct execution *e, const struct evm_block_result *from)
+{
+    struct execution_result *r = &e->result;
+    if (!e->service->config.partitioned || from->invalid != EVM_TX_VALID || !e->tx_count)
+        return EVM_OK;
+    uint8_t *verdicts = mem_alloc(e->tx_count, 1);
+    if (!verdicts)
+        return EVM_ERR_MEMORY;
+    if (ops_guard(&r->ops, e->ops, e->op_count, e->txs, e->tx_count, &e->env.coinbase, &from->sets,
+                  verdicts))
+        r->guarded = verdicts;
+    else
+        mem_free(verdicts);
+    return EVM_OK;
+}
+
 static void run_class(struct job *job)
 {
     struct class_job *c = (struct class_job *)job; /* its first member */
@@ -274,6 +332,9 @@ static void run_class(struct job *job)
     }
     if (c->class == 0)
         e->pre = evm_state_ref(parent->result.state);
+    c->status = apply_ops(e);
+    if (c->status != EVM_OK)
+        return;
     struct evm_exec_config config = {
         .executor = class->executor,
         .driver = EVM_DRIVER_VIRTUAL,
@@ -293,7 +354,7 @@ static void run_class(struct job *job)
         .env = &e->env,
         .txs = e->txs,
         .tx_count = e->tx_count,
-        .pre = parent->result.state,
+        .pre = e->op_count ? e->result.ops.lent : parent->result.state,
         .hashes = &hashes,
         .invalid_policy = e->policy,
         .history = parent->history,
@@ -310,7 +371,7 @@ static void run_class(struct job *job)
             .serial_ns = result.serial_ns,
             .critical_path_ns = result.critical_path_ns,
             .oracle_ns = result.oracle_ns,
-            .root_ns = root_time(&s->config, class, &result.changes),
+            .root_ns = root_time(&s->config, class, &result.changes, e->result.ops.written),
             .executions = result.executions,
             .aborts = result.aborts,
             .validations = result.validations,
@@ -322,6 +383,8 @@ static void run_class(struct job *job)
         c->timing.duration_ns = c->timing.makespan_ns + result.filter_ns + c->timing.root_ns;
         if (s->config.lists && result.invalid == EVM_TX_VALID)
             c->status = time_with_list(c, &config, &in, &result);
+        if (c->class == 0 && c->status == EVM_OK)
+            c->status = guard(e, &result);
         if (c->class == 0 && c->status == EVM_OK)
             c->status = keep_result(e, &result);
         if (c->class == 0 && c->status == EVM_OK && e->result.valid && s->config.lists)
@@ -359,7 +422,8 @@ static void execution_free(struct execution *e)
     mem_free(e);
 }
 
-struct execution *execution_genesis(struct execution_service *s, struct evm_state *state)
+struct execution *execution_genesis(struct execution_service *s, struct evm_state *state,
+                                    struct holdings *held)
 {
     struct execution *e = execution_alloc(s, 0);
     if (!e)
@@ -374,20 +438,27 @@ struct execution *execution_genesis(struct execution_service *s, struct evm_stat
         execution_free(e);
         return NULL;
     }
+    e->held = held;
     return e;
 }
 
-static bool copy_input(struct execution *e, struct tx *const *txs, uint32_t tx_count,
-                       const struct evm_block_hashes *hashes)
+static bool copy_input(struct execution *e, const struct execution_input *in)
 {
+    const struct evm_block_hashes *hashes = in->hashes;
+    uint32_t tx_count = in->tx_count;
     e->txs = mem_alloc(tx_count, sizeof *e->txs);
     e->hashes = mem_alloc(hashes->count, sizeof *e->hashes);
     e->hash_numbers = mem_alloc(hashes->count, sizeof *e->hash_numbers);
     if (!e->txs || !e->hashes || !e->hash_numbers)
         return false;
     for (uint32_t i = 0; i < tx_count; i++)
-        e->txs[i] = &txs[i]->evm;
+        e->txs[i] = &in->txs[i]->evm;
     e->tx_count = tx_count;
+    e->ops = in->ops;
+    e->op_count = in->op_count;
+    e->env = *in->env;
+    e->policy = in->policy;
+    e->keep_schedule = in->keep_schedule;
     e->hash_count = hashes->count;
     if (hashes->count) {
         memcpy(e->hashes, hashes->hashes, hashes->count * sizeof *e->hashes);
@@ -411,6 +482,10 @@ static void drop_input(struct execution *e)
     e->hashes = NULL;
     e->hash_numbers = NULL;
     evm_ahead_fini(&e->ahead);
+    /* Versions of the state that only this block's run needed. */
+    evm_state_unref(e->result.ops.base);
+    evm_state_unref(e->result.ops.lent);
+    e->result.ops.base = e->result.ops.lent = NULL;
     if (!e->service->config.precompute)
         drop_pre(e);
 }
@@ -425,24 +500,19 @@ static void list_remove(struct execution *e)
 }
 
 struct execution *execution_start(struct execution_service *s, struct execution *parent,
-                                  const struct evm_block_env *env, struct tx *const *txs,
-                                  uint32_t tx_count, const struct evm_block_hashes *hashes,
-                                  enum evm_invalid_policy policy, bool keep_schedule)
+                                  const struct execution_input *in)
 {
     if (parent->settled && !parent->result.state)
         return NULL;
     struct execution *e = execution_alloc(s, s->config.class_count);
     if (!e)
         return NULL;
-    if (!copy_input(e, txs, tx_count, hashes)) {
+    if (!copy_input(e, in)) {
         drop_input(e);
         execution_free(e);
         return NULL;
     }
     e->parent = execution_ref(parent);
-    e->env = *env;
-    e->policy = policy;
-    e->keep_schedule = keep_schedule;
     e->next = s->running;
     if (s->running)
         s->running->previous = e;
@@ -501,6 +571,10 @@ void execution_trim(struct execution *e)
     r->slices = NULL;
     r->slice_count = 0;
     insight_fini(&r->insight);
+    ops_result_fini(&r->ops);
+    evm_changes_fini(&r->away);
+    mem_free(r->guarded);
+    r->guarded = NULL;
 }
 
 /* Jobs of children read the state, so they end first. */
@@ -533,7 +607,14 @@ void execution_unref(struct execution *e)
     finish(e);
     execution_trim(e);
     execution_drop_state(e);
+    holdings_unref(e->held);
     execution_free(e);
+}
+
+struct holdings *execution_holdings(struct execution *e)
+{
+    settle(e);
+    return e->held;
 }
 
 const struct execution_result *execution_wait(struct execution *e)

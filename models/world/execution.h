@@ -12,6 +12,7 @@
 
 #include "evm/parallel/executor.h"
 #include "models/world/insight.h"
+#include "models/world/op.h"
 #include "models/world/types.h"
 #include "models/world/workers.h"
 #include "sim/base/err.h"
@@ -38,7 +39,8 @@ struct execution_timing {
 /* Valid after execution_wait. */
 struct execution_result {
     enum evm_status status; /* EVM_ERR_MEMORY stops the run */
-    bool valid;             /* false: some transaction cannot be in the block */
+    bool valid;             /* false: some transaction cannot be in the block, or may not touch what
+                               it touched */
     enum evm_tx_invalid invalid;
     uint32_t invalid_tx;
     struct evm_receipt *receipts; /* of those that took effect, in order */
@@ -54,6 +56,10 @@ struct execution_result {
     struct evm_slice *slices; /* class 0, if asked for */
     size_t slice_count;
     struct insight insight; /* class 0; edges and points with the slices */
+    /* Of a partitioned network. */
+    struct ops_result ops;    /* states let go; until execution_trim, but for `after` */
+    uint8_t *guarded;         /* enum guard_verdict, a transaction; NULL: all are fine */
+    struct evm_changes away;  /* what accounts of other layers became; until execution_trim */
 };
 
 struct execution_service;
@@ -74,6 +80,7 @@ struct execution_config {
     uint64_t seed;
     const struct hardware_class *classes; /* at least one; class 0 gives the result */
     uint32_t class_count;                 /* at most 64 */
+    bool partitioned; /* blocks have ops, and transactions touch what the layer holds */
 };
 
 /* One a layer. Borrows the workers and the classes. */
@@ -82,17 +89,29 @@ enum err_code execution_service_create(struct execution_service **out, struct wo
 /* Every execution must have been dropped. Accepts NULL. */
 void execution_service_destroy(struct execution_service *s);
 
-/* The execution that stands for the genesis state (takes over the reference): done from the start,
- * with the state's root. NULL when memory is out. */
-struct execution *execution_genesis(struct execution_service *s, struct evm_state *state);
+/* The execution that stands for the genesis state (takes over the references): done from the start,
+ * with the state's root. held: NULL where the network is not partitioned. NULL when memory is out,
+ * with the references still the caller's. */
+struct execution *execution_genesis(struct execution_service *s, struct evm_state *state,
+                                    struct holdings *held);
 
-/* Starts executing transactions txs over `parent` under env. hashes are copied, txs borrowed until
- * the execution is done or dropped. NULL when memory is out, or when the parent's state has been
- * let go. */
+/* What a block is for whoever executes it. */
+struct execution_input {
+    const struct evm_block_env *env;
+    struct tx *const *txs;
+    uint32_t tx_count;
+    struct op *const *ops;
+    uint32_t op_count;
+    const struct evm_block_hashes *hashes;
+    enum evm_invalid_policy policy;
+    bool keep_schedule;
+};
+
+/* Starts executing it over `parent`. env and hashes are copied, txs and ops borrowed until the
+ * execution is done or dropped. NULL when memory is out, or when the parent's state has been let
+ * go. */
 struct execution *execution_start(struct execution_service *s, struct execution *parent,
-                                  const struct evm_block_env *env, struct tx *const *txs,
-                                  uint32_t tx_count, const struct evm_block_hashes *hashes,
-                                  enum evm_invalid_policy policy, bool keep_schedule);
+                                  const struct execution_input *in);
 
 struct execution *execution_ref(struct execution *e);
 /* Accepts NULL. Waits for host threads that still work on it. */
@@ -102,6 +121,10 @@ void execution_unref(struct execution *e);
  * execution_trim). */
 const struct execution_result *execution_wait(struct execution *e);
 const struct execution_timing *execution_wait_timing(struct execution *e, uint32_t class);
+
+/* What the layer holds after it; borrowed. Waits if need be. NULL: not partitioned, or the block is
+ * invalid. */
+struct holdings *execution_holdings(struct execution *e);
 
 /* Lets go of the state version, or of receipts, statistics and slices. Waits first. */
 void execution_drop_state(struct execution *e);

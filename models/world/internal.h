@@ -385,8 +385,9 @@ struct block *chain_block(struct world *w, struct layer *l, node_id proposer,
 /* Fills roots, hash and size from the transactions and, with result non-NULL, the execution. */
 enum evm_status chain_seal(struct world *w, struct layer *l, struct block *b,
                            const struct execution_result *result);
+/* Takes over state and held (NULL: the network is not partitioned). */
 enum err_code chain_genesis(struct world *w, struct layer *l, struct evm_state *state,
-                            struct err *err);
+                            struct holdings *held, struct err *err);
 /* b is complete and its proposer has it; then its proposer sends it for the first time, and it is
  * one of the run's blocks. */
 void chain_built(struct world *w, struct block *b);

@@ -1,6 +1,7 @@
 #include "models/world/types.h"
 
 #include "models/world/execution.h"
+#include "models/world/op.h"
 #include "sim/base/check.h"
 #include "sim/base/mem.h"
 
@@ -18,6 +19,7 @@ void tx_unref(struct tx *t)
     if (--t->refs)
         return;
     evm_tx_fini(&t->evm);
+    mem_free(t->touched);
     mem_free(t);
 }
 
@@ -68,6 +70,9 @@ void block_unref(struct block *b)
         mem_free(b->uncles);
         block_seal_unref(b->seal);
         execution_unref(b->execution);
+        for (uint32_t i = 0; i < b->op_count; i++)
+            op_unref(b->ops[i]);
+        mem_free(b->ops);
         mem_free(b->track);
         mem_free(b);
         b = parent;

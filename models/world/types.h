@@ -30,6 +30,8 @@ enum tx_phase {
     TX_DROPPED,   /* the node it was given to refused it, or every pool let it go */
 };
 
+struct crossing; /* models/crosslayer/crosslayer.h */
+
 /* One transaction of the run. `evm` is signed and complete before any model sees the struct. */
 struct tx {
     uint32_t refs;
@@ -59,6 +61,11 @@ struct tx {
     bool row_due;               /* its row is written with its block's */
     bool skipped;               /* ordered, but execution left it out: counts as dropped */
     uint32_t executions;        /* by the node that proposed it, repeats included */
+    /* Of a partitioned network: */
+    struct crossing *crossing; /* it touches several layers; the desk's, until its fate is known */
+    uint32_t *touched;         /* accounts that it is known to touch, its sender first; its own */
+    uint16_t touched_count;
+    bool crosses; /* at some time it touched several */
     struct evm_tx evm;
 };
 
@@ -94,6 +101,7 @@ void block_seal_unref(struct block_seal *s); /* accepts NULL */
 
 struct execution; /* models/world/execution.h */
 struct block_track;
+struct op;
 
 /* A block: header, transactions, size. Everything but `refs`, `execution` and `track` is final once
  * consensus gets it from built(); before that the builder fills it.
@@ -126,6 +134,8 @@ struct block {
     uint32_t uncle_count;
     struct block **uncles;       /* references, or NULL: stale blocks whose headers it carries */
     struct block_seal *seal;     /* a reference, or NULL */
+    struct op **ops; /* references: what other layers' blocks do here (models/world/op.h) */
+    uint32_t op_count;
     uint32_t size;               /* bytes on the wire */
     struct execution *execution; /* NULL until somebody asks for it */
     struct block_track *track;   /* the world's: who has it, who executed it */

@@ -152,7 +152,7 @@ static enum err_code create_genesis(struct world *w, struct layer *l, struct err
     if (code == ERR_OK)
         code = genesis_finish(g, &state, err);
     genesis_destroy(g);
-    return code == ERR_OK ? chain_genesis(w, l, state, err) : code;
+    return code == ERR_OK ? chain_genesis(w, l, state, NULL, err) : code;
 }
 
 static enum err_code failed_init(struct world *w, const struct layer *l, const char *section,

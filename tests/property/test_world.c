@@ -71,8 +71,12 @@ static void serial_execution_agrees(const char *text, const char *const *sets, s
             hashes[known] = p->hash;
         }
         struct evm_block_hashes ancestors = {numbers, hashes, known};
-        struct execution *e = execution_start(serial->service, before, &b->env, b->txs, b->tx_count,
-                                              &ancestors, EVM_INVALID_IS_SKIPPED, false);
+        struct execution_input in = {.env = &b->env,
+                                     .txs = b->txs,
+                                     .tx_count = b->tx_count,
+                                     .hashes = &ancestors,
+                                     .policy = EVM_INVALID_IS_SKIPPED};
+        struct execution *e = execution_start(serial->service, before, &in);
         assert_non_null(e);
         const struct execution_result *r = execution_wait(e), *was = execution_wait(b->execution);
         assert_true(r->valid);

@@ -1,0 +1,274 @@
+#include "models/world/holdings.h"
+
+#include "evm/core/hash.h"
+#include "sim/base/check.h"
+#include "sim/base/mem.h"
+
+#include <string.h>
+
+/* ---- a table by address ---- */
+
+struct row {
+    struct evm_addr addr;
+    bool used;
+    uint64_t value;
+};
+
+struct addr_table {
+    _Atomic uint32_t refs;
+    uint32_t count, room; /* room: 0 or a power of two */
+    struct row *rows;
+};
+
+struct addr_table *addr_table_create(void)
+{
+    struct addr_table *t = mem_zalloc(1, sizeof *t);
+    if (t)
+        atomic_init(&t->refs, 1);
+    return t;
+}
+
+struct addr_table *addr_table_ref(struct addr_table *t)
+{
+    atomic_fetch_add_explicit(&t->refs, 1, memory_order_relaxed);
+    return t;
+}
+
+void addr_table_unref(struct addr_table *t)
+{
+    if (!t || atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    mem_free(t->rows);
+    mem_free(t);
+}
+
+struct addr_table *addr_table_copy(const struct addr_table *t)
+{
+    struct addr_table *out = addr_table_create();
+    if (!out || !t->room)
+        return out;
+    out->rows = mem_alloc(t->room, sizeof *out->rows);
+    if (!out->rows) {
+        mem_free(out);
+        return NULL;
+    }
+    memcpy(out->rows, t->rows, t->room * sizeof *out->rows);
+    out->room = t->room;
+    out->count = t->count;
+    return out;
+}
+
+/* Its row, or the free one where it would be. */
+static uint32_t seek(const struct addr_table *t, const struct evm_addr *addr)
+{
+    uint32_t i = (uint32_t)evm_hash_addr(addr) & (t->room - 1);
+    while (t->rows[i].used && !evm_addr_eq(&t->rows[i].addr, addr))
+        i = (i + 1) & (t->room - 1);
+    return i;
+}
+
+bool addr_table_get(const struct addr_table *t, const struct evm_addr *addr, uint64_t *value)
+{
+    if (!t->count)
+        return false;
+    const struct row *r = &t->rows[seek(t, addr)];
+    if (r->used)
+        *value = r->value;
+    return r->used;
+}
+
+static bool grow(struct addr_table *t)
+{
+    struct addr_table bigger = {.room = t->room ? t->room * 2 : 16};
+    bigger.rows = mem_zalloc(bigger.room, sizeof *bigger.rows);
+    if (!bigger.rows)
+        return false;
+    for (uint32_t i = 0; i < t->room; i++)
+        if (t->rows[i].used)
+            bigger.rows[seek(&bigger, &t->rows[i].addr)] = t->rows[i];
+    mem_free(t->rows);
+    t->rows = bigger.rows;
+    t->room = bigger.room;
+    return true;
+}
+
+bool addr_table_put(struct addr_table *t, const struct evm_addr *addr, uint64_t value)
+{
+    if (t->count * 2 >= t->room && !grow(t))
+        return false;
+    struct row *r = &t->rows[seek(t, addr)];
+    t->count += !r->used;
+    *r = (struct row){*addr, true, value};
+    return true;
+}
+
+/* Rows behind a freed one close up, so that a search never ends too early. */
+static void free_row(struct addr_table *t, uint32_t at)
+{
+    uint32_t mask = t->room - 1;
+    t->rows[at].used = false;
+    t->count--;
+    for (uint32_t i = (at + 1) & mask; t->rows[i].used; i = (i + 1) & mask) {
+        uint32_t home = (uint32_t)evm_hash_addr(&t->rows[i].addr) & mask;
+        if (((i - home) & mask) < ((i - at) & mask))
+            continue;
+        t->rows[at] = t->rows[i];
+        t->rows[i].used = false;
+        at = i;
+    }
+}
+
+bool addr_table_del(struct addr_table *t, const struct evm_addr *addr)
+{
+    if (!t->count)
+        return false;
+    uint32_t i = seek(t, addr);
+    if (!t->rows[i].used)
+        return false;
+    free_row(t, i);
+    return true;
+}
+
+uint32_t addr_table_drop(struct addr_table *t, uint64_t value)
+{
+    uint32_t gone = 0;
+    for (uint32_t i = 0; i < t->room;) {
+        if (t->rows[i].used && t->rows[i].value == value) {
+            free_row(t, i); /* another may have come here, or, round the end, to where we were */
+            gone++;
+            i = 0;
+        } else {
+            i++;
+        }
+    }
+    return gone;
+}
+
+uint32_t addr_table_count(const struct addr_table *t)
+{
+    return t->count;
+}
+
+/* ---- a version ---- */
+
+struct holdings *holdings_create(layer_id layer, const struct placement *placement)
+{
+    struct holdings *h = mem_zalloc(1, sizeof *h);
+    if (!h)
+        return NULL;
+    atomic_init(&h->refs, 1);
+    h->layer = layer;
+    h->placement = placement;
+    h->homes = addr_table_create();
+    h->locks = addr_table_create();
+    if (!h->homes || !h->locks) {
+        holdings_unref(h);
+        return NULL;
+    }
+    return h;
+}
+
+struct holdings *holdings_ref(struct holdings *h)
+{
+    atomic_fetch_add_explicit(&h->refs, 1, memory_order_relaxed);
+    return h;
+}
+
+void holdings_unref(struct holdings *h)
+{
+    if (!h || atomic_fetch_sub_explicit(&h->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    addr_table_unref(h->homes);
+    addr_table_unref(h->locks);
+    mem_free(h);
+}
+
+layer_id holdings_home(const struct holdings *h, const struct evm_addr *addr)
+{
+    uint64_t home;
+    if (addr_table_get(h->homes, addr, &home) ||
+        addr_table_get(h->placement->homes, addr, &home))
+        return (layer_id)home;
+    return route_by_hash(addr, h->placement->layers);
+}
+
+bool holdings_has(const struct holdings *h, const struct evm_addr *addr)
+{
+    layer_id home = holdings_home(h, addr);
+    return home == h->layer || home == LAYER_ALL;
+}
+
+uint64_t holdings_lock(const struct holdings *h, const struct evm_addr *addr)
+{
+    uint64_t crossing;
+    return addr_table_get(h->locks, addr, &crossing) ? crossing : 0;
+}
+
+/* ---- a version in the making ---- */
+
+void holdings_begin(struct holdings_draft *d, const struct holdings *from)
+{
+    *d = (struct holdings_draft){.now = {.layer = from->layer,
+                                         .placement = from->placement,
+                                         .homes = from->homes,
+                                         .locks = from->locks}};
+}
+
+/* The table becomes the draft's own. */
+static bool own(struct holdings_draft *d, struct addr_table **table, bool *owned)
+{
+    if (!*owned && !d->failed) {
+        struct addr_table *copy = addr_table_copy(*table);
+        d->failed = !copy;
+        *owned = copy != NULL;
+        if (copy)
+            *table = copy;
+    }
+    return !d->failed;
+}
+
+void holdings_move(struct holdings_draft *d, const struct evm_addr *addr, layer_id home)
+{
+    if (own(d, &d->now.homes, &d->own_homes) && !addr_table_put(d->now.homes, addr, home))
+        d->failed = true;
+}
+
+void holdings_take(struct holdings_draft *d, const struct evm_addr *addr, uint64_t crossing)
+{
+    if (own(d, &d->now.locks, &d->own_locks) && !addr_table_put(d->now.locks, addr, crossing))
+        d->failed = true;
+}
+
+void holdings_free(struct holdings_draft *d, uint64_t crossing)
+{
+    if (addr_table_count(d->now.locks) && own(d, &d->now.locks, &d->own_locks))
+        addr_table_drop(d->now.locks, crossing);
+}
+
+void holdings_drop(struct holdings_draft *d)
+{
+    if (d->own_homes)
+        addr_table_unref(d->now.homes);
+    if (d->own_locks)
+        addr_table_unref(d->now.locks);
+    d->own_homes = d->own_locks = false;
+}
+
+struct holdings *holdings_end(struct holdings_draft *d, struct holdings *from)
+{
+    struct holdings *h = NULL;
+    if (!d->failed && !d->own_homes && !d->own_locks)
+        return holdings_ref(from);
+    if (!d->failed)
+        h = mem_zalloc(1, sizeof *h);
+    if (!h) {
+        holdings_drop(d);
+        return NULL;
+    }
+    atomic_init(&h->refs, 1);
+    h->layer = from->layer;
+    h->placement = from->placement;
+    h->homes = d->own_homes ? d->now.homes : addr_table_ref(d->now.homes);
+    h->locks = d->own_locks ? d->now.locks : addr_table_ref(d->now.locks);
+    return h;
+}

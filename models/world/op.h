@@ -1,0 +1,112 @@
+/* models/world/op.h - what one layer's block does to another layer: ops, which stand in blocks beside
+ * transactions, and what the execution of a block makes of them.
+ *
+ * An op follows from a committed block of its layer `item.from` (or from what the desk decides there)
+ * and is brought by mail; the proposers of `item.to` take it into a block. A block's ops take effect
+ * in order, on the state and the holdings of the block before; then its transactions run, with the
+ * accounts of other layers that OP_EXECUTE brings for them; what these became is not kept, it goes
+ * back to their homes. Whether an op is refused depends on what stands before it in the chain alone,
+ * so every node finds the same. Immutable once posted. */
+#ifndef MODELS_WORLD_OP_H
+#define MODELS_WORLD_OP_H
+
+#include "evm/parallel/access.h"
+#include "evm/state/state.h"
+#include "models/world/holdings.h"
+#include "models/world/mail.h"
+#include "models/world/types.h"
+
+enum op_kind {
+    OP_LOCK,    /* takes `accounts` for the crossing; refused if one is not here, or locked (and it
+                   does not wait), or does not hold what `values` says */
+    OP_RELEASE, /* what the crossing holds here is free */
+    OP_APPLY,   /* `values` are what its accounts hold from now on; then free */
+    OP_EXECUTE, /* runs `txs` in this block, with `values` of other layers' accounts; what it holds
+                   here is free after the block */
+    OP_EXPORT,  /* `accounts` leave for layer `other`; refused as OP_LOCK */
+    OP_IMPORT,  /* `values`, whole accounts, are here from now on, locked if there is a crossing */
+    OP_CREDIT,  /* adds balances of `values`; refused where an account is not here, or locked */
+    OP_SHARE,   /* `accounts` are in all layers from now on; their homes keep what they have */
+    OP_KINDS
+};
+const char *op_kind_name(enum op_kind kind);
+
+enum op_outcome {
+    OP_DONE,
+    OP_REFUSED_GONE,    /* an account is not here */
+    OP_REFUSED_LOCKED,  /* another crossing holds one */
+    OP_REFUSED_CHANGED, /* it does not hold what was expected */
+};
+
+struct op {
+    struct mail_item item; /* first member: op_of() */
+    uint8_t kind;          /* enum op_kind */
+    bool waits;            /* OP_LOCK, OP_EXPORT: proposers leave it out while it would be refused
+                              for a lock */
+    bool checks;           /* OP_LOCK: `values` must be what is there */
+    bool blind;            /* OP_EXECUTE: other layers' accounts stand for themselves as empty ones;
+                              what they are paid goes as OP_CREDIT */
+    layer_id other;
+    uint64_t crossing; /* 0: none */
+    uint64_t serial;   /* of the run's ops: in the block's hash */
+    struct evm_addr *accounts;
+    uint32_t account_count;
+    struct evm_changes values; /* by address ascending */
+    struct tx **txs;           /* references; the order in which they run */
+    uint32_t tx_count;
+};
+
+static inline struct op *op_of(struct mail_item *item)
+{
+    return (struct op *)item;
+}
+/* One reference for the caller, NULL when memory is out. Sizes: op_sized() once it is filled. */
+struct op *op_create(enum op_kind kind, layer_id from, layer_id to, uint64_t crossing);
+void op_sized(struct op *op); /* sets item.size to what its parts take on the wire */
+static inline void op_unref(struct op *op)
+{
+    mail_unref(op ? &op->item : NULL);
+}
+
+/* ---- in a block ---- */
+
+/* What the op would come to on these holdings; changes them as it would. Looks at no state: an
+ * OP_LOCK that checks may still be refused for what accounts hold. */
+enum op_outcome op_try(struct holdings_draft *d, const struct op *op);
+
+/* What the ops of a block gave. Zeroed is empty; ops_result_fini. */
+struct ops_result {
+    uint8_t *outcomes;       /* enum op_outcome, an op */
+    struct evm_changes *out; /* of OP_EXPORT: the accounts whole; else empty; an op */
+    uint32_t count;
+    struct holdings *during; /* with the locks of what runs in the block: the guard's */
+    struct holdings *after;  /* a child block's */
+    struct evm_state *base;  /* after the ops, sealed */
+    struct evm_state *lent;  /* base with the accounts that OP_EXECUTE brings, sealed; may be base */
+    uint32_t written;        /* accounts and slots that ops wrote: the state root's work */
+};
+enum evm_status ops_apply(struct ops_result *out, struct op *const *ops, uint32_t count,
+                          struct evm_state *before, struct holdings *held);
+void ops_result_fini(struct ops_result *r); /* accepts zeroed */
+
+/* Of a transaction that ran over ops_result.lent: */
+enum guard_verdict {
+    GUARD_FINE,
+    GUARD_FOREIGN, /* it touched an account of another layer that was not brought for it */
+    GUARD_LOCKED,  /* it touched one that another crossing holds */
+};
+/* verdicts: one for each of tx_count transactions. False when none is but FINE. */
+bool ops_guard(const struct ops_result *r, struct op *const *ops, uint32_t op_count,
+               const struct evm_tx *const *txs, uint32_t tx_count, const struct evm_addr *coinbase,
+               const struct evm_access_sets *sets, uint8_t *verdicts);
+
+/* Splits what a block changed: what this layer keeps, and the rest, which its crossings send home.
+ * Both initialised by the caller. */
+enum evm_status ops_split(const struct ops_result *r, const struct evm_addr *coinbase,
+                          const struct evm_changes *all, struct evm_changes *here,
+                          struct evm_changes *away);
+
+/* keccak256 over the ops, as the header states them. */
+void ops_root(struct op *const *ops, uint32_t count, struct evm_hash *out);
+
+#endif
