@@ -1,0 +1,96 @@
+/* two-phase-commit: every party locks its accounts, one after the other in ascending order of
+ * layers, so that no two crossings wait for one another; when all are held it runs, and the outcome
+ * frees them. (Gray & Lamport, "Consensus on Transaction Commit", TODS 2006, section 3: here every
+ * participant and the coordinator are a layer, whose log is its chain.) The coordinator is the layer
+ * of the sender; it locks its own accounts too, in its turn, unless it is the last: then running
+ * takes them at once. Where a crossing holds for longer than `timeout` without getting further, it
+ * lets go and tries again later; a coordinator that halts keeps what it holds, as the protocol
+ * does. */
+#include "models/crosslayer/crosslayer.h"
+
+#define TWO_PHASE_COMMIT_FIELDS(F, S)                                                              \
+    F(S, DURATION, timeout, "30s", "100ms", "1h",                                                  \
+      "Locks that were not all granted within this are given up, to try again.")                   \
+    F(S, COUNT, tries, "10", "1", "1M", "Then the transaction is dropped.")                        \
+    F(S, DURATION, backoff, "500ms", "0s", "1h",                                                   \
+      "Before another try: drawn from zero to this, doubled with each.")
+FIELD_DECLARE(two_phase_commit_cfg, TWO_PHASE_COMMIT_FIELDS);
+FIELD_DEFINE(two_phase_commit_cfg, TWO_PHASE_COMMIT_FIELDS, "Settings of two-phase-commit.", NULL);
+
+struct two_phase_commit {
+    const struct two_phase_commit_cfg *cfg;
+    struct cross_env *env;
+};
+
+static enum err_code init(void *state, const void *cfg, struct cross_env *env, struct err *err)
+{
+    struct two_phase_commit *t = state;
+    t->cfg = cfg;
+    t->env = env;
+    (void)err;
+    return ERR_OK;
+}
+
+/* The next party to ask; whether there is one. The coordinator's own accounts need no lock where it
+ * is the last: nobody waits for what it then holds. */
+static void go_on(struct two_phase_commit *t, struct crossing *c)
+{
+    const struct cross_host *host = t->env->host;
+    while (c->note < c->party_count) {
+        struct crossing_party *p = &c->parties[c->note];
+        if (p->layer != c->at || c->note + 1 < c->party_count) {
+            host->ask(t->env, c, p, true, false);
+            return;
+        }
+        c->note++;
+    }
+    host->run(t->env, c, false);
+}
+
+static void start(void *state, struct crossing *c)
+{
+    struct two_phase_commit *t = state;
+    t->env->host->timer(t->env, c, t->cfg->timeout);
+    go_on(t, c);
+}
+
+static void held(void *state, struct crossing *c, struct crossing_party *p)
+{
+    (void)p;
+    c->note++;
+    go_on(state, c);
+}
+
+static void again(struct two_phase_commit *t, struct crossing *c)
+{
+    if (c->tries >= t->cfg->tries) {
+        t->env->host->drop(t->env, c);
+        return;
+    }
+    uint32_t doubled = c->tries < 6 ? c->tries : 6;
+    double most = (double)t->cfg->backoff * (double)(1u << doubled);
+    t->env->host->again(t->env, c, (sim_time)(most * sim_stream_double(t->env->rng)));
+}
+
+static void refused(void *state, struct crossing *c, struct crossing_party *p, const char *why)
+{
+    (void)p;
+    (void)why;
+    again(state, c);
+}
+
+static void late(void *state, struct crossing *c)
+{
+    again(state, c);
+}
+
+const struct crosslayer_ops crosslayer_two_phase_commit = {
+    .model = {"two-phase-commit", "All parties lock in order, then it runs, then they are free.",
+              &two_phase_commit_cfg_table},
+    .state_size = sizeof(struct two_phase_commit),
+    .init = init,
+    .start = start,
+    .held = held,
+    .refused = refused,
+    .late = late,
+};

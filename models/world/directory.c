@@ -1,0 +1,35 @@
+#include "models/world/directory.h"
+
+enum err_code directory_create(struct directory *d, layer_id layers, struct err *err)
+{
+    d->layers = layers;
+    vec_init(&d->accounts, sizeof(struct directory_account));
+    d->numbers = addr_table_create();
+    d->placement = (struct placement){.layers = layers, .homes = addr_table_create()};
+    if (d->numbers && d->placement.homes)
+        return ERR_OK;
+    return err_set(err, ERR_MEMORY, "no memory for accounts");
+}
+
+void directory_fini(struct directory *d)
+{
+    addr_table_unref(d->numbers);
+    addr_table_unref(d->placement.homes);
+    vec_fini(&d->accounts);
+    *d = (struct directory){0};
+}
+
+account_id directory_number(struct directory *d, const struct evm_addr *addr)
+{
+    uint64_t value;
+    if (addr_table_get(d->numbers, addr, &value))
+        return (account_id)value;
+    struct directory_account a = {.addr = *addr};
+    a.home = addr_table_get(d->placement.homes, addr, &value) ? (layer_id)value
+                                                              : route_by_hash(addr, d->layers);
+    a.from = a.home;
+    account_id number = (account_id)d->accounts.len;
+    if (vec_push(&d->accounts, &a) != ERR_OK || !addr_table_put(d->numbers, addr, number))
+        return ACCOUNT_NONE;
+    return number;
+}

@@ -1,0 +1,38 @@
+/* models/world/directory.h - the accounts of a partitioned network by number, and where they live.
+ * The engine's thread owns it. What it says is what committed blocks made true: an account that left
+ * one layer and has not come to another is on its way. */
+#ifndef MODELS_WORLD_DIRECTORY_H
+#define MODELS_WORLD_DIRECTORY_H
+
+#include "models/world/holdings.h"
+#include "sim/base/vec.h"
+
+struct directory_account {
+    struct evm_addr addr;
+    layer_id home;    /* or LAYER_ALL; of one that moves, where it goes */
+    layer_id from;    /* of one that moves, where it was; else home */
+    bool moving;      /* in no layer just now, or soon */
+    bool contract;    /* it had code when it was first met */
+    uint32_t moves;   /* so far */
+    uint32_t pending; /* transactions that wait for it to arrive: desk.c */
+};
+
+struct directory {
+    layer_id layers;
+    struct placement placement; /* address: first home, where it is not by hash */
+    struct addr_table *numbers; /* address: number */
+    struct vec accounts;        /* struct directory_account */
+};
+
+enum err_code directory_create(struct directory *d, layer_id layers, struct err *err);
+void directory_fini(struct directory *d); /* accepts zeroed */
+
+/* Its number, which it gets now if it is new: then it lives where placement and hash say.
+ * ACCOUNT_NONE when memory is out. O(1). */
+account_id directory_number(struct directory *d, const struct evm_addr *addr);
+static inline struct directory_account *directory_at(const struct directory *d, account_id account)
+{
+    return (struct directory_account *)vec_at(&d->accounts, account);
+}
+
+#endif
