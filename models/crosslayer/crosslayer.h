@@ -7,14 +7,14 @@
  * blocks and mail:
  *
  *   parties    the layers whose accounts it touches, ascending; each is asked to hold them
- *   run        it is executed in a block of its layer `at`, by the real EVM, over the accounts there
- *              and what the parties brought; when that block is final the desk sends every party
- *              what its accounts became, and that frees them
+ *   run        it is executed in a block of its layer `at`, by the real EVM, over the accounts
+ * there and what the parties brought; when that block is final the desk sends every party what its
+ * accounts became, and that frees them
  *
- * What a transaction touches may have changed until it runs: then it is not in the block, all is let
- * go, and start() is called again (`tries` tells how often). Everything happens at the layer `at`,
- * as its replicated service: no single node's crash ends it. Called by one thread, in the run's
- * order. */
+ * What a transaction touches may have changed until it runs: then it is not in the block, all is
+ * let go, and start() is called again (`tries` tells how often). Everything happens at the layer
+ * `at`, as its replicated service: no single node's crash ends it. Called by one thread, in the
+ * run's order. */
 #ifndef MODELS_CROSSLAYER_CROSSLAYER_H
 #define MODELS_CROSSLAYER_CROSSLAYER_H
 
@@ -47,8 +47,8 @@ struct crossing {
     uint64_t id; /* from 1 */
     layer_id at; /* executes it */
     uint8_t phase;
-    bool plain;  /* a payment of ether to an account without code: nothing is called */
-    bool blind;  /* runs without other layers' values: cross_run() */
+    bool plain;      /* a payment of ether to an account without code: nothing is called */
+    bool blind;      /* runs without other layers' values: cross_run() */
     struct tx **txs; /* references; one, unless a protocol joined several */
     uint32_t tx_count;
     struct crossing_party *parties;
@@ -79,8 +79,8 @@ struct cross_host {
      * only): nobody is asked, the paid account stands for itself as an empty one, and what it is
      * paid goes there afterwards. */
     void (*run)(struct cross_env *env, struct crossing *c, bool blind);
-    /* Lets go of all it holds and has asked for; then, after `delay`, looks again at what it touches
-     * and calls start(). */
+    /* Lets go of all it holds and has asked for; then, after `delay`, looks again at what it
+     * touches and calls start(). */
     void (*again)(struct cross_env *env, struct crossing *c, sim_time delay);
     /* Lets go likewise, and drops its transactions: users see them as dropped. */
     void (*drop)(struct cross_env *env, struct crossing *c);

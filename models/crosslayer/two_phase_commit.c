@@ -1,11 +1,11 @@
 /* two-phase-commit: every party locks its accounts, one after the other in ascending order of
  * layers, so that no two crossings wait for one another; when all are held it runs, and the outcome
  * frees them. (Gray & Lamport, "Consensus on Transaction Commit", TODS 2006, section 3: here every
- * participant and the coordinator are a layer, whose log is its chain.) The coordinator is the layer
- * of the sender; it locks its own accounts too, in its turn, unless it is the last: then running
- * takes them at once. Where a crossing holds for longer than `timeout` without getting further, it
- * lets go and tries again later; a coordinator that halts keeps what it holds, as the protocol
- * does. */
+ * participant and the coordinator are a layer, whose log is its chain.) The coordinator is the
+ * layer of the sender; it locks its own accounts too, in its turn, unless it is the last: then
+ * running takes them at once. Where a crossing holds for longer than `timeout` without getting
+ * further, it lets go and tries again later; a coordinator that halts keeps what it holds, as the
+ * protocol does. */
 #include "models/crosslayer/crosslayer.h"
 
 #define TWO_PHASE_COMMIT_FIELDS(F, S)                                                              \

@@ -256,6 +256,15 @@ static bool pool_has(const void *state, const struct tx *tx)
     return s && at < s->count && evm_hash_eq(&s->items[at].tx->evm.hash, &tx->evm.hash);
 }
 
+static void pool_forget(void *state, struct tx *tx, enum pool_verdict why)
+{
+    struct fee_pool *p = state;
+    struct fee_sender *s = fee_sender_get(p, &tx->evm.sender);
+    uint32_t at = s ? fee_sender_find(s, tx->evm.nonce) : 0;
+    if (s && at < s->count && s->items[at].tx == tx)
+        let_go(p, s, at, why);
+}
+
 static void pool_size(const void *state, uint32_t *count, uint64_t *bytes)
 {
     const struct fee_pool *p = state;
@@ -309,6 +318,7 @@ const struct mempool_ops mempool_fee_ordered = {
     .reverted = pool_reverted,
     .has = pool_has,
     .pick = fee_pool_pick,
+    .forget = pool_forget,
     .expire = pool_expire,
     .size = pool_size,
     .each = pool_each,

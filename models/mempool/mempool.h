@@ -25,6 +25,7 @@ enum pool_verdict {
     POOL_EXPIRED,  /* left by age */
     POOL_INCLUDED, /* left because a block of the node's chain has it */
     POOL_CRASHED,  /* left with everything else: clear() */
+    POOL_MOVED,    /* left because its sender's account lives in another layer now */
     POOL_VERDICT_COUNT
 };
 const char *pool_verdict_name(enum pool_verdict v); /* "replacement underpriced" */
@@ -84,6 +85,8 @@ struct mempool_ops {
      * of a sender without gaps from the account's, each able to pay the base fee. Keeps them until
      * included(). Borrowed; returns how many. */
     uint32_t (*pick)(void *state, const struct pool_request *request, struct tx **out);
+    /* tx, if it is held, leaves, as `why`; what its sender sent after it stays. */
+    void (*forget)(void *state, struct tx *tx, enum pool_verdict why);
     /* Throws out what is too old. Called about once a second while the node is up. May be NULL. */
     void (*expire)(void *state);
     /* Held now: transactions, and bytes of them. */

@@ -29,6 +29,7 @@ const char *pool_verdict_name(enum pool_verdict v)
         [POOL_EXPIRED] = "expired",
         [POOL_INCLUDED] = "included",
         [POOL_CRASHED] = "crashed",
+        [POOL_MOVED] = "moved",
     };
     CHECK((unsigned)v < POOL_VERDICT_COUNT, "pool verdict %d", (int)v);
     return names[v];

@@ -1,6 +1,6 @@
 /* models/world/directory.h - the accounts of a partitioned network by number, and where they live.
- * The engine's thread owns it. What it says is what committed blocks made true: an account that left
- * one layer and has not come to another is on its way. */
+ * The engine's thread owns it. What it says is what committed blocks made true: an account that
+ * left one layer and has not come to another is on its way. */
 #ifndef MODELS_WORLD_DIRECTORY_H
 #define MODELS_WORLD_DIRECTORY_H
 

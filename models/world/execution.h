@@ -57,9 +57,9 @@ struct execution_result {
     size_t slice_count;
     struct insight insight; /* class 0; edges and points with the slices */
     /* Of a partitioned network. */
-    struct ops_result ops;    /* states let go; until execution_trim, but for `after` */
-    uint8_t *guarded;         /* enum guard_verdict, a transaction; NULL: all are fine */
-    struct evm_changes away;  /* what accounts of other layers became; until execution_trim */
+    struct ops_result ops;   /* states let go; until execution_trim, but for `after` */
+    uint8_t *guarded;        /* enum guard_verdict, a transaction; NULL: all are fine */
+    struct evm_changes away; /* what accounts of other layers became; until execution_trim */
 };
 
 struct execution_service;

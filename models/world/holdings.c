@@ -183,11 +183,19 @@ void holdings_unref(struct holdings *h)
     mem_free(h);
 }
 
+/* Precompiles live everywhere: no address of a user begins so. */
+static bool is_precompile(const struct evm_addr *addr)
+{
+    static const uint8_t zeros[18];
+    return memcmp(addr->b, zeros, sizeof zeros) == 0;
+}
+
 layer_id holdings_home(const struct holdings *h, const struct evm_addr *addr)
 {
     uint64_t home;
-    if (addr_table_get(h->homes, addr, &home) ||
-        addr_table_get(h->placement->homes, addr, &home))
+    if (is_precompile(addr))
+        return LAYER_ALL;
+    if (addr_table_get(h->homes, addr, &home) || addr_table_get(h->placement->homes, addr, &home))
         return (layer_id)home;
     return route_by_hash(addr, h->placement->layers);
 }

@@ -19,8 +19,8 @@
 struct addr_table;
 struct addr_table *addr_table_create(void); /* NULL when memory is out */
 struct addr_table *addr_table_ref(struct addr_table *t);
-void addr_table_unref(struct addr_table *t);                          /* accepts NULL */
-struct addr_table *addr_table_copy(const struct addr_table *t);       /* its own; NULL: memory */
+void addr_table_unref(struct addr_table *t);                    /* accepts NULL */
+struct addr_table *addr_table_copy(const struct addr_table *t); /* its own; NULL: memory */
 bool addr_table_get(const struct addr_table *t, const struct evm_addr *addr, uint64_t *value);
 bool addr_table_put(struct addr_table *t, const struct evm_addr *addr, uint64_t value); /* memory */
 bool addr_table_del(struct addr_table *t, const struct evm_addr *addr);

@@ -50,7 +50,6 @@ struct mail_box {
 struct mail {
     const struct interlayer_ops *shape;
     const struct interlayer_cfg *cfg;
-    mail_arrived_fn *arrived;
     struct map by_key;  /* of a box: its number */
     struct vec boxes;   /* struct mail_box * */
     struct map by_pair; /* from << 16 | to: place in pairs */
@@ -442,8 +441,8 @@ static void arrive(struct world *w, struct mail_item *item, node_id node)
     item->first = sim_now(w->sim);
     count(w, item->from, item->to,
           (struct mail_totals){.arrived = 1, .delay = item->first - item->posted});
-    if (w->mail->arrived)
-        w->mail->arrived(w, item, node);
+    if (item->hear)
+        item->hear(w, item, node);
 }
 
 /* From the layer to itself: what is posted meanwhile has its own event. */
@@ -649,13 +648,6 @@ void mail_message(struct world *w, node_id at, struct message *m)
 }
 
 /* ---- making ---- */
-
-mail_arrived_fn *mail_listen(struct world *w, mail_arrived_fn *arrived)
-{
-    mail_arrived_fn *before = w->mail->arrived;
-    w->mail->arrived = arrived;
-    return before;
-}
 
 enum err_code mail_check(const struct world *w, struct err *err)
 {

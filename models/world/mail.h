@@ -30,6 +30,9 @@ struct mail_item {
     uint32_t sendings;      /* from its own layer */
     sim_time posted, first; /* first: when it arrived; -1 before; both from mail_post() on */
     void (*release)(struct mail_item *item); /* frees what it owns, not the item; may be NULL */
+    /* What happens when the first node of `to` has it whole, once an item; may be NULL. It may post
+     * and end items. */
+    void (*hear)(struct world *w, struct mail_item *item, node_id node);
     /* The post's own. */
     struct mail_box *box; /* it waits there, to go or to go again; NULL: nowhere */
     struct mail_item *next, *previous;
@@ -37,26 +40,20 @@ struct mail_item {
     struct mail_copy *copy; /* the last that came */
 };
 
-/* item: zeroed but for size, from, to, release, with one reference, which the caller keeps: from
- * mem_alloc; it is freed with mem_free after release. */
+/* item: zeroed but for size, from, to, release, hear, with one reference, which the caller keeps:
+ * from mem_alloc; it is freed with mem_free after release. */
 struct mail_item *mail_ref(struct mail_item *item);
 void mail_unref(struct mail_item *item); /* accepts NULL; at any time, also without a world */
 
 /* Posts it from the layer; takes a reference of its own until mail_done(). Once an item. `node`
  * hands it in (NODE_NONE: any that is up). Where from == to nothing is sent: every node of the
- * layer has it at once, and arrived() is called from an event of this very moment. While every node
+ * layer has it at once, and hear() is called from an event of this very moment. While every node
  * of either side is down it waits. O(1). */
 void mail_post(struct world *w, struct mail_item *item, node_id node);
 /* It is not sent any more, and if it has not arrived, nobody hears of it. Idempotent. O(1). */
 void mail_done(struct world *w, struct mail_item *item);
 /* Whether the node, of layer item->to, has it. O(copies that came). */
 bool mail_heard(const struct world *w, const struct mail_item *item, node_id node);
-
-/* What happens with an item when the first node of `to` has it whole, once an item: desk.c's, set
- * by mail_listen(), which returns the one before (NULL at first: nothing). It may post and end
- * items. */
-typedef void mail_arrived_fn(struct world *w, struct mail_item *item, node_id node);
-mail_arrived_fn *mail_listen(struct world *w, mail_arrived_fn *arrived);
 
 /* Totals since the start. Of items from one layer to another: posted, arrived, sent again, and the
  * time from posted to arrived, summed over those that arrived. Of messages from a node of the one

@@ -135,9 +135,9 @@ static bool is_there(const struct evm_state *s, const struct evm_changes *want)
         const struct evm_account_change *a = &want->accounts[i];
         struct evm_account have;
         evm_state_account(s, &a->addr, &have);
-        if (a->wrote & EVM_WROTE_DELETED ? have.exists
-                                         : !evm_u256_eq(&have.balance, &a->balance) ||
-                                               have.nonce != a->nonce)
+        if (a->wrote & EVM_WROTE_DELETED
+                ? have.exists
+                : !evm_u256_eq(&have.balance, &a->balance) || have.nonce != a->nonce)
             return false;
         for (uint32_t k = 0; k < a->slot_count; k++) {
             const struct evm_slot_change *slot = &want->slots[a->first_slot + k];
@@ -179,8 +179,8 @@ static enum evm_status gather(const struct evm_state *s, const struct evm_addr *
     evm_state_account(s, addr, &have);
     out->accounts[out->account_count++] = (struct evm_account_change){
         .addr = *addr,
-        .wrote = have.exists ? EVM_WROTE_BALANCE | EVM_WROTE_NONCE | EVM_WROTE_CODE
-                             : EVM_WROTE_DELETED,
+        .wrote =
+            have.exists ? EVM_WROTE_BALANCE | EVM_WROTE_NONCE | EVM_WROTE_CODE : EVM_WROTE_DELETED,
         .balance = have.balance,
         .nonce = have.nonce,
         .code = have.exists ? evm_codes_find(evm_state_codes(s), &have.code_hash) : NULL,
@@ -190,7 +190,6 @@ static enum evm_status gather(const struct evm_state *s, const struct evm_addr *
         st = evm_state_slots(s, addr, gather_slot, &g);
     return st == EVM_OK ? g.status : st;
 }
-
 
 /* Leaves code behind: it is readable everywhere. */
 static enum evm_status leave(struct evm_state *s, const struct evm_changes *gone)
@@ -202,7 +201,8 @@ static enum evm_status leave(struct evm_state *s, const struct evm_changes *gone
         const struct evm_account_change *a = &gone->accounts[i];
         bool code = a->code && a->code->size > 0;
         c.accounts[c.account_count++] = (struct evm_account_change){
-            .addr = a->addr, .wrote = code ? EVM_WROTE_BALANCE | EVM_WROTE_WIPE : EVM_WROTE_DELETED};
+            .addr = a->addr,
+            .wrote = code ? EVM_WROTE_BALANCE | EVM_WROTE_WIPE : EVM_WROTE_DELETED};
     }
     if (st == EVM_OK)
         st = evm_state_apply(s, &c);
@@ -399,8 +399,8 @@ bool ops_guard(const struct ops_result *r, struct op *const *ops, uint32_t op_co
             in++;
         }
         uint32_t first = sets->first[i];
-        verdicts[i] = (uint8_t)judge(r, mine, coinbase, sets->list + first,
-                                     sets->first[i + 1] - first);
+        verdicts[i] =
+            (uint8_t)judge(r, mine, coinbase, sets->list + first, sets->first[i + 1] - first);
         any |= verdicts[i] != GUARD_FINE;
     }
     return any;

@@ -1,12 +1,12 @@
-/* models/world/op.h - what one layer's block does to another layer: ops, which stand in blocks beside
- * transactions, and what the execution of a block makes of them.
+/* models/world/op.h - what one layer's block does to another layer: ops, which stand in blocks
+ * beside transactions, and what the execution of a block makes of them.
  *
- * An op follows from a committed block of its layer `item.from` (or from what the desk decides there)
- * and is brought by mail; the proposers of `item.to` take it into a block. A block's ops take effect
- * in order, on the state and the holdings of the block before; then its transactions run, with the
- * accounts of other layers that OP_EXECUTE brings for them; what these became is not kept, it goes
- * back to their homes. Whether an op is refused depends on what stands before it in the chain alone,
- * so every node finds the same. Immutable once posted. */
+ * An op follows from a committed block of its layer `item.from` (or from what the desk decides
+ * there) and is brought by mail; the proposers of `item.to` take it into a block. A block's ops
+ * take effect in order, on the state and the holdings of the block before; then its transactions
+ * run, with the accounts of other layers that OP_EXECUTE brings for them; what these became is not
+ * kept, it goes back to their homes. Whether an op is refused depends on what stands before it in
+ * the chain alone, so every node finds the same. Immutable once posted. */
 #ifndef MODELS_WORLD_OP_H
 #define MODELS_WORLD_OP_H
 
@@ -82,8 +82,8 @@ struct ops_result {
     struct holdings *during; /* with the locks of what runs in the block: the guard's */
     struct holdings *after;  /* a child block's */
     struct evm_state *base;  /* after the ops, sealed */
-    struct evm_state *lent;  /* base with the accounts that OP_EXECUTE brings, sealed; may be base */
-    uint32_t written;        /* accounts and slots that ops wrote: the state root's work */
+    struct evm_state *lent; /* base with the accounts that OP_EXECUTE brings, sealed; may be base */
+    uint32_t written;       /* accounts and slots that ops wrote: the state root's work */
 };
 enum evm_status ops_apply(struct ops_result *out, struct op *const *ops, uint32_t count,
                           struct evm_state *before, struct holdings *held);

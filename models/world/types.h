@@ -132,9 +132,9 @@ struct block {
     struct tx **txs; /* references */
     uint32_t tx_count;
     uint32_t uncle_count;
-    struct block **uncles;       /* references, or NULL: stale blocks whose headers it carries */
-    struct block_seal *seal;     /* a reference, or NULL */
-    struct op **ops; /* references: what other layers' blocks do here (models/world/op.h) */
+    struct block **uncles;   /* references, or NULL: stale blocks whose headers it carries */
+    struct block_seal *seal; /* a reference, or NULL */
+    struct op **ops;         /* references: what other layers' blocks do here (models/world/op.h) */
     uint32_t op_count;
     uint32_t size;               /* bytes on the wire */
     struct execution *execution; /* NULL until somebody asks for it */
