@@ -3,9 +3,13 @@
 #include "models/mempool/fee_ordered.h"
 #include "sim/base/mem.h"
 
-/* What a transaction pays the proposer; negative when it cannot pay the base fee. */
+/* What a transaction pays the proposer; false when it cannot pay the next block's fees. */
 static bool tip_of(const struct fee_pool *p, const struct tx *tx, struct evm_u256 *out)
 {
+    bool known = p->env->host->tip != NULL;
+    bool pays = known && p->env->host->tip(p->env, tx, out, &known);
+    if (known)
+        return pays;
     if (evm_u256_sub(out, &tx->evm.max_fee, &p->base_fee))
         return false;
     if (evm_u256_lt(&tx->evm.max_priority_fee, out))

@@ -36,19 +36,27 @@ static void sink(struct fee_ready *heap, uint32_t count, uint32_t i)
     }
 }
 
+static bool tip_of(const struct pool_request *request, const struct tx *tx, struct evm_u256 *out)
+{
+    if (request->tip)
+        return request->tip(request->choice, tx, out);
+    if (evm_u256_sub(out, &tx->evm.max_fee, &request->fees->base_fee))
+        return false;
+    if (evm_u256_lt(&tx->evm.max_priority_fee, out))
+        *out = tx->evm.max_priority_fee;
+    return true;
+}
+
 /* Points the sender's entry at its next transaction; false if it has none that can be taken. */
 static bool load(const struct pool_request *request, struct fee_sender *s, struct fee_ready *out)
 {
     if (s->next_item >= s->count)
         return false;
-    const struct evm_tx *tx = &s->items[s->next_item].tx->evm;
-    if (tx->nonce != s->next_nonce ||
-        evm_u256_sub(&out->tip, &tx->max_fee, &request->fees->base_fee))
+    const struct tx *tx = s->items[s->next_item].tx;
+    if (tx->evm.nonce != s->next_nonce || !tip_of(request, tx, &out->tip))
         return false;
-    if (evm_u256_lt(&tx->max_priority_fee, &out->tip))
-        out->tip = tx->max_priority_fee;
     out->sender = s;
-    return !request->refuses || !request->refuses(request->refuses_self, s->items[s->next_item].tx);
+    return !request->refuses || !request->refuses(request->refuses_self, tx);
 }
 
 static void start(struct fee_pool *p, struct fee_sender *s, uint64_t nonce)
@@ -119,7 +127,8 @@ uint32_t fee_pool_pick(void *state, const struct pool_request *request, struct t
         struct fee_sender *s = p->ready[0].sender;
         struct tx *tx = s->items[s->next_item].tx;
         bool more = false;
-        if (tx->evm.gas_limit <= gas && tx->size <= bytes) {
+        if (tx->evm.gas_limit <= gas && tx->size <= bytes &&
+            (!request->fits || request->fits(request->choice, tx))) {
             out[taken++] = tx;
             gas -= tx->evm.gas_limit;
             bytes -= tx->size;

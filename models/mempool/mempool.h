@@ -45,6 +45,10 @@ struct mempool_host {
      * Call left() while the pool's reference is still there. */
     void (*joined)(struct mempool_env *env, struct tx *tx);
     void (*left)(struct mempool_env *env, struct tx *tx, enum pool_verdict why);
+    /* Whether tx pays the next block's fees at this node, and its tip a gas. Answers change only by
+     * included() and reverted(). Returns false with *known false where a block's base fee, which
+     * included() tells, is all there is to pay. NULL: always so. */
+    bool (*tip)(struct mempool_env *env, const struct tx *tx, struct evm_u256 *out, bool *known);
 };
 struct mempool_env {
     const struct mempool_host *host;
@@ -66,6 +70,13 @@ struct pool_request {
      */
     bool (*refuses)(void *self, const struct tx *tx);
     void *refuses_self;
+    /* Tip a gas of a transaction, false if it cannot pay the block's fees; NULL: by the base fee.
+     * fits: whether the block still has room for what is limited beside gas and bytes, asked of
+     * each transaction that is about to be taken, once; a sender's later ones wait for it. NULL:
+     * nothing else is limited. */
+    bool (*tip)(void *self, const struct tx *tx, struct evm_u256 *out);
+    bool (*fits)(void *self, const struct tx *tx);
+    void *choice; /* self of these two */
 };
 
 struct mempool_ops {

@@ -2,6 +2,7 @@
 #include "models/world/internal.h"
 
 #include "evm/core/keccak.h"
+#include "evm/core/u256.h"
 #include "sim/base/check.h"
 
 #include <stdlib.h>
@@ -12,7 +13,9 @@
 
 enum {
     EXTRA_BYTES = 81, /* extraData: round 8, proposer 8, seal 65 */
-    OPS_BYTES = 32,   /* and, where there are any, the ops' root */
+    OPS_BYTES = 32,   /* then, where there are any, the ops' root */
+    NOTE_BYTES = 48,  /* and where fees ask for notes: gas used 8, target 8, base fee 32 */
+    EXTRA_MOST = EXTRA_BYTES + OPS_BYTES + NOTE_BYTES,
 };
 
 /* ---- who has it ---- */
@@ -96,6 +99,9 @@ struct block *chain_block(struct world *w, struct layer *l, node_id proposer,
     b->round = request->round;
     b->difficulty = request->difficulty;
     b->fees = *fees;
+    fee_table_ref(b->fees.table);
+    if (l->fees->reports && parent)
+        b->note = fees_heard(l);
     b->batch = request->batch;
     if (request->uncle_count) {
         CHECK(request->uncle_count <= BUILD_UNCLES_MAX, "%u uncles", request->uncle_count);
@@ -138,18 +144,28 @@ static const struct evm_hash no_requests = {{0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc,
                                              0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55}};
 
 static void header_of(const struct world *w, const struct block *b,
-                      const struct execution_result *result, uint8_t extra[EXTRA_BYTES + OPS_BYTES],
+                      const struct execution_result *result, uint8_t extra[EXTRA_MOST],
                       struct evm_header *h)
 {
-    memset(extra, 0, EXTRA_BYTES + OPS_BYTES);
+    size_t size = EXTRA_BYTES;
+    memset(extra, 0, EXTRA_MOST);
     put_u64(extra, b->round);
     put_u64(extra + 8, b->proposer);
     if (b->seal)
         memcpy(extra + 16, b->seal->hash.b, sizeof b->seal->hash.b);
     extra[EXTRA_BYTES - 1] = b->instance;
-    struct evm_hash ops;
-    ops_root(b->ops, b->op_count, &ops);
-    memcpy(extra + EXTRA_BYTES, ops.b, OPS_BYTES);
+    if (b->op_count) {
+        struct evm_hash ops;
+        ops_root(b->ops, b->op_count, &ops);
+        memcpy(extra + size, ops.b, OPS_BYTES);
+        size += OPS_BYTES;
+    }
+    if (w->layers[b->layer].fees->reports) {
+        put_u64(extra + size, b->note.gas_used);
+        put_u64(extra + size + 8, b->note.gas_target);
+        evm_u256_store_be(extra + size + 16, &b->note.base_fee);
+        size += NOTE_BYTES;
+    }
     *h = (struct evm_header){
         .parent_hash = b->parent_hash,
         .uncles_hash = evm_no_uncles_hash,
@@ -161,7 +177,7 @@ static void header_of(const struct world *w, const struct block *b,
         .gas_limit = b->fees.gas_limit,
         .gas_used = b->header_gas_used,
         .timestamp = b->env.timestamp,
-        .extra = {extra, EXTRA_BYTES + (b->op_count ? OPS_BYTES : 0)},
+        .extra = {extra, size},
         .mix_hash = b->env.prev_randao,
         .has_base_fee = true,
         .base_fee = b->fees.base_fee,
@@ -205,8 +221,7 @@ enum evm_status chain_seal(struct world *w, struct layer *l, struct block *b,
     for (uint32_t i = 0; i < b->tx_count; i++)
         txs[i] = &b->txs[i]->evm;
     enum evm_status status = evm_transactions_root(txs, b->tx_count, &b->transactions_root);
-    uint8_t extra[EXTRA_BYTES + OPS_BYTES];
-    uint8_t uncle_extra[BUILD_UNCLES_MAX][EXTRA_BYTES + OPS_BYTES];
+    uint8_t extra[EXTRA_MOST], uncle_extra[BUILD_UNCLES_MAX][EXTRA_MOST];
     struct evm_header uncles[BUILD_UNCLES_MAX];
     struct evm_block whole = {.txs = txs,
                               .tx_count = b->tx_count,
@@ -224,9 +239,7 @@ enum evm_status chain_seal(struct world *w, struct layer *l, struct block *b,
                         evm_block_size(&whole) + (result ? result->list_size : 0) +
                             (b->seal ? b->seal->size : 0) + ops_size(b));
     mem_free(txs);
-    struct fees_parent parent = {.block = b, .fees = &b->fees, .gas_used = b->header_gas_used};
-    l->fees->next(l->fees_state, &parent, &b->track->next);
-    return status;
+    return status == EVM_OK ? fees_follow(l, b, result) : status;
 }
 
 enum err_code chain_genesis(struct world *w, struct layer *l, struct evm_state *state,
@@ -236,7 +249,8 @@ enum err_code chain_genesis(struct world *w, struct layer *l, struct evm_state *
     struct fees_parent none = {0};
     l->fees->next(l->fees_state, &none, &fees);
     struct build_request request = {.difficulty = 1};
-    struct block *b = chain_block(w, l, NODE_NONE, &request, &fees);
+    struct block *b = fees.failed ? NULL : chain_block(w, l, NODE_NONE, &request, &fees);
+    fee_table_unref(fees.table);
     if (!b) {
         evm_state_unref(state);
         holdings_unref(held);

@@ -566,6 +566,7 @@ static bool refuses(void *self, const struct tx *tx)
 static bool fill(struct world *w, node_id node, struct block *b, const struct build_request *asked)
 {
     struct layer *l = layer_of(w, node);
+    struct fees_choice choice = {.layer = l, .fees = &b->fees};
     uint64_t most = b->fees.gas_limit / 21000 + 1;
     if (most > w->pick_room) {
         struct tx **room = mem_resize(w->pick, most, sizeof(struct tx *));
@@ -584,13 +585,20 @@ static bool fill(struct world *w, node_id node, struct block *b, const struct bu
         .taken_count = asked->taken_count,
         .share = asked->share,
         .shares = asked->shares,
+        .tip = fees_offers,
+        .fits = l->fees->room ? fees_takes : NULL,
+        .choice = &choice,
     };
+    if (l->fees->room && !(choice.room = l->fees->room(l->fees_state, &b->fees, request.gas)))
+        return false;
     struct censor censor = {w, node};
     if (w->nodes[node].lapses[LAPSE_CENSORS]) {
         request.refuses = refuses;
         request.refuses_self = &censor;
     }
     uint32_t count = l->mempool->pick(mempool_state(l, node), &request, w->pick);
+    if (choice.room)
+        l->fees->room_free(choice.room);
     b->txs = mem_alloc(count, sizeof(struct tx *));
     if (!b->txs)
         return false;

@@ -188,6 +188,26 @@ static enum evm_status keep_result(struct execution *e, struct evm_block_result 
     return status;
 }
 
+/* Bytes that each transaction wrote to storage and into code: models/world/types.h. */
+static enum evm_status count_storage(struct execution_result *r, const struct evm_access_sets *sets)
+{
+    enum { SLOT_BYTES = 64 };
+    r->storage = mem_zalloc(sets->tx_count, sizeof *r->storage);
+    if (!r->storage)
+        return EVM_ERR_MEMORY;
+    for (uint32_t i = 0; i < sets->tx_count; i++)
+        for (uint32_t k = sets->first[i]; k < sets->first[i + 1]; k++) {
+            const struct evm_access *a = &sets->list[k];
+            if (!(a->how & EVM_ACCESS_WRITE))
+                continue;
+            if (a->kind == EVM_MV_SLOT)
+                r->storage[i] += SLOT_BYTES;
+            else if (a->kind == EVM_MV_CODE && a->how & EVM_ACCESS_VALUE && a->value.w[0])
+                r->storage[i] += ((const struct evm_code *)(uintptr_t)a->value.w[0])->size;
+        }
+    return EVM_OK;
+}
+
 /* What this block adds to the parent's history: the same whatever the hardware. */
 static enum evm_status learn(struct execution *e, const struct evm_access_sets *sets)
 {
@@ -389,6 +409,8 @@ static void run_class(struct job *job)
             c->status = keep_result(e, &result);
         if (c->class == 0 && c->status == EVM_OK && e->result.valid && s->config.lists)
             c->status = keep_list(&e->result, &result.bal);
+        if (c->class == 0 && c->status == EVM_OK && e->result.valid && s->config.storage)
+            c->status = count_storage(&e->result, &result.sets);
         if (c->class == 0 && c->status == EVM_OK && e->result.valid)
             c->status = learn(e, &result.sets);
         if (c->class == 0 && c->status == EVM_OK && e->result.valid)
@@ -570,6 +592,8 @@ void execution_trim(struct execution *e)
     r->stats = NULL;
     r->slices = NULL;
     r->slice_count = 0;
+    mem_free(r->storage);
+    r->storage = NULL;
     insight_fini(&r->insight);
     ops_result_fini(&r->ops);
     evm_changes_fini(&r->away);

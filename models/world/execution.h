@@ -46,6 +46,7 @@ struct execution_result {
     struct evm_receipt *receipts; /* of those that took effect, in order */
     uint32_t receipt_count;
     struct evm_tx_stat *stats; /* one a transaction, of class 0 */
+    uint64_t *storage;         /* likewise, with config.storage: as in struct fees_use */
     uint64_t gas_used;
     struct evm_u256 fees, burnt;
     struct evm_hash state_root, receipts_root;
@@ -76,7 +77,8 @@ struct execution_config {
      * holds is taken over. The work before the block is charged to nobody's cores; timing.ahead_ns
      * tells it. */
     bool precompute;
-    bool lists; /* blocks carry access lists (EIP-7928) */
+    bool lists;   /* blocks carry access lists (EIP-7928) */
+    bool storage; /* fees want to know what transactions write */
     uint64_t seed;
     const struct hardware_class *classes; /* at least one; class 0 gives the result */
     uint32_t class_count;                 /* at most 64 */

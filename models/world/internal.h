@@ -199,6 +199,13 @@ struct chain {
     uint64_t rounds;             /* beyond a height's first */
 };
 
+/* What a layer tells others of its last committed block (fees: global). */
+struct fees_report {
+    uint64_t height;
+    uint64_t gas_used, gas_target; /* used is smoothed; 0: nothing was heard */
+    struct evm_u256 base_fee;      /* of the block after it */
+};
+
 struct layer {
     layer_id id;
     struct chain *chain;
@@ -228,6 +235,10 @@ struct layer {
     struct map turn_at;      /* address: the place there */
     bool turned_back;        /* some order was not that of one chain */
     struct sim_stream sizes; /* least sizes of blocks */
+    struct fees_report *heard; /* by layer; NULL until something is (fees: global) */
+    struct fees_note note;     /* of it, summed up */
+    struct evm_u256 heard_fees;
+    uint32_t heard_count; /* layers */
     uint64_t schedules_kept;
     /* totals */
     uint64_t blocks, stale, offered, committed_txs, reverted, dropped, pending;
@@ -418,6 +429,26 @@ void chain_close_tx(struct world *w, struct tx *tx);
  * not executed. */
 uint64_t chain_behind(const struct world *w, node_id node);
 void chain_fini(struct chain *c);
+
+/* ---- charges.c: fees ---- */
+/* b is complete: what its children charge. r: what its header's results are from, or NULL. */
+enum evm_status fees_follow(struct layer *l, struct block *b, const struct execution_result *r);
+/* The callbacks of struct pool_request, whose `choice` this is. */
+struct fees_choice {
+    const struct layer *layer;
+    const struct block_fees *fees;
+    void *room; /* of fees_ops.room */
+};
+bool fees_offers(void *self, const struct tx *tx, struct evm_u256 *out);
+bool fees_takes(void *self, const struct tx *tx);
+/* Layer `at` hears of layer `of`: an older report than one heard already changes nothing. False
+ * when memory is out. */
+bool fees_hear(struct world *w, layer_id at, layer_id of, const struct fees_report *report);
+struct fees_report fees_report_of(const struct block *b); /* b is sealed */
+static inline struct fees_note fees_heard(const struct layer *l)
+{
+    return l->note;
+}
 
 /* ---- order.c: blocks made of batches ---- */
 struct block *order_block(struct world *w, node_id node, struct block *parent,

@@ -133,7 +133,7 @@ static bool on_chain(const struct layer *l, struct block *b, const struct turn *
     return !on || on == t->at; /* NULL: so long ago that finality cut it off */
 }
 
-/* Whether b takes tx next: its sender's nonces go without gaps, it pays the base fee, and there is
+/* Whether b takes tx next: its sender's nonces go without gaps, it pays the fees, and there is
  * room. What is left out stays in the pools, and so does what its sender sent after it. */
 static bool takes(struct layer *l, struct block *b, const struct tx *tx, uint64_t *gas, bool *ok)
 {
@@ -146,8 +146,9 @@ static bool takes(struct layer *l, struct block *b, const struct tx *tx, uint64_
         return false;
     if (!on_chain(l, b, t))
         turn_back(l, t, b);
+    struct evm_u256 tip;
     if (tx->evm.nonce != t->nonce || tx->evm.gas_limit > *gas ||
-        evm_u256_lt(&tx->evm.max_fee, &b->fees.base_fee))
+        !l->fees->tip(l->fees_state, &b->fees, tx, &tip))
         return false;
     *gas -= tx->evm.gas_limit;
     t->nonce++;
@@ -161,6 +162,7 @@ static bool take_batches(struct layer *l, struct block *b, struct block *const *
 {
     size_t room = 0;
     uint64_t gas = b->fees.gas_limit;
+    sim_time noted = -1;
     for (uint32_t i = 0; i < count; i++)
         room += batches[i]->tx_count;
     b->txs = mem_alloc(room, sizeof *b->txs);
@@ -171,6 +173,10 @@ static bool take_batches(struct layer *l, struct block *b, struct block *const *
               (unsigned long long)batches[i]->height);
         if (batches[i]->created > b->created)
             chain_date(b, batches[i]->created);
+        if (batches[i]->created > noted) { /* as its proposer had heard, not who orders it */
+            noted = batches[i]->created;
+            b->note = batches[i]->note;
+        }
         for (uint32_t t = 0; t < batches[i]->tx_count; t++) {
             bool ok;
             if (takes(l, b, batches[i]->txs[t], &gas, &ok))

@@ -73,7 +73,19 @@ static void host_left(struct mempool_env *env, struct tx *tx, enum pool_verdict 
     fell(w, tx, why);
 }
 
-const struct mempool_host pools_host = {host_now, host_account, host_joined, host_left};
+static bool host_tip(struct mempool_env *env, const struct tx *tx, struct evm_u256 *out,
+                     bool *known)
+{
+    struct world *w = env->world;
+    const struct layer *l = layer_of(w, env->node);
+    *known = l->fees->tables;
+    if (!*known)
+        return false;
+    const struct block *head = chain_latest(l, w->nodes[env->node].head);
+    return l->fees->tip(l->fees_state, &head->track->next, tx, out);
+}
+
+const struct mempool_host pools_host = {host_now, host_account, host_joined, host_left, host_tip};
 
 /* Whether a block of the node's chain that may still lose holds tx. */
 static bool in_open_block(const struct world *w, node_id node, const struct tx *tx)

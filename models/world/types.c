@@ -46,6 +46,22 @@ void block_seal_unref(struct block_seal *s)
         mem_free(s);
 }
 
+struct fee_table *fee_table_ref(struct fee_table *t)
+{
+    if (t)
+        t->refs++;
+    return t;
+}
+
+void fee_table_unref(struct fee_table *t)
+{
+    if (!t)
+        return;
+    CHECK(t->refs > 0, "a table of %u fees has no reference to drop", t->count);
+    if (--t->refs == 0)
+        mem_free(t);
+}
+
 struct block *block_ref(struct block *b)
 {
     b->refs++;
@@ -69,6 +85,8 @@ void block_unref(struct block *b)
             block_unref(b->uncles[i]);
         mem_free(b->uncles);
         block_seal_unref(b->seal);
+        fee_table_unref(b->fees.table);
+        fee_table_unref(b->due);
         execution_unref(b->execution);
         for (uint32_t i = 0; i < b->op_count; i++)
             op_unref(b->ops[i]);

@@ -21,6 +21,12 @@ typedef uint16_t layer_id; /* 0 .. layers - 1 */
 
 /* ---- transactions ---- */
 
+/* What fees may depend on beside a transaction's own fields. */
+struct fees_use {
+    uint64_t gas;
+    uint64_t storage; /* bytes: 64 for each slot written (EIP-8037's weight of one), and code */
+};
+
 /* Where a transaction stands. Values only grow but for a reorg, which takes INCLUDED back to
  * PENDING. */
 enum tx_phase {
@@ -66,6 +72,9 @@ struct tx {
     uint32_t *touched;         /* accounts that it is known to touch, its sender first; its own */
     uint16_t touched_count;
     bool crosses; /* at some time it touched several */
+    uint32_t cross_bytes;       /* of mail between layers that it causes; 0: none, or not known */
+    struct fees_use seen; /* by its last execution in a built block; gas 0: there was none, or the
+                             layer's fees do not ask */
     struct evm_tx evm;
 };
 
@@ -74,12 +83,42 @@ void tx_unref(struct tx *t); /* accepts NULL */
 
 /* ---- fees of a block ---- */
 
+/* Bytes that have a price of their own (fees: multidimensional). */
+enum fee_bytes { FEE_STORAGE, FEE_CROSS, FEE_BYTES };
+
+/* One recipient of transactions. */
+struct fee_entry {
+    struct evm_addr addr;
+    struct evm_u256 surcharge; /* wei a gas, beyond the base fee (fees: local) */
+    uint64_t gas, storage;     /* of transactions to it, blocks long ago counting less */
+};
+
+/* The part of a block's fees that is more than a few numbers. Immutable once a block has it, shared
+ * and counted by reference. */
+struct fee_table {
+    uint32_t refs, count;
+    struct evm_u256 price[FEE_BYTES]; /* wei a byte */
+    struct fee_entry entries[];       /* addresses ascending, each once */
+};
+struct fee_table *fee_table_ref(struct fee_table *t); /* accepts NULL */
+void fee_table_unref(struct fee_table *t);            /* accepts NULL */
+
 /* What a fee model fixes for a block before it is filled. */
 struct block_fees {
     struct evm_u256 base_fee; /* wei a gas */
     uint64_t gas_limit, gas_target;
     uint64_t excess_blob_gas;
     struct evm_u256 blob_base_fee;
+    uint64_t gas_smoothed;   /* used by the blocks before it, smoothed (fees: global) */
+    struct fee_table *table; /* or NULL */
+    bool failed;             /* memory was out for the table */
+};
+
+/* What a block says of other layers: what its proposer's had heard of them when it was begun (fees:
+ * global). Zeroed: nothing. */
+struct fees_note {
+    uint64_t gas_used, gas_target; /* of a block, summed over those layers; used is smoothed */
+    struct evm_u256 base_fee;      /* their mean */
 };
 
 /* ---- blocks ---- */
@@ -127,7 +166,9 @@ struct block {
     struct evm_hash receipts_root; /* likewise */
     uint64_t root_height;          /* the height whose results the header carries */
     uint64_t header_gas_used;      /* gas the header states: used, or the sum of limits */
-    struct block_fees fees;
+    struct block_fees fees;        /* with a reference on its table */
+    struct fee_table *due;         /* a reference, or NULL: the table of its children's fees */
+    struct fees_note note;         /* in extraData where its fees ask for one */
     struct evm_block_env env;
     struct tx **txs; /* references */
     uint32_t tx_count;

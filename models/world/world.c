@@ -132,6 +132,7 @@ static enum err_code create_service(struct world *w, struct layer *l, struct err
                    .no_code = !l->execution_cfg->code_cache},
         .precompute = l->execution_cfg->precompute,
         .lists = l->with_list,
+        .storage = l->fees->tables,
         .real_root = l->execution_cfg->state_root == EXECUTION_ROOT_MPT,
         .seed = w->cfg->seed,
         .classes = l->classes,
@@ -534,6 +535,7 @@ static void destroy_execution(struct layer *l)
     if (l->fees_state && l->fees->fini)
         l->fees->fini(l->fees_state);
     mem_free(l->fees_state);
+    mem_free(l->heard);
     mem_free(l->classes);
     mem_free(l->profiles);
     mem_free(l->mempool_states);

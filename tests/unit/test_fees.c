@@ -33,14 +33,14 @@ static void market_init(struct market *m, uint64_t limit, uint64_t elasticity, u
     assert_int_equal(sizeof m->cfg, fees_eip1559.model.table->size);
     assert_true(fees_eip1559.state_size <= sizeof m->state);
     assert_int_equal(fees_eip1559.init(m->state, &m->cfg, NULL), ERR_OK);
-    struct fees_parent none = {NULL, NULL, 0};
+    struct fees_parent none = {0};
     fees_eip1559.next(m->state, &none, &m->fees);
 }
 
 static uint64_t market_step(struct market *m, uint64_t used)
 {
     struct block_fees parent = m->fees;
-    struct fees_parent p = {&m->block, &parent, used};
+    struct fees_parent p = {.block = &m->block, .fees = &parent, .gas_used = used};
     fees_eip1559.next(m->state, &p, &m->fees);
     return m->fees.base_fee.w[0];
 }
@@ -149,7 +149,7 @@ static void test_fixed(void **state)
     (void)state;
     assert_int_equal(sizeof cfg, fees_fixed.model.table->size);
     assert_int_equal(fees_fixed.init(s, &cfg, NULL), ERR_OK);
-    struct fees_parent p = {&b, &fees, 5000000};
+    struct fees_parent p = {.block = &b, .fees = &fees, .gas_used = 5000000};
     fees_fixed.next(s, &p, &fees);
     fees_fixed.next(s, &p, &fees);
     assert_int_equal(fees.base_fee.w[0], 42);
@@ -159,18 +159,18 @@ static void test_fixed(void **state)
 static void test_tip(void **state)
 {
     struct block_fees fees = {.base_fee = {{1000}}};
-    struct evm_tx tx = {.max_fee = {{1700}}, .max_priority_fee = {{300}}};
+    struct tx tx = {.evm = {.max_fee = {{1700}}, .max_priority_fee = {{300}}}};
     struct evm_u256 tip;
     (void)state;
     assert_true(fees_eip1559.tip(NULL, &fees, &tx, &tip));
     assert_int_equal(tip.w[0], 300);
-    tx.max_priority_fee.w[0] = 900;
+    tx.evm.max_priority_fee.w[0] = 900;
     assert_true(fees_eip1559.tip(NULL, &fees, &tx, &tip));
     assert_int_equal(tip.w[0], 700);
-    tx.max_fee.w[0] = 1000;
+    tx.evm.max_fee.w[0] = 1000;
     assert_true(fees_eip1559.tip(NULL, &fees, &tx, &tip));
     assert_int_equal(tip.w[0], 0);
-    tx.max_fee.w[0] = 999;
+    tx.evm.max_fee.w[0] = 999;
     assert_false(fees_eip1559.tip(NULL, &fees, &tx, &tip));
 }
 
