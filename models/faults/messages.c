@@ -11,6 +11,7 @@ static bool of_sort(enum fault_sort sort, const struct message *m)
     case FAULT_SORT_BLOCKS: return m->channel == CHANNEL_BLOCK;
     case FAULT_SORT_VOTES: return m->channel == CHANNEL_CONSENSUS;
     case FAULT_SORT_SYNC: return m->channel == CHANNEL_SYNC;
+    case FAULT_SORT_MAIL: return m->channel == CHANNEL_LAYER;
     }
     return false;
 }

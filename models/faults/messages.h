@@ -16,7 +16,8 @@ FIELD_ENUM_DECLARE(fault_way, FAULT_WAY);
     E(S, FAULT_SORT_TRANSACTIONS, "transactions", "Transactions and what announces them.")         \
     E(S, FAULT_SORT_BLOCKS, "blocks", "Proposals and blocks and what announces them.")             \
     E(S, FAULT_SORT_VOTES, "votes", "Consensus messages without a block.")                         \
-    E(S, FAULT_SORT_SYNC, "sync", "Catch-up: requests and answers.")
+    E(S, FAULT_SORT_SYNC, "sync", "Catch-up: requests and answers.")                               \
+    E(S, FAULT_SORT_MAIL, "mail", "Mail between layers.")
 FIELD_ENUM_DECLARE(fault_sort, FAULT_SORT);
 
 #define FAULT_MESSAGE_FIELDS(F, S)                                                                 \

@@ -29,9 +29,10 @@ extern const struct field_registry interlayer_registry;
     F(S, SIZE, overhead, "600B", "0B", "1MB",                                                      \
       "Of every message: header, certificate of the block it is from, proofs.")                    \
     F(S, COUNT, signatures, "1", "0", "1k",                                                        \
-      "Signatures that whoever gets a message checks: aggregated certificates take one.")          \
+      "Signatures that whoever gets a message checks: one is BLS, an aggregate of the quorum of "  \
+      "the layer that sends it; several are ECDSA.")                                               \
     F(S, DURATION, handling, "0us", "0s", "1s",                                                    \
-      "Core time that each message costs who sends it and who gets it, besides signatures.")       \
+      "Core time that each message costs who sends it and whoever gets it, besides signatures.")   \
     F(S, DURATION, retry, "4s", "100ms", "1h",                                                     \
       "What has not been taken up by then is sent again, by another node to another node.")
 FIELD_DECLARE(interlayer_cfg, INTERLAYER_FIELDS);

@@ -180,11 +180,11 @@ sim_time net_wire_draw(const struct net *net, node_id from, node_id to, struct s
     return net->jitter->draw(net->jitter_state, from, to, mean, net_spread(net, from, to), rng);
 }
 
-/* Neither a block nor a transaction travels: an announcement, a request, a vote. */
+/* Neither a block nor a transaction nor mail travels: an announcement, a request, a vote. */
 static bool is_control(const struct message *m, uint8_t type)
 {
-    return type & LINK_CONTROL ||
-           (m->channel != CHANNEL_BLOCK && m->channel != CHANNEL_TX && !m->block && !m->tx);
+    return type & LINK_CONTROL || (m->channel != CHANNEL_BLOCK && m->channel != CHANNEL_TX &&
+                                   m->channel != CHANNEL_LAYER && !m->block && !m->tx);
 }
 
 static void tell_sent(struct net *net, const struct flight *f, node_id from, node_id to,

@@ -279,9 +279,9 @@ struct world {
     struct sim *sim;
     struct net *net;
     struct record *record;
-    struct trace *trace; /* NULL where none is asked for */
-    struct mail *mail;   /* NULL where the network is not partitioned */
-    uint32_t messages_table;
+    struct trace *trace;                       /* NULL where none is asked for */
+    struct mail *mail;                         /* NULL where the network is not partitioned */
+    uint32_t messages_table, interlayer_table; /* where the file has them */
     struct workers *workers;
     struct evm_codes *codes;
     const struct evm_rules *rules;
@@ -520,6 +520,7 @@ enum sync_type {
 
 /* ---- mail.c: between layers; the rest is models/world/mail.h ---- */
 void mail_on_event(struct sim *sim, void *self, const struct sim_event *ev);
+void mail_rows(struct world *w); /* at the end */
 
 /* ---- refill.c: fetching transactions that gossip brought to others meanwhile ---- */
 /* Twice: what was on its way to the peer itself comes with the second answer. */

@@ -597,6 +597,9 @@ enum err_code rows_open(struct world *w, struct err *err)
     if (code == ERR_OK && w->trace)
         code = record_add_table(w->record, &w->messages_table,
                                 &record_optional_tables[RECORD_O_messages], err);
+    if (code == ERR_OK && w->cfg->routing.policy.model)
+        code = record_add_table(w->record, &w->interlayer_table,
+                                &record_optional_tables[RECORD_O_interlayer], err);
     if (code == ERR_OK)
         code = record_start(w->record, w->options.out, &info, &policy, err);
     if (code == ERR_OK)
@@ -663,6 +666,7 @@ enum err_code rows_finish(struct world *w, struct err *err)
     open_transactions(w);
     snapshots(w);
     strftime(end, sizeof end, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    mail_rows(w);
     enum err_code code = w->trace ? message_rows(w, err) : ERR_OK;
     if (code == ERR_OK)
         code = verdict(w, err);

@@ -88,6 +88,16 @@ static void sum_traffic(const struct world *w, struct world_summary *out)
     out->txs_sent = sent(w, CHANNEL_TX);
     out->sync_sent = sent(w, CHANNEL_SYNC);
     out->control_sent = sent(w, CHANNEL_CONTROL);
+    out->layers_sent = sent(w, CHANNEL_LAYER);
+    const struct mail_totals mail = mail_totals(w, LAYER_NONE, LAYER_NONE);
+    out->mail = (struct world_mail){
+        .items = mail.posted,
+        .arrived = mail.arrived,
+        .repeated = mail.repeated,
+        .messages = mail.messages,
+        .bytes = mail.bytes,
+        .delay_s = mail.arrived ? (double)mail.delay / (double)mail.arrived * 1e-9 : NAN,
+    };
     for (layer_id i = 0; i < w->chain_count; i++)
         out->committed_blocks += w->chains[i].committed.len - 1; /* but for genesis */
 }

@@ -148,10 +148,16 @@ struct world_summary {
     uint32_t judges; /* that looked on, over all chains */
     uint64_t safety_violations, crashes, messages, bytes, events;
     /* Of messages and bytes: what carries blocks, the protocol's other messages, transactions,
-     * catch-up, announcements and requests. */
+     * catch-up, announcements and requests, mail between layers (within them too). */
     struct world_traffic {
         uint64_t messages, bytes;
-    } blocks_sent, votes_sent, txs_sent, sync_sent, control_sent;
+    } blocks_sent, votes_sent, txs_sent, sync_sent, control_sent, layers_sent;
+    /* Mail between layers, of the whole run: items, those that arrived, times one was sent again,
+     * messages from layer to layer, their bytes; from posted to arrived, mean (NAN: none did). */
+    struct world_mail {
+        uint64_t items, arrived, repeated, messages, bytes;
+        double delay_s;
+    } mail;
     uint64_t committed_blocks; /* of the whole run, over all chains: what the above were for */
     enum world_limit limit;
     char limit_text[400]; /* in plain words, with what to try; the file's attribute `verdict` */

@@ -154,6 +154,7 @@ static void print_traffic(const struct world_summary *s)
     print_sent("transactions", &s->txs_sent);
     print_sent("announcements and requests", &s->control_sent);
     print_sent("catch-up", &s->sync_sent);
+    print_sent("between layers", &s->layers_sent);
     printf("\n");
     if (s->committed_blocks)
         printf("  %-24s %.4g messages, %.4g kB (blocks, votes and the like)\n",
