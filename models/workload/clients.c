@@ -96,6 +96,10 @@ static enum err_code init(void *state, const void *cfg, const struct workload_en
     struct clients *c = state;
     c->cfg = cfg;
     c->env = env;
+    if (env->layer == LAYER_NONE)
+        return err_set(err, ERR_INPUT,
+                       "clients wait for the replicas of one layer, and a router decides which: "
+                       "take another workload with routing.policy, or none with clients");
     uint64_t count = c->cfg->clients * c->cfg->outstanding;
     if (count > 16000000)
         return err_set(err, ERR_INPUT, "%llu requests under way are too many; 16M are the limit",

@@ -3,14 +3,15 @@
 #include "evm/core/keccak.h"
 #include "evm/core/u256.h"
 #include "models/workload/artifacts.h"
+#include "models/workload/targets.h"
 #include "models/workload/users.h"
-#include "sim/base/mem.h"
 
 #define WORKLOAD_ERC20_FIELDS(F, S)                                                                \
     WORKLOAD_COMMON_FIELDS(F, S)                                                                   \
     WORKLOAD_USER_FIELDS(F, S)                                                                     \
     F(S, COUNT, tokens, "1", "1", "1k", "Token contracts, deployed before the run.")               \
     F(S, SKEW, token_skew, "uniform", NULL, NULL, "Which token is paid in.")                       \
+    F(S, ENUM(targets_by), token_by, "skew", NULL, NULL, "What picks it.")                         \
     F(S, DIST(COUNT), amount, "1k", "0", NULL, "Units of the token that are paid.")                \
     F(S, COUNT, token_balance, "1G", "0", NULL,                                                    \
       "Units of each token that an account begins with.")                                          \
@@ -21,9 +22,8 @@ FIELD_DEFINE(workload_erc20_cfg, WORKLOAD_ERC20_FIELDS, "Settings of erc20.", NU
 struct erc20 {
     struct users users;
     const struct workload_erc20_cfg *cfg;
-    struct evm_addr *tokens;
-    struct skew token_skew;
-    struct sim_stream rng_amount, rng_token;
+    struct targets tokens;
+    struct sim_stream rng_amount;
     uint64_t seed, instance;
 };
 
@@ -31,20 +31,16 @@ static enum err_code init(void *state, const void *cfg, const struct workload_en
                           struct err *err)
 {
     struct erc20 *e = state;
-    struct sim_stream shuffle;
     e->cfg = cfg;
     e->seed = env->seed;
     e->instance = env->instance;
     struct users_settings settings = USERS_SETTINGS(e->cfg);
-    uint32_t entity = (uint32_t)env->instance, tokens = (uint32_t)e->cfg->tokens;
-    sim_stream_init(&shuffle, env->seed, entity, sim_purpose("workload.favourite-tokens"));
-    sim_stream_init(&e->rng_amount, env->seed, entity, sim_purpose("workload.amount"));
-    sim_stream_init(&e->rng_token, env->seed, entity, sim_purpose("workload.token"));
+    sim_stream_init(&e->rng_amount, env->seed, (uint32_t)env->instance,
+                    sim_purpose("workload.amount"));
     enum err_code code = users_init(&e->users, &settings, env, err);
     if (code == ERR_OK)
-        code = skew_init(&e->token_skew, &e->cfg->token_skew, tokens, &shuffle, err);
-    if (code == ERR_OK && !(e->tokens = mem_zalloc(tokens, sizeof *e->tokens)))
-        code = err_set(err, ERR_MEMORY, "out of memory for %u tokens", tokens);
+        code = targets_init(&e->tokens, (uint32_t)e->cfg->tokens, &e->cfg->token_skew,
+                            e->cfg->token_by, &e->users, env, err);
     return code;
 }
 
@@ -115,7 +111,7 @@ static enum err_code spread(const struct erc20 *e, struct genesis *g, const stru
 }
 
 static enum err_code deploy(struct erc20 *e, struct genesis *g, const struct evm_addr *deployer,
-                            struct evm_addr *token, struct err *err)
+                            uint32_t i, struct err *err)
 {
     struct evm_u256 each = evm_u256_of(e->cfg->token_balance);
     struct evm_u256 count = evm_u256_of(e->users.accounts.count), supply;
@@ -123,11 +119,11 @@ static enum err_code deploy(struct erc20 *e, struct genesis *g, const struct evm
     enum err_code status = ERR_MEMORY;
     evm_u256_mul(&supply, &each, &count);
     if (token_initcode(&code, &supply))
-        status = genesis_deploy(g, deployer, evm_buf_bytes(&code), token, err);
+        status = targets_deploy(&e->tokens, i, g, deployer, evm_buf_bytes(&code), err);
     else
         err_set(err, ERR_MEMORY, "out of memory for a token contract");
     evm_buf_fini(&code);
-    return status == ERR_OK ? spread(e, g, token, deployer, err) : status;
+    return status == ERR_OK ? spread(e, g, &e->tokens.addrs[i], deployer, err) : status;
 }
 
 static enum err_code genesis(void *state, struct genesis *g, struct err *err)
@@ -138,7 +134,7 @@ static enum err_code genesis(void *state, struct genesis *g, struct err *err)
     if (code == ERR_OK)
         code = accounts_init(&deployer, e->seed, e->instance, "deployer", 1, err);
     for (uint32_t i = 0; i < e->cfg->tokens && code == ERR_OK; i++)
-        code = deploy(e, g, &deployer.addrs[0], &e->tokens[i], err);
+        code = deploy(e, g, &deployer.addrs[0], i, err);
     accounts_fini(&deployer);
     return code;
 }
@@ -150,7 +146,8 @@ static bool next(void *state, struct workload_tx *out)
     static const uint8_t transfer[4] = {0xa9, 0x05, 0x9c, 0xbb}; /* transfer(address,uint256) */
     struct erc20 *e = state;
     struct evm_addr to;
-    if (!users_next(&e->users, out, &to))
+    uint32_t group;
+    if (!users_next(&e->users, out, &to, &group))
         return false;
     struct evm_u256 amount = users_draw(&e->cfg->amount, &e->rng_amount);
     memset(out->input, 0, 68);
@@ -158,7 +155,7 @@ static bool next(void *state, struct workload_tx *out)
     memcpy(out->input + 4 + 12, to.b, 20);
     evm_u256_store_be(out->input + 36, &amount);
     out->tx.input = (struct evm_bytes){out->input, 68};
-    out->tx.to = e->tokens[skew_pick(&e->token_skew, &e->rng_token)];
+    out->tx.to = *targets_pick(&e->tokens, group);
     out->tx.gas_limit = e->cfg->gas_limit;
     return true;
 }
@@ -167,9 +164,7 @@ static void fini(void *state)
 {
     struct erc20 *e = state;
     users_fini(&e->users);
-    skew_fini(&e->token_skew);
-    mem_free(e->tokens);
-    e->tokens = NULL;
+    targets_fini(&e->tokens);
 }
 
 const struct workload_ops workload_erc20 = {

@@ -11,7 +11,8 @@
 
 #include "evm/io/recorded.h"
 #include "evm/parallel/transition.h"
-#include "models/workload/users.h"
+#include "models/workload/arrivals.h"
+#include "models/workload/workload.h"
 #include "sim/base/mem.h"
 #include "sim/base/vec.h"
 
@@ -21,8 +22,7 @@
       "A recorded block (JSON, gzip or plain), or a folder of "                                    \
       "blocks that follow one another.")                                                           \
     F(S, COUNT, blocks, "unlimited", "1", "unlimited", "Takes this many, from the lowest number.") \
-    F(S, RATE, rate, "100/s", "0/s", "100M/s", "Transactions offered, in their recorded order.")   \
-    F(S, ENUM(workload_arrivals), arrivals, "poisson", NULL, NULL, "When they come.")
+    WORKLOAD_ARRIVAL_FIELDS(F, S)
 FIELD_DECLARE(workload_recorded_cfg, WORKLOAD_RECORDED_FIELDS);
 FIELD_DEFINE(workload_recorded_cfg, WORKLOAD_RECORDED_FIELDS, "Settings of recorded.", NULL);
 
@@ -94,8 +94,8 @@ static void sort_and_cut(struct recorded *r)
 {
     if (r->blocks.len)
         qsort(r->blocks.data, r->blocks.len, r->blocks.elem, by_number);
-    while (r->blocks.len > r->cfg->blocks)
-        evm_recorded_fini(vec_at(&r->blocks, --r->blocks.len));
+    for (; r->blocks.len > r->cfg->blocks; r->blocks.len--)
+        evm_recorded_fini(vec_at(&r->blocks, r->blocks.len - 1));
 }
 
 static enum err_code check_blocks(const struct recorded *r, uint64_t chain_id, struct err *err)
@@ -128,8 +128,8 @@ static enum err_code init(void *state, const void *cfg, const struct workload_en
     struct recorded *r = state;
     r->cfg = cfg;
     vec_init(&r->blocks, sizeof(struct evm_recorded));
-    arrivals_init(&r->arrivals, r->cfg->arrivals, r->cfg->rate, env->start, env->end, env->seed,
-                  env->instance);
+    struct arrivals_settings when = ARRIVALS_SETTINGS(r->cfg);
+    arrivals_init(&r->arrivals, &when, env->start, env->end, env->seed, env->instance);
     if (!(r->codes = evm_codes_create()))
         return err_set(err, ERR_MEMORY, "out of memory for recorded blocks");
     DIR *dir = opendir(r->cfg->source);

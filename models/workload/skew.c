@@ -37,12 +37,13 @@ void skew_fini(struct skew *s)
     *s = (struct skew){0};
 }
 
-uint32_t skew_pick(const struct skew *s, struct sim_stream *rng)
+uint32_t skew_rank(const struct skew *s, uint32_t within, struct sim_stream *rng)
 {
+    DCHECK(within > 0 && within <= s->count, "rank below %u of %u", within, s->count);
     if (!s->sums)
-        return (uint32_t)sim_stream_below(rng, s->count);
-    double u = sim_stream_double(rng);
-    uint32_t low = 0, high = s->count - 1; /* the last sum is 1, above every draw */
+        return (uint32_t)sim_stream_below(rng, within);
+    double u = sim_stream_double(rng) * s->sums[within - 1];
+    uint32_t low = 0, high = within - 1; /* whose sum is above every draw */
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         if (s->sums[middle] > u)
@@ -50,7 +51,13 @@ uint32_t skew_pick(const struct skew *s, struct sim_stream *rng)
         else
             low = middle + 1;
     }
-    return s->item[low];
+    return low;
+}
+
+uint32_t skew_pick(const struct skew *s, struct sim_stream *rng)
+{
+    uint32_t rank = skew_rank(s, s->count, rng);
+    return s->item ? s->item[rank] : rank;
 }
 
 double skew_share(const struct skew *s, uint32_t rank)

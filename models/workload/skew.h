@@ -19,6 +19,9 @@ enum err_code skew_init(struct skew *s, const struct field_skew *cfg, uint32_t c
                         struct sim_stream *rng, struct err *err);
 void skew_fini(struct skew *s);
 uint32_t skew_pick(const struct skew *s, struct sim_stream *rng); /* O(log count) */
+/* A rank below `within` (1 .. count) by the same law cut off there: one table serves sets of all
+ * sizes. O(log within). */
+uint32_t skew_rank(const struct skew *s, uint32_t within, struct sim_stream *rng);
 /* The share of the draws that item of rank k (from 0) gets. */
 double skew_share(const struct skew *s, uint32_t rank);
 

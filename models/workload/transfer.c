@@ -33,7 +33,8 @@ static enum err_code genesis(void *state, struct genesis *g, struct err *err)
 static bool next(void *state, struct workload_tx *out)
 {
     struct transfer *t = state;
-    if (!users_next(&t->users, out, &out->tx.to))
+    uint32_t group;
+    if (!users_next(&t->users, out, &out->tx.to, &group))
         return false;
     out->tx.gas_limit = 21000;
     out->tx.value = users_draw(&t->cfg->value, &t->rng);

@@ -5,33 +5,6 @@
 #include "evm/core/u256.h"
 #include "sim/base/mem.h"
 
-FIELD_ENUM_DEFINE(workload_arrivals, WORKLOAD_ARRIVALS);
-
-void arrivals_init(struct arrivals *a, enum workload_arrivals kind, double rate, sim_time start,
-                   sim_time end, uint64_t seed, uint64_t instance)
-{
-    *a = (struct arrivals){.kind = kind, .rate = rate, .start = start, .end = end, .last = start};
-    sim_stream_init(&a->rng, seed, (uint32_t)instance, sim_purpose("workload.arrivals"));
-}
-
-bool arrivals_next(struct arrivals *a, sim_time *out)
-{
-    if (a->rate <= 0)
-        return false;
-    double gap;
-    if (a->kind == WORKLOAD_CONSTANT) /* from the start, so that roundings do not add up */
-        gap = (double)a->count++ / a->rate * 1e9 - (double)(a->last - a->start);
-    else
-        gap = -log(sim_stream_positive(&a->rng)) / a->rate * 1e9;
-    if (gap >= (double)(a->end - a->last))
-        return false;
-    sim_time at = a->last + (sim_time)(gap + 0.5);
-    if (at >= a->end)
-        return false;
-    *out = a->last = at;
-    return true;
-}
-
 struct evm_u256 users_draw(const struct sim_dist *d, struct sim_stream *rng)
 {
     double x = floor(sim_dist_sample(d, rng));
@@ -53,29 +26,32 @@ enum err_code users_init(struct users *u, const struct users_settings *cfg,
                          const struct workload_env *env, struct err *err)
 {
     uint32_t n = (uint32_t)cfg->accounts, entity = (uint32_t)env->instance;
-    struct sim_stream shuffle;
+    struct arrivals_settings when = ARRIVALS_SETTINGS(cfg);
     u->cfg = *cfg;
-    sim_stream_init(&shuffle, env->seed, entity, sim_purpose("workload.favourites"));
+    u->env = env;
+    u->pairs = (const struct pairs_ops *)cfg->pairs.model;
     sim_stream_init(&u->rng_sender, env->seed, entity, sim_purpose("workload.sender"));
     sim_stream_init(&u->rng_recipient, env->seed, entity, sim_purpose("workload.recipient"));
     sim_stream_init(&u->rng_fee, env->seed, entity, sim_purpose("workload.fee"));
-    arrivals_init(&u->arrivals, cfg->arrivals, cfg->rate, env->start, env->end, env->seed,
-                  env->instance);
+    arrivals_init(&u->arrivals, &when, env->start, env->end, env->seed, env->instance);
     enum err_code code = accounts_init(&u->accounts, env->seed, env->instance, "users", n, err);
-    if (code == ERR_OK)
-        code = skew_init(&u->senders, &cfg->senders, n, &shuffle, err);
-    if (code == ERR_OK)
-        code = skew_init(&u->recipients, &cfg->recipients, n, &shuffle, err);
-    if (code == ERR_OK && !(u->nonces = mem_zalloc(n, sizeof *u->nonces)))
-        code = err_set(err, ERR_MEMORY, "out of memory for %u accounts", n);
-    return code;
+    if (code != ERR_OK)
+        return code;
+    u->nonces = mem_zalloc(n, sizeof *u->nonces);
+    u->pairs_state = mem_zalloc(1, u->pairs->state_size);
+    if (!u->nonces || !u->pairs_state)
+        return err_set(err, ERR_MEMORY, "out of memory for %u accounts", n);
+    struct pairs_env pairs = {n, u->accounts.addrs, cfg->senders, cfg->recipients, env};
+    return u->pairs->init(u->pairs_state, cfg->pairs.cfg, &pairs, err);
 }
 
 void users_fini(struct users *u)
 {
     accounts_fini(&u->accounts);
-    skew_fini(&u->senders);
-    skew_fini(&u->recipients);
+    if (u->pairs_state)
+        u->pairs->fini(u->pairs_state);
+    mem_free(u->pairs_state);
+    u->pairs_state = NULL;
     mem_free(u->nonces);
     u->nonces = NULL;
 }
@@ -92,34 +68,40 @@ enum err_code users_fund(const struct users *u, struct genesis *g, struct err *e
     return ERR_OK;
 }
 
-/* Who is paid: somebody else than the sender where there is somebody else. */
-static uint32_t pick_recipient(struct users *u, uint32_t sender)
+/* Homes are known once the first transaction is asked for. */
+static bool start(struct users *u)
 {
-    uint32_t i = skew_pick(&u->recipients, &u->rng_recipient);
-    return i == sender ? (i + 1) % u->accounts.count : i;
+    u->started = true;
+    if (!u->pairs->start || u->pairs->start(u->pairs_state) == ERR_OK)
+        return true;
+    u->env->fail(u->env);
+    return false;
 }
 
-bool users_next(struct users *u, struct workload_tx *out, struct evm_addr *to)
+bool users_next(struct users *u, struct workload_tx *out, struct evm_addr *to, uint32_t *group)
 {
-    if (!arrivals_next(&u->arrivals, &out->at))
+    if ((!u->started && !start(u)) || !arrivals_next(&u->arrivals, &out->at))
         return false;
-    uint32_t sender = skew_pick(&u->senders, &u->rng_sender);
+    struct pick from = u->pairs->sender(u->pairs_state, out->at, &u->rng_sender);
     bool fresh =
         u->cfg.new_recipients > 0 && sim_stream_double(&u->rng_recipient) < u->cfg.new_recipients;
     out->recipient = UINT32_MAX;
+    *group = from.group;
     if (fresh)
         accounts_fresh(&u->accounts, to);
     else {
-        out->recipient = pick_recipient(u, sender);
-        *to = u->accounts.addrs[out->recipient];
+        struct pick paid = u->pairs->recipient(u->pairs_state, from, &u->rng_recipient);
+        out->recipient = paid.user;
+        *to = u->accounts.addrs[paid.user];
+        *group = paid.group;
     }
-    out->sender = sender;
-    out->from = u->accounts.addrs[sender];
+    out->sender = from.user;
+    out->from = u->accounts.addrs[from.user];
     out->entry = NODE_NONE;
-    accounts_secret(&u->accounts, sender, out->secret);
+    accounts_secret(&u->accounts, from.user, out->secret);
     out->tx.type = EVM_TX_DYNAMIC_FEE;
     out->tx.has_chain_id = true;
-    out->tx.nonce = u->nonces[sender]++;
+    out->tx.nonce = u->nonces[from.user]++;
     out->tx.max_priority_fee = users_draw(&u->cfg.tip, &u->rng_fee);
     out->tx.max_fee = users_draw(&u->cfg.max_fee, &u->rng_fee);
     if (evm_u256_lt(&out->tx.max_fee, &out->tx.max_priority_fee))

@@ -70,6 +70,10 @@ struct workload_env {
     uint64_t instance;      /* number of this entry: keys account secrets apart */
     uint64_t seed;          /* of the run */
     struct sim_stream *rng; /* this entry's own stream */
+    /* Of a partitioned network: its layers, and where an account is at home now (LAYER_ALL: every
+     * layer holds a piece), from the first next() on. NULL where no account has a home. */
+    layer_id layers;
+    layer_id (*home)(const struct workload_env *env, const struct evm_addr *addr);
     /* The base fee that a wallet sees now: the last block that node 0 of the layer has. Reactive
      * models only. */
     void (*base_fee)(const struct workload_env *env, struct evm_u256 *out);

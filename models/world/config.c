@@ -8,6 +8,7 @@
 #include "models/judges/judge.h"
 #include "models/mempool/mempool.h"
 #include "models/routing/routing.h"
+#include "models/workload/pairs.h"
 #include "models/workload/workload.h"
 #include "models/world/figures.h"
 #include "models/world/layers.h"
@@ -163,7 +164,7 @@ static const struct field_registry *const registries[] = {
     &consensus_registry, &execution_registry, &fees_registry,       &mempool_registry,
     &workload_registry,  &faults_registry,    &judges_registry,     &latency_registry,
     &link_registry,      &jitter_registry,    &class_registry,      &topology_registry,
-    &gossip_registry,    &router_registry,    &interlayer_registry,
+    &gossip_registry,    &router_registry,    &interlayer_registry, &pairs_registry,
 };
 
 const struct scenario_spec world_spec = {&world_cfg_table, registries,
