@@ -85,6 +85,29 @@ static void shares(const struct route_edge *e, bool senders, double *a, double *
     }
 }
 
+struct route_split route_split_of(const struct route_report *r)
+{
+    struct route_split split = {.senders = false, .scale = 1};
+    double all = 0, a, b;
+    for (uint32_t i = 0; i < r->edge_count && !split.senders; i++)
+        split.senders = r->edges[i].sent_a || r->edges[i].sent_b;
+    for (uint32_t i = 0; i < r->edge_count; i++) {
+        shares(&r->edges[i], split.senders, &a, &b);
+        all += a + b;
+    }
+    if (all > (double)r->gas_used)
+        split.scale = (double)r->gas_used / all;
+    return split;
+}
+
+void route_split_edge(const struct route_split *split, const struct route_edge *e, double *a,
+                      double *b)
+{
+    shares(e, split->senders, a, b);
+    *a *= split->scale;
+    *b *= split->scale;
+}
+
 void route_loads_observe(struct route_loads *l, const struct route_report *r)
 {
     if (!grow(l) || r->layer >= l->env->layer_count)
@@ -95,21 +118,12 @@ void route_loads_observe(struct route_loads *l, const struct route_report *r)
         l->waiting[r->layer] = (double)r->pending * (double)r->gas_used / r->txs;
     else if (!r->pending)
         l->waiting[r->layer] = 0;
-    bool senders = false;
-    for (uint32_t i = 0; i < r->edge_count && !senders; i++)
-        senders = r->edges[i].sent_a || r->edges[i].sent_b;
-    /* A transaction of m accounts stands in m - 1 of its sender's pairs: all of them together are
-     * no more than what the layer executed. */
-    double all = 0, a, b;
+    struct route_split split = route_split_of(r);
     for (uint32_t i = 0; i < r->edge_count; i++) {
-        shares(&r->edges[i], senders, &a, &b);
-        all += a + b;
-    }
-    double scale = all > (double)r->gas_used ? (double)r->gas_used / all : 1;
-    for (uint32_t i = 0; i < r->edge_count; i++) {
-        shares(&r->edges[i], senders, &a, &b);
-        l->fresh[r->edges[i].a] += a * scale;
-        l->fresh[r->edges[i].b] += b * scale;
+        double a, b;
+        route_split_edge(&split, &r->edges[i], &a, &b);
+        l->fresh[r->edges[i].a] += a;
+        l->fresh[r->edges[i].b] += b;
     }
 }
 

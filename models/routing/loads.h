@@ -37,6 +37,17 @@ struct route_loads {
     double after;   /* the highest after it */
 };
 
+/* Who caused the gas of a report's pairs: whoever sent, or half each where the report tells no
+ * senders. A transaction of m accounts stands in m - 1 of its sender's pairs, so the whole is
+ * scaled down to what the layer executed. */
+struct route_split {
+    bool senders;
+    double scale;
+};
+struct route_split route_split_of(const struct route_report *report);
+void route_split_edge(const struct route_split *split, const struct route_edge *e, double *a,
+                      double *b);
+
 /* ERR_MEMORY leaves it empty. */
 enum err_code route_loads_init(struct route_loads *l, const struct route_env *env, double memory,
                                struct err *err);
