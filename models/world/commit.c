@@ -445,6 +445,13 @@ static bool continues(const struct chain *c, const struct block *b)
     return evm_hash_eq(&top->hash, &b->parent_hash);
 }
 
+static void commit_newly(struct world *w, node_id node, struct block *b)
+{
+    commit_first(w, chain_of(w, node), b);
+    if (w->audits)
+        audits_committed(w, node, b);
+}
+
 /* The blocks from a height on, up to b, in order. */
 static void commit_path(struct world *w, node_id node, uint64_t from, struct block *b)
 {
@@ -454,7 +461,7 @@ static void commit_path(struct world *w, node_id node, uint64_t from, struct blo
         if (!on)
             continue;
         if (h >= c->committed.len && !w->nodes[node].byzantine && continues(c, on))
-            commit_first(w, c, on);
+            commit_newly(w, node, on);
         on->track->finals++;
         if (on->track->finals == c->count * 2 / 3 + 1)
             on->track->final_quorum = sim_now(w->sim);

@@ -5,6 +5,7 @@
 
 #include "models/interlayer/interlayer.h"
 #include "models/network/network.h"
+#include "models/world/audit.h"
 #include "sim/scenario/scenario.h"
 
 #define WORLD_LAYER_KIND(E, S)                                                                     \
@@ -128,6 +129,7 @@ FIELD_DECLARE(world_expect, WORLD_EXPECT_FIELDS);
     F(S, ENUM(world_order), ordering, "per-layer", NULL, NULL, "Who orders blocks with whom.")     \
     F(S, STRUCT(world_routing), routing, "", NULL, NULL, "Accounts over layers.")                  \
     F(S, STRUCT(interlayer_cfg), interlayer, "", NULL, NULL, "Messages between layers.")           \
+    F(S, STRUCT(world_validation), validation, "", NULL, NULL, "Layers that watch one another.")   \
     F(S, ENUM(world_verify), verify, "none", NULL, NULL, "Whether layers together are one state.") \
     F(S, MODELS(workload), workload, "", "0", "1024", "Who sends transactions.")                   \
     F(S, MODELS(faults), faults, "", "0", "1024", "What goes wrong.")                              \

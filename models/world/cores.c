@@ -31,6 +31,7 @@ static struct task *new_task(struct world *w, node_id node, uint8_t instance, en
 static void free_task(struct world *w, struct task *t)
 {
     block_unref(t->block);
+    audit_unref(t->audit);
     pool_put(&w->tasks, t);
 }
 
@@ -84,6 +85,18 @@ static void begin(struct world *w, node_id node)
         n->run_start = n->run_end = sim_now(w->sim);
         if (t->kind == TASK_RECOVER) {
             n->run_end += recovery_time(w, node, t->count);
+            sim_schedule_timer(w->sim, &n->execute, n->run_end, SIM_CLASS_EXECUTION, node,
+                               w->handlers[EVENT_EXECUTE], node, 0);
+            return;
+        }
+        if (t->kind == TASK_AUDIT) {
+            sim_time duration = 0;
+            if (!audits_begin(w, node, t, &duration, &n->run_busy)) {
+                finish(w, node, false);
+                continue;
+            }
+            t->collected = true;
+            n->run_end += duration;
             sim_schedule_timer(w->sim, &n->execute, n->run_end, SIM_CLASS_EXECUTION, node,
                                w->handlers[EVENT_EXECUTE], node, 0);
             return;
@@ -142,15 +155,23 @@ void cores_on_execute(struct sim *sim, void *self, const struct sim_event *ev)
 static void push(struct world *w, node_id node, struct task *t)
 {
     struct node *n = &w->nodes[node];
-    t->next = NULL;
-    *(n->queue ? &n->queue_last->next : &n->queue) = t;
-    n->queue_last = t;
+    struct task **at = n->queue ? &n->queue_last->next : &n->queue;
+    if (t->kind != TASK_AUDIT && n->queue && n->queue_last->kind == TASK_AUDIT) {
+        /* Its own layer's work goes before audits that have not begun. */
+        at = n->running ? &n->queue->next : &n->queue;
+        while (*at && (*at)->kind != TASK_AUDIT)
+            at = &(*at)->next;
+    }
+    t->next = *at;
+    *at = t;
+    if (!t->next)
+        n->queue_last = t;
 }
 
 static bool queued(const struct node *n, const struct block *b)
 {
     for (const struct task *t = n->queue; t; t = t->next)
-        if (t->block == b && t->kind != TASK_RECOVER)
+        if (t->block == b && t->kind != TASK_RECOVER && t->kind != TASK_AUDIT)
             return true;
     return false;
 }
@@ -204,7 +225,7 @@ static bool hash_is(const struct evm_hash *a, const struct evm_hash *b)
 }
 
 /* The ancestor whose results the header of a block carries. */
-static struct block *rooted(const struct world *w, struct block *b)
+struct block *cores_rooted(const struct world *w, struct block *b)
 {
     const struct layer *l = &w->layers[b->layer];
     if (!l->after_order)
@@ -230,7 +251,7 @@ static bool header_holds(const struct world *w, node_id node, struct block *b)
         return true; /* it says nothing of results, and who orders it leaves out what is too much */
     if (b->layer != w->nodes[node].layer)
         return limits_hold(b);
-    struct block *root = rooted(w, b);
+    struct block *root = cores_rooted(w, b);
     if (!root || !root->execution)
         return false;
     const struct execution_result *r = execution_wait(root->execution);
@@ -249,7 +270,7 @@ bool cores_truthful(const struct world *w, struct block *b)
  * has been executed. */
 static bool can_tell(const struct world *w, node_id node, struct block *b)
 {
-    struct block *root = b->layer == w->nodes[node].layer ? rooted(w, b) : NULL;
+    struct block *root = b->layer == w->nodes[node].layer ? cores_rooted(w, b) : NULL;
     return root && root->execution;
 }
 
@@ -393,6 +414,12 @@ static void finish(struct world *w, node_id node, bool possible)
         n->busy += n->run_busy;
         n->execution_time += n->run_end - n->run_start;
     }
+    if (t->kind == TASK_AUDIT) {
+        if (possible)
+            audits_done(w, node, t, n->run_busy);
+        free_task(w, t);
+        return;
+    }
     bool ran = possible && t->block->execution && execution_wait(t->block->execution)->valid;
     if (ran && t->kind != TASK_BUILD)
         chain_executed(w, node, t->block);
@@ -412,7 +439,8 @@ static void finish(struct world *w, node_id node, bool possible)
         if (judged(w, node, t->block, ran))
             hand_over_fetched(w, node, t);
         break;
-    case TASK_RECOVER: break;
+    case TASK_RECOVER:
+    case TASK_AUDIT: break;
     }
     free_task(w, t);
 }
@@ -443,7 +471,7 @@ static bool root_known(struct world *w, node_id node, struct task *t)
 {
     if (t->block->batch || t->block->layer != w->nodes[node].layer)
         return true;
-    struct block *root = rooted(w, t->block);
+    struct block *root = cores_rooted(w, t->block);
     return !root || track_get(chain_of(w, node), root, TRACK_EXECUTED, node);
 }
 
@@ -456,7 +484,7 @@ static void wait_or_call(struct world *w, node_id node, struct task *t)
     }
     /* After failed views a chain may be longer than root_delay before its first block is final, and
      * what makes it final is blocks that carry that one's root. */
-    struct block *root = rooted(w, t->block);
+    struct block *root = cores_rooted(w, t->block);
     if (root->height > n->final->height)
         cores_ahead(w, node, root);
     struct task **end = &n->waiting;
@@ -482,7 +510,7 @@ static void release_waiting(struct world *w, node_id node)
 
 const struct execution_result *cores_root(struct world *w, struct block *b)
 {
-    struct block *root = rooted(w, b);
+    struct block *root = cores_rooted(w, b);
     if (!root || !root->execution)
         return NULL;
     const struct execution_result *r = execution_wait(root->execution);
@@ -697,6 +725,16 @@ void cores_recover(struct world *w, node_id node, struct block *b)
     if (!t)
         return;
     t->count = count;
+    push(w, node, t);
+    begin(w, node);
+}
+
+void cores_audit(struct world *w, node_id node, struct block *b, struct audit *a, uint64_t tag)
+{
+    struct task *t = new_task(w, node, 0, TASK_AUDIT, b, tag);
+    if (!t)
+        return;
+    t->audit = audit_ref(a);
     push(w, node, t);
     begin(w, node);
 }

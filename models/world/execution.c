@@ -10,8 +10,6 @@
 #include <pthread.h>
 #include <string.h>
 
-enum { CLASSES_MAX = 64 };
-
 struct execution_service {
     struct workers *workers;
     struct execution_config config;
@@ -61,15 +59,15 @@ struct execution {
 enum err_code execution_service_create(struct execution_service **out, struct workers *workers,
                                        const struct execution_config *config, struct err *err)
 {
-    CHECK(config->class_count > 0 && config->class_count <= CLASSES_MAX, "%u hardware classes",
-          config->class_count);
+    CHECK(config->class_count > 0 && config->class_count <= EXECUTION_CLASSES_MAX,
+          "%u hardware classes", config->class_count);
     *out = NULL;
     struct execution_service *s = mem_zalloc(1, sizeof *s);
     if (!s)
         return err_set(err, ERR_MEMORY, "no memory for the execution service");
     s->workers = workers;
     s->config = *config;
-    for (uint32_t i = 0; i < config->class_count; i++)
+    for (uint32_t i = 0; i + config->guests < config->class_count; i++)
         s->learns |= (config->classes[i].executor->traits & EVM_TRAIT_LEARNS) != 0;
     s->pool = evm_exec_pool_create();
     if (!s->pool) {
@@ -377,11 +375,13 @@ static void run_class(struct job *job)
         .pre = e->op_count ? e->result.ops.lent : parent->result.state,
         .hashes = &hashes,
         .invalid_policy = e->policy,
-        .history = parent->history,
     };
     struct evm_block_result result = {0};
-    c->status = look_ahead(e, &hashes);
-    in.ahead = e->ahead.txs;
+    if (c->class + s->config.guests < s->config.class_count) {
+        c->status = look_ahead(e, &hashes);
+        in.ahead = e->ahead.txs;
+        in.history = parent->history;
+    }
     if (c->status == EVM_OK)
         c->status = evm_execute(&config, &in, &result, NULL);
     if (c->status == EVM_OK) {
@@ -413,6 +413,8 @@ static void run_class(struct job *job)
             c->status = count_storage(&e->result, &result.sets);
         if (c->class == 0 && c->status == EVM_OK && e->result.valid)
             c->status = learn(e, &result.sets);
+        if (c->class == 0 && c->status == EVM_OK && e->result.valid && s->config.witness)
+            c->status = witness_make(&e->result.witness, s->config.witness, &result.sets, in.pre);
         if (c->class == 0 && c->status == EVM_OK && e->result.valid)
             c->status = insight_make(&e->result.insight, &result, e->txs, &e->env.coinbase,
                                      class->cores, e->keep_schedule);

@@ -14,6 +14,7 @@
 #include "models/world/insight.h"
 #include "models/world/op.h"
 #include "models/world/types.h"
+#include "models/world/witness.h"
 #include "models/world/workers.h"
 #include "sim/base/err.h"
 
@@ -61,10 +62,13 @@ struct execution_result {
     struct ops_result ops;   /* states let go; until execution_trim, but for `after` */
     uint8_t *guarded;        /* enum guard_verdict, a transaction; NULL: all are fine */
     struct evm_changes away; /* what accounts of other layers became; until execution_trim */
+    struct witness witness;  /* with config.witness */
 };
 
 struct execution_service;
 struct execution;
+
+enum { EXECUTION_CLASSES_MAX = 64 };
 
 struct execution_config {
     const struct evm_rules *rules;
@@ -81,8 +85,13 @@ struct execution_config {
     bool storage; /* fees want to know what transactions write */
     uint64_t seed;
     const struct hardware_class *classes; /* at least one; class 0 gives the result */
-    uint32_t class_count;                 /* at most 64 */
-    bool partitioned; /* blocks have ops, and transactions touch what the layer holds */
+    bool partitioned;     /* blocks have ops, and transactions touch what the layer holds */
+    uint32_t class_count; /* at most EXECUTION_CLASSES_MAX */
+    /* Of the classes the last ones: of nodes that come to a block unprepared, since they do not
+     * follow its layer. For them there is neither `precompute` nor what executors learn from the
+     * blocks before. */
+    uint32_t guests;
+    const struct witness_state *witness; /* NULL: results have none */
 };
 
 /* One a layer. Borrows the workers and the classes. */

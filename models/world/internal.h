@@ -10,6 +10,7 @@
 #include "models/fees/fees.h"
 #include "models/mempool/mempool.h"
 #include "models/workload/workload.h"
+#include "models/world/audit.h"
 #include "models/world/execution.h"
 #include "models/world/layers.h"
 #include "models/world/mail.h"
@@ -23,7 +24,7 @@
 
 /* Sources of events that are no node's: these, and then the entries of workload and faults. Nodes
  * have their own numbers. */
-enum { SOURCE_RECORD, SOURCE_POOLS, SOURCE_ENTRIES };
+enum { SOURCE_RECORD, SOURCE_POOLS, SOURCE_AUDITS, SOURCE_ENTRIES };
 
 /* What happens, and whose `target` it is. */
 enum world_event {
@@ -40,6 +41,7 @@ enum world_event {
     EVENT_REFILL,   /* a pool is asked for once more; node. arg: epoch, peer */
     EVENT_POOLS,    /* pools look for old transactions */
     EVENT_MAIL,     /* an outbox between layers is due; outbox. arg: what for */
+    EVENT_AUDIT,    /* a window ends, or a proof is sent again; arg: struct audit */
     EVENT_SAMPLE,   /* series */
     EVENT_COUNT
 };
@@ -58,10 +60,12 @@ enum task_kind {
     TASK_RUN,     /* an ancestor, or a block already ordered; then executed() */
     TASK_FETCHED, /* a block of a catch-up; then block() */
     TASK_RECOVER, /* senders of a block's transactions that the pool did not hold */
+    TASK_AUDIT,   /* another layer's block, for audit.h; tag: a proof, counted from 1, or 0 */
 };
 struct task {
     struct task *next;
     struct block *block; /* a reference */
+    struct audit *audit; /* TASK_AUDIT: a reference */
     uint64_t tag;
     node_id from; /* TASK_FETCHED */
     uint8_t kind; /* enum task_kind */
@@ -279,9 +283,10 @@ struct world {
     struct sim *sim;
     struct net *net;
     struct record *record;
-    struct trace *trace;                       /* NULL where none is asked for */
-    struct mail *mail;                         /* NULL where the network is not partitioned */
-    uint32_t messages_table, interlayer_table; /* where the file has them */
+    struct trace *trace;   /* NULL where none is asked for */
+    struct mail *mail;     /* NULL where the network is not partitioned */
+    struct audits *audits; /* NULL: off */
+    uint32_t messages_table, interlayer_table, audits_table; /* where the file has them */
     struct workers *workers;
     struct evm_codes *codes;
     const struct evm_rules *rules;
@@ -478,12 +483,17 @@ void cores_on_call(struct sim *sim, void *self, const struct sim_event *ev);
 /* b came to the node, or is taken up again after a crash: before it executes, the node's cores
  * recover the senders of the transactions that its pool does not hold. */
 void cores_recover(struct world *w, node_id node, struct block *b);
+/* The node is to execute another layer's block, after what its own layer asks. */
+void cores_audit(struct world *w, node_id node, struct block *b, struct audit *a, uint64_t tag);
 int64_t cores_recovery(const struct world *w, node_id node); /* core time of that, up to now */
 /* Signatures of messages need `work` of one core's time now: what executes ends so much later. */
 void cores_yield(struct world *w, node_id node, sim_time work);
 /* Execution follows ordering: fills what b's header says of results, those of the ancestor
  * `root_delay` below, and returns them; NULL if that one was never executed. */
 bool cores_truthful(const struct world *w, struct block *b);
+/* The block whose results b's header states: b itself, or the ancestor `root_delay` below; NULL
+ * where it is gone. */
+struct block *cores_rooted(const struct world *w, struct block *b);
 const struct execution_result *cores_root(struct world *w, struct block *b);
 void cores_crash(struct world *w, node_id node);
 int64_t cores_busy(const struct world *w, node_id node); /* up to now */

@@ -272,9 +272,9 @@ void post_on_inbox(struct sim *sim, void *self, const struct sim_event *ev)
     } else {
         if (b)
             post_connect(w, node, b);
-        if (p->message->channel == CHANNEL_LAYER)
+        if (p->message->channel == CHANNEL_LAYER && !audits_message(w, node, p->message))
             mail_message(w, node, p->message);
-        else
+        else if (p->message->channel != CHANNEL_LAYER)
             hand_over(w, node, p->peer, p->message);
         free_parcel(w, p);
     }
@@ -486,7 +486,11 @@ static void host_commit(struct consensus_env *env, struct block *b, const uint32
     if (w->options.watch)
         tell_claim(env, NULL, b, b->round, signers, signer_count);
     court_commit(env->world, env->node, b, signers, signer_count);
+    if (w->audits)
+        audits_signers(env->world, b, signers, signer_count);
     chain_commit(env->world, env->node, b);
+    if (w->audits)
+        audits_signers(env->world, NULL, NULL, 0);
 }
 
 static void host_speculate(struct consensus_env *env, struct block *b)

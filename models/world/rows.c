@@ -600,6 +600,9 @@ enum err_code rows_open(struct world *w, struct err *err)
     if (code == ERR_OK && w->cfg->routing.policy.model)
         code = record_add_table(w->record, &w->interlayer_table,
                                 &record_optional_tables[RECORD_O_interlayer], err);
+    if (code == ERR_OK && w->cfg->validation.committee)
+        code = record_add_table(w->record, &w->audits_table,
+                                &record_optional_tables[RECORD_O_audits], err);
     if (code == ERR_OK)
         code = record_start(w->record, w->options.out, &info, &policy, err);
     if (code == ERR_OK)
@@ -664,6 +667,7 @@ enum err_code rows_finish(struct world *w, struct err *err)
     for (layer_id i = 0; i < w->chain_count; i++)
         rows_blocks(w, &w->chains[i], true);
     open_transactions(w);
+    audits_finish(w);
     snapshots(w);
     strftime(end, sizeof end, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     mail_rows(w);

@@ -516,5 +516,6 @@ void world_summarise(const struct world *w, struct world_summary *out)
     sum_layers(w, out);
     sum_nodes(w, out);
     sum_traffic(w, out);
+    audits_summarise(w, &out->audits);
     explain(w, out);
 }

@@ -1,6 +1,7 @@
 #include "models/world/trace.h"
 
 #include "models/consensus/consensus.h"
+#include "models/world/audit.h"
 #include "models/world/layers.h"
 #include "sim/base/map.h"
 #include "sim/base/mem.h"
@@ -58,7 +59,10 @@ static void name_of(const struct trace *t, const struct message *m, char *out, s
     case CHANNEL_TX: name = "transaction"; break;
     case CHANNEL_SYNC: name = m->type == 1 ? "fetch" : "fetched"; break;
     case CHANNEL_CONTROL: name = "control"; break;
-    case CHANNEL_LAYER: name = "between layers"; break;
+    case CHANNEL_LAYER:
+        name = audits_message_name(m);
+        name = name ? name : "between layers";
+        break;
     default: name = ops->message_name ? ops->message_name(m->type) : NULL; break;
     }
     if (name)

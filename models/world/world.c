@@ -138,6 +138,8 @@ static enum err_code create_service(struct world *w, struct layer *l, struct err
         .classes = l->classes,
         .class_count = l->class_count,
     };
+    if (w->audits)
+        audits_execution(w, l, &config);
     return execution_service_create(&l->service, w->workers, &config, err);
 }
 
@@ -152,6 +154,8 @@ static enum err_code create_genesis(struct world *w, struct layer *l, struct err
         code = sources_genesis(w, l->id, g, err);
     if (code == ERR_OK)
         code = genesis_finish(g, &state, err);
+    if (code == ERR_OK && w->audits && (code = audits_state(w, l, state, err)) != ERR_OK)
+        evm_state_unref(state);
     genesis_destroy(g);
     return code == ERR_OK ? chain_genesis(w, l, state, NULL, err) : code;
 }
@@ -179,6 +183,13 @@ static void choose_executor(struct layer *l)
         chosen->params(l->cfg->execution.cfg, &l->execution_params);
 }
 
+static enum err_code prepare_layer(struct world *w, layer_id id, struct err *err)
+{
+    struct layer *l = &w->layers[id];
+    choose_executor(l);
+    return create_classes(w, l, err);
+}
+
 static enum err_code create_layer(struct world *w, layer_id id, struct err *err)
 {
     struct layer *l = &w->layers[id];
@@ -186,7 +197,6 @@ static enum err_code create_layer(struct world *w, layer_id id, struct err *err)
     struct err inner = {0};
     l->fees = (const struct fees_ops *)cfg->fees.model;
     l->mempool = (const struct mempool_ops *)cfg->mempool.model;
-    choose_executor(l);
     l->after_order = execution_follows(l->execution_cfg->coupling);
     l->on_proposal = l->execution_cfg->coupling == EXECUTE_ON_PROPOSAL;
     l->with_list = l->execution_cfg->coupling == EXECUTE_WITH_LIST;
@@ -198,9 +208,7 @@ static enum err_code create_layer(struct world *w, layer_id id, struct err *err)
     enum err_code code = l->fees->init(l->fees_state, cfg->fees.cfg, &inner);
     if (code != ERR_OK)
         return failed_init(w, l, "fees", code, &inner, err);
-    code = create_classes(w, l, err);
-    if (code == ERR_OK)
-        code = create_service(w, l, err);
+    code = create_service(w, l, err);
     return code == ERR_OK ? create_genesis(w, l, err) : code;
 }
 
@@ -292,6 +300,7 @@ static const struct {
     [EVENT_REFILL] = {"pool asked for again", refill_on_again},
     [EVENT_POOLS] = {"pool tick", pools_on_tick},
     [EVENT_MAIL] = {"mail between layers", mail_on_event},
+    [EVENT_AUDIT] = {"audit", audits_on_event},
     [EVENT_SAMPLE] = {"sample", rows_on_sample},
 };
 
@@ -437,10 +446,16 @@ enum err_code world_create(struct world **out, const struct scenario *scenario,
     if (code == ERR_OK)
         code = sources_create(w, err);
     for (layer_id i = 0; i < w->layer_count && code == ERR_OK; i++)
+        code = prepare_layer(w, i, err);
+    if (code == ERR_OK)
+        code = audits_create(w, err);
+    for (layer_id i = 0; i < w->layer_count && code == ERR_OK; i++)
         if ((code = keep_going(w, err)) == ERR_OK)
             code = create_layer(w, i, err);
     if (code == ERR_OK)
         code = create_nodes(w, err);
+    if (code == ERR_OK)
+        code = audits_stakes(w, err);
     if (code == ERR_OK)
         code = keep_going(w, err);
     struct net_host host = post_net_host(w);
@@ -560,6 +575,8 @@ static void drop_event(void *self, const struct sim_event *ev)
         message_unref(((struct parcel *)sim_arg_pointer(ev))->message);
     else if (ev->handler == w->handlers[EVENT_CALL])
         block_unref(((struct task *)sim_arg_pointer(ev))->block);
+    else if (ev->handler == w->handlers[EVENT_AUDIT])
+        audit_unref(sim_arg_pointer(ev));
     else if (ev->handler == w->handlers[EVENT_RESUBMIT])
         tx_unref(sim_arg_pointer(ev));
 }
@@ -577,6 +594,7 @@ void world_destroy(struct world *w)
     for (layer_id i = 0; w->layers && i < w->layer_count; i++)
         if (w->layers[i].cfg)
             destroy_layer(w, &w->layers[i]);
+    audits_destroy(w);
     for (layer_id i = 0; w->chains && i < w->chain_count; i++)
         destroy_chain(&w->chains[i]);
     for (layer_id i = 0; w->layers && i < w->layer_count; i++)

@@ -100,6 +100,26 @@ struct world_fault {
 enum { WORLD_FAULTS = 8 };
 
 /* Figures of the measured part (after warm-up, drain apart), over all layers. */
+/* Layers that watch one another (models/world/audit.h); of the whole run. */
+struct world_audits {
+    bool on;
+    uint64_t blocks, audited; /* committed; of them, those that got a committee */
+    uint64_t asked, executed; /* members drawn; of them, those that executed the block */
+    uint64_t checked;         /* executions for others' proofs */
+    uint64_t frauds, found,
+        detected;  /* false ones whose window is over; found so by a member; ... */
+    uint64_t late; /* ... proven within the window; proven after it */
+    double detected_share, expected_share; /* of frauds; as the closed form has it. NAN: none */
+    double delay_s;                        /* from commit to proof; NAN: none */
+    double core_share, core_s; /* of all cores' time; of one execution. The latter NAN: none */
+    double request_bytes, witness_bytes; /* mean, to each member; of it, the witness; NAN: none */
+    double slashed_ether, burnt_ether;   /* of the former */
+    double income_ether;                 /* mean of the nodes that executed; NAN: none did */
+    double chance; /* that a false block is proven, as nodes are at the end; the least of layers' */
+    uint64_t enough; /* the least committee with which cheating does not pay; 0: none */
+    char text[400];  /* whether it pays, in plain words */
+};
+
 struct world_summary {
     bool stopped;
     char digest[65]; /* 64 hexadecimal digits */
@@ -159,6 +179,7 @@ struct world_summary {
         double delay_s;
     } mail;
     uint64_t committed_blocks; /* of the whole run, over all chains: what the above were for */
+    struct world_audits audits;
     enum world_limit limit;
     char limit_text[400]; /* in plain words, with what to try; the file's attribute `verdict` */
 };

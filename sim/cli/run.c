@@ -193,6 +193,27 @@ static void print_faults(const struct world_summary *s)
         printf("  %-24s %u looked on, and found nothing\n", "judges", s->judges);
 }
 
+static void print_audits(const struct world_audits *a)
+{
+    printf(
+        "  %-24s %llu of %llu blocks; %llu members executed, %.3g s of a core each, %.3g %% of all "
+        "cores' time\n",
+        "audits", (unsigned long long)a->audited, (unsigned long long)a->blocks,
+        (unsigned long long)a->executed, a->executed ? a->core_s : 0, a->core_share * 100);
+    if (a->frauds)
+        printf("  %-24s %llu false blocks, %llu proven in time (%.1f %%; closed form %.1f %%)", "",
+               (unsigned long long)a->frauds, (unsigned long long)a->detected,
+               a->detected_share * 100, a->expected_share * 100);
+    if (a->detected)
+        printf(", %.3g s after commit; %.4g ether slashed, %.4g of them burnt", a->delay_s,
+               a->slashed_ether, a->burnt_ether);
+    if (a->late)
+        printf("; %llu proven too late", (unsigned long long)a->late);
+    if (a->frauds)
+        printf("\n");
+    printf("  %-24s %s\n", "", a->text);
+}
+
 static void print_summary(const struct world_summary *s, const char *name, size_t layers,
                           double wall)
 {
@@ -242,6 +263,8 @@ static void print_summary(const struct world_summary *s, const char *name, size_
            "utilisation", s->core_utilisation * 100, s->signature_utilisation * 100,
            s->link_utilisation * 100);
     print_traffic(s);
+    if (s->audits.on)
+        print_audits(&s->audits);
     if (s->nodes_behind)
         printf("  %-24s %llu nodes at the end; node %u by %llu blocks\n", "fallen behind",
                (unsigned long long)s->nodes_behind, s->furthest,
