@@ -31,6 +31,9 @@ struct fees_ops {
      * pay them. Orders pools and fills blocks. */
     bool (*tip)(const void *state, const struct block_fees *fees, const struct tx *tx,
                 struct evm_u256 *out);
+    /* Of that tip, what a block with these fees asks of tx at least; NULL: nothing. */
+    void (*owed)(const void *state, const struct block_fees *fees, const struct tx *tx,
+                 struct evm_u256 *out);
     /* What a block has room for beside gas and bytes on the wire. room() begins an account of it
      * for a block with these fees, whose builder tries transactions with gas limits of `gas` in
      * all; NULL when memory is out. fits() says whether tx still goes in, and then counts it in.

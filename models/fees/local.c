@@ -105,13 +105,20 @@ static void next(const void *state, const struct fees_parent *parent, struct blo
     }
 }
 
+static void owed(const void *state, const struct block_fees *fees, const struct tx *tx,
+                 struct evm_u256 *out)
+{
+    const struct fee_entry *e = tx->evm.is_create ? NULL : fee_table_find(fees->table, &tx->evm.to);
+    (void)state;
+    *out = e ? e->surcharge : evm_u256_of(0);
+}
+
 static bool tip(const void *state, const struct block_fees *fees, const struct tx *tx,
                 struct evm_u256 *out)
 {
-    if (!fees_tip(state, fees, tx, out))
-        return false;
-    const struct fee_entry *e = tx->evm.is_create ? NULL : fee_table_find(fees->table, &tx->evm.to);
-    return !e || !evm_u256_lt(out, &e->surcharge);
+    struct evm_u256 least;
+    owed(state, fees, tx, &least);
+    return fees_tip(state, fees, tx, out) && !evm_u256_lt(out, &least);
 }
 
 /* ---- filling a block ---- */
@@ -161,6 +168,7 @@ const struct fees_ops fees_local = {
     .init = init,
     .next = next,
     .tip = tip,
+    .owed = owed,
     .room = room,
     .fits = fits,
     .room_free = room_free,

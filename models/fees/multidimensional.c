@@ -146,21 +146,28 @@ static void next(const void *state, const struct fees_parent *parent, struct blo
 
 /* ---- building ---- */
 
+/* Price of its bytes over its gas, rounded up. */
+static void owed(const void *state, const struct block_fees *fees, const struct tx *tx,
+                 struct evm_u256 *out)
+{
+    (void)state;
+    struct fees_use use = expected(fees->table, tx);
+    struct evm_u256 storage = evm_u256_of(use.storage), cross = evm_u256_of(tx->cross_bytes);
+    struct evm_u256 gas = evm_u256_of(use.gas ? use.gas : 1), round;
+    evm_u256_sub_u64(&round, &gas, 1);
+    evm_u256_mul(&storage, &storage, &fees->table->price[FEE_STORAGE]);
+    evm_u256_mul(&cross, &cross, &fees->table->price[FEE_CROSS]);
+    evm_u256_add(out, &storage, &cross);
+    evm_u256_add(out, out, &round);
+    evm_u256_div(out, out, &gas);
+}
+
 static bool tip(const void *state, const struct block_fees *fees, const struct tx *tx,
                 struct evm_u256 *out)
 {
-    struct evm_u256 owed, paid;
-    if (!fees_tip(state, fees, tx, out))
-        return false;
-    if (!fees->table)
-        return true;
-    struct fees_use use = expected(fees->table, tx);
-    struct evm_u256 storage = evm_u256_of(use.storage), cross = evm_u256_of(tx->cross_bytes);
-    struct evm_u256 gas = evm_u256_of(use.gas);
-    evm_u256_mul(&owed, &storage, &fees->table->price[FEE_STORAGE]);
-    evm_u256_mul(&cross, &cross, &fees->table->price[FEE_CROSS]);
-    return !evm_u256_add(&owed, &owed, &cross) &&
-           (evm_u256_mul_overflow(&paid, out, &gas) || !evm_u256_lt(&paid, &owed));
+    struct evm_u256 least;
+    owed(state, fees, tx, &least);
+    return fees_tip(state, fees, tx, out) && !evm_u256_lt(out, &least);
 }
 
 struct multi_room {
@@ -201,6 +208,7 @@ const struct fees_ops fees_multidimensional = {
     .init = init,
     .next = next,
     .tip = tip,
+    .owed = owed,
     .room = room,
     .fits = fits,
     .room_free = mem_free,

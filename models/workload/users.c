@@ -41,6 +41,10 @@ enum err_code users_init(struct users *u, const struct users_settings *cfg,
     u->pairs_state = mem_zalloc(1, u->pairs->state_size);
     if (!u->nonces || !u->pairs_state)
         return err_set(err, ERR_MEMORY, "out of memory for %u accounts", n);
+    struct wallets_settings wallets = WALLETS_SETTINGS(cfg);
+    code = wallets_init(&u->wallets, &wallets, env, u->accounts.addrs, n, err);
+    if (code != ERR_OK)
+        return code;
     struct pairs_env pairs = {n, u->accounts.addrs, cfg->senders, cfg->recipients, env};
     return u->pairs->init(u->pairs_state, cfg->pairs.cfg, &pairs, err);
 }
@@ -52,6 +56,7 @@ void users_fini(struct users *u)
         u->pairs->fini(u->pairs_state);
     mem_free(u->pairs_state);
     u->pairs_state = NULL;
+    wallets_fini(&u->wallets);
     mem_free(u->nonces);
     u->nonces = NULL;
 }
@@ -78,33 +83,53 @@ static bool start(struct users *u)
     return false;
 }
 
-bool users_next(struct users *u, struct workload_tx *out, struct evm_addr *to, uint32_t *group)
+/* Who wants to pay whom next, and what they would spend on it. */
+static bool draw_wish(void *self, struct wish *w)
 {
-    if ((!u->started && !start(u)) || !arrivals_next(&u->arrivals, &out->at))
+    struct users *u = self;
+    *w = (struct wish){.recipient = UINT32_MAX};
+    if ((!u->started && !start(u)) || !arrivals_next(&u->arrivals, &w->at))
         return false;
-    struct pick from = u->pairs->sender(u->pairs_state, out->at, &u->rng_sender);
+    struct pick from = u->pairs->sender(u->pairs_state, w->at, &u->rng_sender);
     bool fresh =
         u->cfg.new_recipients > 0 && sim_stream_double(&u->rng_recipient) < u->cfg.new_recipients;
-    out->recipient = UINT32_MAX;
-    *group = from.group;
+    w->sender = from.user;
+    w->group = from.group;
     if (fresh)
-        accounts_fresh(&u->accounts, to);
+        accounts_fresh(&u->accounts, &w->to);
     else {
         struct pick paid = u->pairs->recipient(u->pairs_state, from, &u->rng_recipient);
-        out->recipient = paid.user;
-        *to = u->accounts.addrs[paid.user];
-        *group = paid.group;
+        w->recipient = paid.user;
+        w->to = u->accounts.addrs[paid.user];
+        w->group = paid.group;
     }
-    out->sender = from.user;
-    out->from = u->accounts.addrs[from.user];
+    w->tip = users_draw(&u->cfg.tip, &u->rng_fee);
+    w->max_fee = users_draw(&u->cfg.max_fee, &u->rng_fee);
+    if (evm_u256_lt(&w->max_fee, &w->tip))
+        w->max_fee = w->tip;
+    return true;
+}
+
+bool users_next(struct users *u, struct workload_tx *out, struct evm_addr *to, uint32_t *group)
+{
+    struct wish w;
+    bool fixed = u->cfg.wallet == WORKLOAD_WALLET_FIXED;
+    if (fixed ? !draw_wish(u, &w) : !wallets_next(&u->wallets, draw_wish, u, &w))
+        return false;
+    *to = w.to;
+    *group = w.group;
+    out->at = fixed ? w.at : u->env->now(u->env);
+    out->wished = w.waited ? w.at : -1;
+    out->bids = u->cfg.wallet == WORKLOAD_WALLET_BID;
+    out->recipient = w.recipient;
+    out->sender = w.sender;
+    out->from = u->accounts.addrs[w.sender];
     out->entry = NODE_NONE;
-    accounts_secret(&u->accounts, from.user, out->secret);
+    accounts_secret(&u->accounts, w.sender, out->secret);
     out->tx.type = EVM_TX_DYNAMIC_FEE;
     out->tx.has_chain_id = true;
-    out->tx.nonce = u->nonces[from.user]++;
-    out->tx.max_priority_fee = users_draw(&u->cfg.tip, &u->rng_fee);
-    out->tx.max_fee = users_draw(&u->cfg.max_fee, &u->rng_fee);
-    if (evm_u256_lt(&out->tx.max_fee, &out->tx.max_priority_fee))
-        out->tx.max_fee = out->tx.max_priority_fee;
+    out->tx.nonce = u->nonces[w.sender]++;
+    out->tx.max_priority_fee = w.tip;
+    out->tx.max_fee = w.max_fee;
     return true;
 }

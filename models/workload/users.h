@@ -6,6 +6,7 @@
 #include "models/workload/accounts.h"
 #include "models/workload/arrivals.h"
 #include "models/workload/pairs.h"
+#include "models/workload/wallets.h"
 #include "models/workload/workload.h"
 
 #define WORKLOAD_USER_FIELDS(F, S)                                                                 \
@@ -19,7 +20,8 @@
       "Who pays whom; in groups the two skews above hold within each group.")                      \
     F(S, DIST(WEI), tip, "1gwei", "0wei", NULL, "Priority fee a gas.")                             \
     F(S, DIST(WEI), max_fee, "100gwei", "0wei", NULL, "Highest fee a gas; never below the tip.")   \
-    F(S, WEI, balance, "1000ether", "0wei", NULL, "What every account begins with.")
+    F(S, WEI, balance, "1000ether", "0wei", NULL, "What every account begins with.")               \
+    WORKLOAD_WALLET_FIELDS(F, S)
 
 struct users_settings {
     WORKLOAD_USER_FIELDS(FIELD_MEMBER, users_settings)
@@ -35,6 +37,7 @@ struct users {
     void *pairs_state;
     bool started;
     struct sim_stream rng_sender, rng_recipient, rng_fee;
+    struct wallets wallets;
     uint64_t *nonces;
 };
 
@@ -44,8 +47,9 @@ enum err_code users_init(struct users *u, const struct users_settings *cfg,
 void users_fini(struct users *u); /* accepts zeroed */
 enum err_code users_fund(const struct users *u, struct genesis *g, struct err *err);
 
-/* The next transaction but for gas limit, value, to and input. *to is who is paid, the result that
- * one's group: the sender's where the address is new. False when there is none. */
+/* The next transaction but for gas limit, value, to and input. *to is who is paid, *group that
+ * one's group: the sender's where the address is new. False when there is none or, with a wallet
+ * that is not fixed, none now. */
 bool users_next(struct users *u, struct workload_tx *out, struct evm_addr *to, uint32_t *group);
 
 /* A draw in wei, or in units of a token, never negative; beyond 2^256 it saturates. */

@@ -50,6 +50,9 @@ struct workload_tx {
     uint32_t recipient;   /* likewise, of who is paid; UINT32_MAX where it makes no sense */
     node_id entry;        /* the node it is given to, or NODE_NONE: one of the layer at random */
     bool everywhere;      /* its user gives it to every node of the layer; nobody passes it on */
+    bool bids;       /* what the layer's fees ask of it beyond the base fee is put on top of the
+                        tip, as far as max_fee allows */
+    sim_time wished; /* wished() has counted it already, then; else -1 */
     struct evm_tx tx;
     uint8_t input[1024]; /* room for calldata; point tx.input here (or at memory that lasts
                             until the next call) */
@@ -88,6 +91,24 @@ struct workload_env {
     /* A request that was sent at `sent` is answered now: that is its latency. */
     void (*answered)(const struct workload_env *env, sim_time sent);
     void (*fail)(const struct workload_env *env); /* memory is out */
+
+    /* For wallets. react(), from init() only: this entry is reactive, and its next() may return
+     * false after a wake(): "none now"; it is asked again at that moment. */
+    void (*react)(const struct workload_env *env);
+    sim_time (*now)(const struct workload_env *env);
+    /* The tip a gas at this quantile of the transactions in the last 20 blocks that the first node
+     * of the layer has (LAYER_NONE: the one it is aimed at), 0 where there are none; returns the
+     * share of those blocks that had no room for one more. */
+    double (*tips)(const struct workload_env *env, layer_id layer, double quantile,
+                   struct evm_u256 *out);
+    /* A transaction of the account is wanted but held back: it counts as offered from now on, and
+     * is not counted again when it comes with `wished` set; or is wanted no more: dropped. */
+    void (*wished)(const struct workload_env *env, const struct evm_addr *from);
+    void (*gave_up)(const struct workload_env *env, const struct evm_addr *from, sim_time wished);
+    /* The base fee of a layer's next block, as its first node knows it. */
+    void (*layer_fee)(const struct workload_env *env, layer_id layer, struct evm_u256 *out);
+    /* Of a partitioned network, else NULL: asks that the account move; false if it cannot now. */
+    bool (*move)(const struct workload_env *env, const struct evm_addr *addr, layer_id to);
     void *world;
 };
 
@@ -111,7 +132,7 @@ struct workload_ops {
     /* A validator of the layer has executed a block that is final there: once a block and node. May
      * be NULL. */
     void (*executed)(void *state, const struct block *b, node_id replica, sim_time now);
-    void (*woken)(void *state, sim_time now);
+    void (*woken)(void *state, sim_time now); /* may be NULL where it only reacts */
     void (*fini)(void *state);
 };
 

@@ -50,6 +50,14 @@ bool fees_takes(void *self, const struct tx *tx)
     return c->layer->fees->fits(c->room, tx);
 }
 
+void fees_tip_of(const struct block_fees *fees, const struct evm_tx *tx, struct evm_u256 *out)
+{
+    if (evm_u256_sub(out, &tx->max_fee, &fees->base_fee))
+        *out = evm_u256_of(0);
+    else if (evm_u256_lt(&tx->max_priority_fee, out))
+        *out = tx->max_priority_fee;
+}
+
 /* ---- what layers tell each other ---- */
 
 bool fees_hear(struct world *w, layer_id at, layer_id of, const struct fees_report *report)

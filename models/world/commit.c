@@ -226,8 +226,7 @@ static void settle_txs(struct world *w, struct layer *l, struct block *b,
     mem_free(tips);
 }
 
-/* Whether one more like its largest would not have fitted. */
-static bool is_full(const struct block *b)
+bool chain_is_full(const struct block *b)
 {
     uint64_t largest = 0;
     for (uint32_t i = 0; i < b->tx_count; i++)
@@ -256,7 +255,7 @@ static void tally_block(struct world *w, const struct layer *l, const struct blo
     t->txs += b->tx_count;
     t->gas += b->track->gas_used;
     t->packed += b->header_gas_used;
-    t->full += is_full(b);
+    t->full += chain_is_full(b);
     t->gas_limit += b->fees.gas_limit;
     t->executions += e->executions;
     t->aborts += e->aborts;

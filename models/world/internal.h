@@ -263,6 +263,7 @@ struct fault {
 struct tally {
     uint64_t offered, committed, reverted;
     uint64_t dropped, invalid, skipped; /* each counts those behind it too */
+    uint64_t gave_up;                   /* of dropped: their users waited for a lower fee */
     uint64_t gas, packed, gas_limit;    /* packed: what counts against the limit */
     uint64_t blocks, full, txs, executions, aborts;
     int64_t serial, makespan, critical_path, duration;
@@ -428,6 +429,8 @@ void chain_commit_twin(struct world *w, node_id node, struct block *b);
 void chain_executed(struct world *w, node_id node, struct block *b);
 /* Executed on the host from now on, if its parent is; false if it cannot be executed any more. */
 bool chain_execute(struct world *w, struct layer *l, struct block *b);
+/* Whether one more transaction like b's largest would not have fitted. */
+bool chain_is_full(const struct block *b);
 /* Takes tx off the list of open ones, with its reference: its fate is known. */
 void chain_close_tx(struct world *w, struct tx *tx);
 /* Blocks that its layer has committed and the node has not; where execution follows the order: has
@@ -446,6 +449,8 @@ struct fees_choice {
 };
 bool fees_offers(void *self, const struct tx *tx, struct evm_u256 *out);
 bool fees_takes(void *self, const struct tx *tx);
+/* What tx, in a block with these fees, paid its proposer a gas. */
+void fees_tip_of(const struct block_fees *fees, const struct evm_tx *tx, struct evm_u256 *out);
 /* Layer `at` hears of layer `of`: an older report than one heard already changes nothing. False
  * when memory is out. */
 bool fees_hear(struct world *w, layer_id at, layer_id of, const struct fees_report *report);

@@ -8,6 +8,7 @@
 #include "sim/base/check.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -20,6 +21,7 @@ struct item {
     sim_time at;
     node_id entry;
     bool everywhere;
+    sim_time wished; /* -1, or when it was counted as offered */
     uint8_t secret[32];
     struct evm_addr from;
 };
@@ -34,6 +36,13 @@ struct batch {
     struct item items[BATCH];
 };
 
+/* Tips in the last blocks of a layer, as of one head. */
+struct tips {
+    struct evm_hash head;
+    double full;    /* share of the blocks */
+    struct vec all; /* uint64_t, ascending */
+};
+
 struct source {
     const struct workload_ops *ops;
     void *state;
@@ -44,6 +53,9 @@ struct source {
     struct workload_tx *scratch;
     struct batch *first, *last;
     uint32_t batches;
+    bool reactive;  /* as ops->reactive, or because it asked for that */
+    uint32_t wakes; /* under way */
+    struct tips tips;
     bool exhausted;
     sim_time latest; /* of the last transaction asked for */
 };
@@ -139,23 +151,49 @@ static struct tx *make_tx(struct world *w, const struct source *s, struct worklo
     return NULL;
 }
 
+/* The layer that the account is at home in: in a partitioned network it may be any. */
+static struct layer *layer_at(struct world *w, const struct source *s, const struct evm_addr *from)
+{
+    layer_id home = s->env.home ? s->env.home(&s->env, from) : s->layer;
+    return &w->layers[home < w->layer_count ? home : 0];
+}
+
+/* What its node says that the fees ask of such a transaction beyond the base fee. */
+static void add_owed(struct world *w, const struct source *s, struct workload_tx *out)
+{
+    struct layer *l = layer_at(w, s, &out->from);
+    struct evm_u256 owed, *tip = &out->tx.max_priority_fee;
+    struct tx probe = {.evm = out->tx};
+    if (!l->fees->owed)
+        return;
+    const struct block *head = chain_latest(l, w->nodes[l->first].head);
+    l->fees->owed(l->fees_state, &head->track->next, &probe, &owed);
+    if (evm_u256_add(tip, tip, &owed) || evm_u256_lt(&out->tx.max_fee, tip))
+        *tip = out->tx.max_fee;
+}
+
 /* One more transaction into the batch; false when there is none. */
 static bool ask(struct world *w, struct source *s, struct batch *b)
 {
     struct workload_tx *out = s->scratch;
     struct item *item = &b->items[b->count];
-    *out = (struct workload_tx){.entry = NODE_NONE, .recipient = UINT32_MAX};
+    *out = (struct workload_tx){.entry = NODE_NONE, .recipient = UINT32_MAX, .wished = -1};
     out->tx.chain_id = s->env.chain_id;
     out->tx.has_chain_id = true;
     if (!s->ops->next(s->state, out) || out->at >= s->env.end) {
-        s->exhausted = !s->ops->closed || out->at >= s->env.end;
+        s->exhausted = (!s->ops->closed && !s->wakes) || out->at >= s->env.end;
         return false;
     }
     CHECK(out->at >= s->latest, "workload %s goes back from %lld to %lld ns", s->name,
           (long long)s->latest, (long long)out->at);
     s->latest = out->at;
-    *item = (struct item){
-        .at = out->at, .entry = out->entry, .everywhere = out->everywhere, .from = out->from};
+    *item = (struct item){.at = out->at,
+                          .entry = out->entry,
+                          .everywhere = out->everywhere,
+                          .wished = out->wished,
+                          .from = out->from};
+    if (out->bids)
+        add_owed(w, s, out);
     memcpy(item->secret, out->secret, sizeof item->secret);
     item->tx = make_tx(w, s, out);
     if (!item->tx) {
@@ -169,7 +207,7 @@ static bool ask(struct world *w, struct source *s, struct batch *b)
 /* Keeps enough batches under way; a reactive model is asked for one transaction at a time. */
 static void refill(struct world *w, struct source *s)
 {
-    uint32_t ahead = s->ops->reactive ? 1 : BATCHES_AHEAD, size = s->ops->reactive ? 1 : BATCH;
+    uint32_t ahead = s->reactive ? 1 : BATCHES_AHEAD, size = s->reactive ? 1 : BATCH;
     while (!s->exhausted && s->batches < ahead) {
         struct batch *b = mem_zalloc(1, sizeof *b);
         if (!b) {
@@ -283,9 +321,11 @@ void sources_on_emit(struct sim *sim, void *self, const struct sim_event *ev)
     tx->previous = w->open_last;
     *(w->open_last ? &w->open_last->next : &w->open_txs) = tx;
     w->open_last = tx;
-    l->offered++;
-    l->sample_offered++;
-    if (tx->emitted >= w->cfg->warm_up)
+    if (item->wished < 0) {
+        l->offered++;
+        l->sample_offered++;
+    }
+    if (tx->emitted >= w->cfg->warm_up && item->wished < w->cfg->warm_up)
         w->tally.offered++;
     if (item->everywhere)
         enter_everywhere(w, tx);
@@ -310,7 +350,9 @@ void sources_on_wake(struct sim *sim, void *self, const struct sim_event *ev)
 {
     struct world *w = self;
     struct source *s = &w->sources[ev->target];
-    s->ops->woken(s->state, sim_now(sim));
+    s->wakes--;
+    if (s->ops->woken)
+        s->ops->woken(s->state, sim_now(sim));
     if (!s->first)
         schedule_next(w, ev->target);
 }
@@ -351,6 +393,13 @@ static const void *setting(const struct field_choice *choice, const char *name)
     return NULL;
 }
 
+static void see_layer_fee(const struct workload_env *env, layer_id layer, struct evm_u256 *out)
+{
+    const struct world *w = env->world;
+    const struct layer *l = &w->layers[layer];
+    *out = chain_latest(l, w->nodes[l->first].head)->track->next.base_fee;
+}
+
 static void see_base_fee(const struct workload_env *env, struct evm_u256 *out)
 {
     struct world *w = env->world;
@@ -379,6 +428,7 @@ static void wake(const struct workload_env *env, sim_time at)
 {
     struct world *w = env->world;
     uint32_t index = (uint32_t)env->instance;
+    w->sources[index].wakes++;
     world_schedule(w, at, SIM_CLASS_WORKLOAD, world_source(w, SOURCE_ENTRIES + index), EVENT_WAKE,
                    index, 0);
 }
@@ -389,6 +439,83 @@ static void answered(const struct workload_env *env, sim_time sent)
     double seconds = (double)(sim_now(w->sim) - sent) / 1e9;
     if (sent >= w->cfg->warm_up && vec_push(&w->tally.latency, &seconds) != ERR_OK)
         world_out_of_memory(w);
+}
+
+/* ---- what wallets ask ---- */
+
+static void react(const struct workload_env *env)
+{
+    ((struct world *)env->world)->sources[env->instance].reactive = true;
+}
+
+static sim_time now(const struct workload_env *env)
+{
+    return sim_now(((const struct world *)env->world)->sim);
+}
+
+static int by_size(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* As of the layer's block b. */
+static void read_tips(struct world *w, struct tips *t, const struct block *b)
+{
+    enum { BACK = 20 };
+    uint32_t full = 0, count = 0;
+    t->head = b->hash;
+    t->all.len = 0;
+    for (; b && b->height > 0 && count < BACK; b = chain_before(w, b), count++) {
+        full += chain_is_full(b);
+        for (uint32_t i = 0; i < b->tx_count; i++) {
+            struct evm_u256 tip = {{0}};
+            fees_tip_of(&b->fees, &b->txs[i]->evm, &tip);
+            uint64_t wei = evm_u256_clamp64(&tip);
+            if (vec_push(&t->all, &wei) != ERR_OK)
+                world_out_of_memory(w);
+        }
+    }
+    t->full = count ? (double)full / count : 0;
+    if (t->all.len)
+        qsort(t->all.data, t->all.len, sizeof(uint64_t), by_size);
+}
+
+static double tips(const struct workload_env *env, layer_id layer, double quantile,
+                   struct evm_u256 *out)
+{
+    struct world *w = env->world;
+    struct source *s = &w->sources[env->instance];
+    const struct layer *l = &w->layers[layer < w->layer_count ? layer : s->layer];
+    const struct block *head = chain_latest(l, w->nodes[l->first].head);
+    if (!evm_hash_eq(&head->hash, &s->tips.head))
+        read_tips(w, &s->tips, head);
+    size_t count = s->tips.all.len;
+    *out = evm_u256_of(0);
+    if (count)
+        *out = evm_u256_of(
+            *(uint64_t *)vec_at(&s->tips.all, (size_t)(quantile * (double)(count - 1) + 0.5)));
+    return s->tips.full;
+}
+
+static void wished(const struct workload_env *env, const struct evm_addr *from)
+{
+    struct world *w = env->world;
+    struct layer *l = layer_at(w, &w->sources[env->instance], from);
+    l->offered++;
+    l->sample_offered++;
+    if (sim_now(w->sim) >= w->cfg->warm_up)
+        w->tally.offered++;
+}
+
+static void gave_up(const struct workload_env *env, const struct evm_addr *from, sim_time since)
+{
+    struct world *w = env->world;
+    layer_at(w, &w->sources[env->instance], from)->dropped++;
+    if (since < w->cfg->warm_up)
+        return;
+    w->tally.dropped++;
+    w->tally.gave_up++;
 }
 
 static void no_memory(const struct workload_env *env)
@@ -441,8 +568,16 @@ static enum err_code create_source(struct world *w, size_t index, struct err *er
         .wake = wake,
         .answered = answered,
         .fail = no_memory,
+        .react = react,
+        .now = now,
+        .tips = tips,
+        .layer_fee = see_layer_fee,
+        .wished = wished,
+        .gave_up = gave_up,
         .world = w,
     };
+    s->reactive = s->ops->reactive;
+    vec_init(&s->tips.all, sizeof(uint64_t));
     s->state = mem_zalloc(1, s->ops->state_size);
     s->scratch = mem_zalloc(1, sizeof *s->scratch);
     w->source_count = (uint32_t)index + 1;
@@ -512,6 +647,7 @@ void sources_destroy(struct world *w)
             s->ops->fini(s->state);
         mem_free(s->state);
         mem_free(s->scratch);
+        vec_fini(&s->tips.all);
     }
     mem_free(w->sources);
     w->sources = NULL;
