@@ -31,21 +31,21 @@ bool fee_cheaper(const struct fee_pool *p, const struct tx *a, const struct tx *
 
 static const struct tx *last_of(const struct fee_sender *s)
 {
-    return s->items[s->count - 1].tx;
+    return fee_tx(s, s->count - 1);
 }
 
 static bool before(const struct fee_pool *p, uint32_t a, uint32_t b)
 {
-    return fee_cheaper(p, last_of(p->heap[a]), last_of(p->heap[b]));
+    return fee_cheaper(p, last_of(&p->senders[p->heap[a]]), last_of(&p->senders[p->heap[b]]));
 }
 
 static void swap(struct fee_pool *p, uint32_t a, uint32_t b)
 {
-    struct fee_sender *s = p->heap[a];
+    uint32_t place = p->heap[a];
     p->heap[a] = p->heap[b];
-    p->heap[b] = s;
-    p->heap[a]->heap_at = a;
-    p->heap[b]->heap_at = b;
+    p->heap[b] = place;
+    p->senders[p->heap[a]].heap_at = a;
+    p->senders[p->heap[b]].heap_at = b;
 }
 
 static void sink(struct fee_pool *p, uint32_t i)
@@ -74,7 +74,7 @@ static bool reserve(struct fee_pool *p, uint32_t count)
     if (count <= p->heap_capacity)
         return true;
     uint32_t capacity = count < 32 ? 64 : 2 * count;
-    struct fee_sender **heap = mem_resize(p->heap, capacity, sizeof(struct fee_sender *));
+    uint32_t *heap = mem_resize(p->heap, capacity, sizeof *heap);
     if (!heap)
         return false;
     p->heap = heap;
@@ -89,15 +89,15 @@ struct fee_sender *fee_heap_cheapest(struct fee_pool *p)
             return NULL;
         p->heap_count = 0;
         for (uint32_t i = 0; i < p->sender_count; i++)
-            if (p->senders[i]->count) {
-                p->senders[i]->heap_at = p->heap_count;
-                p->heap[p->heap_count++] = p->senders[i];
+            if (p->senders[i].count) {
+                p->senders[i].heap_at = p->heap_count;
+                p->heap[p->heap_count++] = i;
             }
         for (uint32_t i = p->heap_count / 2; i-- > 0;)
             sink(p, i);
         p->heap_valid = true;
     }
-    return p->heap_count ? p->heap[0] : NULL;
+    return p->heap_count ? &p->senders[p->heap[0]] : NULL;
 }
 
 void fee_heap_fix(struct fee_pool *p, struct fee_sender *s)
@@ -117,7 +117,7 @@ void fee_heap_join(struct fee_pool *p, struct fee_sender *s)
         return;
     }
     s->heap_at = p->heap_count;
-    p->heap[p->heap_count++] = s;
+    p->heap[p->heap_count++] = (uint32_t)(s - p->senders);
     rise(p, s->heap_at);
 }
 
@@ -129,7 +129,14 @@ void fee_heap_leave(struct fee_pool *p, struct fee_sender *s)
     if (hole == last)
         return;
     p->heap[hole] = p->heap[last];
-    p->heap[hole]->heap_at = hole;
+    struct fee_sender *moved = &p->senders[p->heap[hole]];
+    moved->heap_at = hole;
     rise(p, hole);
-    sink(p, p->heap[hole]->heap_at);
+    sink(p, moved->heap_at);
+}
+
+void fee_heap_move(struct fee_pool *p, struct fee_sender *s)
+{
+    if (p->heap_valid && s->count)
+        p->heap[s->heap_at] = (uint32_t)(s - p->senders);
 }

@@ -45,7 +45,7 @@ static bool take(struct fee_pool *p, struct fee_sender *s, uint32_t at, struct t
 
 static void let_go(struct fee_pool *p, struct fee_sender *s, uint32_t at, enum pool_verdict why)
 {
-    struct tx *tx = s->items[at].tx;
+    struct tx *tx = fee_tx(s, at);
     fee_sender_remove(p, s, at);
     p->env->host->left(p->env, tx, why);
     tx_unref(tx);
@@ -72,13 +72,13 @@ static bool outbids(const struct fee_pool *p, const struct evm_u256 *now,
 static enum pool_verdict replace(struct fee_pool *p, struct fee_sender *s, uint32_t i,
                                  struct tx *tx)
 {
-    struct tx *old = s->items[i].tx;
+    struct tx *old = fee_tx(s, i);
     if (old == tx || evm_hash_eq(&old->evm.hash, &tx->evm.hash))
         return POOL_KNOWN;
     if (!outbids(p, &tx->evm.max_fee, &old->evm.max_fee) ||
         !outbids(p, &tx->evm.max_priority_fee, &old->evm.max_priority_fee))
         return POOL_REPLACEMENT_UNDERPRICED;
-    s->items[i] = (struct fee_item){tx_ref(tx), p->env->host->now(p->env)};
+    fee_items(s)[i] = (struct fee_item){tx_ref(tx), p->env->host->now(p->env)};
     p->bytes = p->bytes - old->size + tx->size;
     fee_heap_fix(p, s);
     p->env->host->joined(p->env, tx);
@@ -95,7 +95,7 @@ static bool affordable(const struct fee_sender *s, uint32_t at, const struct evm
     if (!evm_tx_max_cost(tx, &sum))
         return false;
     for (uint32_t i = 0; i < at; i++)
-        if (!evm_tx_max_cost(&s->items[i].tx->evm, &one) || evm_u256_add(&sum, &sum, &one))
+        if (!evm_tx_max_cost(&fee_tx(s, i)->evm, &one) || evm_u256_add(&sum, &sum, &one))
             return false;
     return !evm_u256_lt(balance, &sum);
 }
@@ -107,7 +107,7 @@ static bool make_room(struct fee_pool *p, struct fee_sender *s, const struct tx 
         struct fee_sender *cheapest = fee_heap_cheapest(p);
         if (!cheapest || cheapest == s)
             return false;
-        if (!fee_cheaper(p, cheapest->items[cheapest->count - 1].tx, tx))
+        if (!fee_cheaper(p, fee_tx(cheapest, cheapest->count - 1), tx))
             return false;
         let_go(p, cheapest, cheapest->count - 1, POOL_FULL);
     }
@@ -129,7 +129,7 @@ static enum pool_verdict admit(struct fee_pool *p, struct fee_sender *s, struct 
     uint32_t at = fee_sender_find(s, nonce);
     if (!affordable(s, at, &tx->evm, balance))
         return POOL_FUNDS;
-    if (at < s->count && s->items[at].tx->evm.nonce == nonce)
+    if (at < s->count && fee_tx(s, at)->evm.nonce == nonce)
         return replace(p, s, at, tx);
     if (s->count >= c->per_sender)
         return POOL_SENDER_LIMIT;
@@ -158,8 +158,8 @@ static enum pool_verdict pool_add(void *state, struct tx *tx, bool local)
 /* Lets go of everything below the sender's nonce. */
 static void settle(struct fee_pool *p, struct fee_sender *s, const struct tx *included)
 {
-    while (s->count && s->items[0].tx->evm.nonce < s->nonce) {
-        const struct tx *tx = s->items[0].tx;
+    while (s->count && fee_tx(s, 0)->evm.nonce < s->nonce) {
+        const struct tx *tx = fee_tx(s, 0);
         bool same = tx == included || evm_hash_eq(&tx->evm.hash, &included->evm.hash);
         let_go(p, s, 0, same ? POOL_INCLUDED : POOL_NONCE_TOO_LOW);
     }
@@ -175,11 +175,17 @@ static bool account_knows(const struct fee_pool *p, const struct evm_addr *addr,
     return nonce >= next;
 }
 
+enum { AHEAD = 8 }; /* transactions whose place in the index is fetched beforehand */
+
 static void pool_included(void *state, const struct block *b, const struct block_fees *fees)
 {
     struct fee_pool *p = state;
+    for (uint32_t i = 0; i < b->tx_count && i < AHEAD; i++)
+        fee_sender_prefetch(p, &b->txs[i]->evm.sender);
     for (uint32_t i = 0; i < b->tx_count; i++) {
         const struct tx *tx = b->txs[i];
+        if (i + AHEAD < b->tx_count)
+            fee_sender_prefetch(p, &b->txs[i + AHEAD]->evm.sender);
         struct fee_sender *s = fee_sender_get(p, &tx->evm.sender);
         if (!s && account_knows(p, &tx->evm.sender, tx->evm.nonce + 1))
             continue;
@@ -217,7 +223,7 @@ static void pool_reverted(void *state, const struct block *b)
             continue;
         s->nonce = tx->evm.nonce;
         uint32_t at = fee_sender_find(s, tx->evm.nonce);
-        if (at < s->count && s->items[at].tx->evm.nonce == tx->evm.nonce)
+        if (at < s->count && fee_tx(s, at)->evm.nonce == tx->evm.nonce)
             continue;       /* a rival came in meanwhile */
         take(p, s, at, tx); /* if memory is out it stays out */
     }
@@ -231,8 +237,11 @@ static void pool_reverted(void *state, const struct block *b)
 static void expire_sender(struct fee_pool *p, struct fee_sender *s, sim_time before)
 {
     for (uint32_t i = s->count; i-- > 0;) {
-        if (s->items[i].added <= before)
+        sim_time added = fee_items(s)[i].added;
+        if (added <= before)
             let_go(p, s, i, POOL_EXPIRED);
+        else if (added < p->oldest)
+            p->oldest = added;
     }
 }
 
@@ -240,9 +249,12 @@ static void pool_expire(void *state)
 {
     struct fee_pool *p = state;
     sim_time now = p->env->host->now(p->env), lifetime = p->cfg->lifetime;
-    for (uint32_t i = p->sender_count; i-- > 0;) {
-        struct fee_sender *s = p->senders[i];
-        if (lifetime != SIM_TIME_NEVER && now >= lifetime)
+    bool old = lifetime != SIM_TIME_NEVER && now >= lifetime && p->oldest <= now - lifetime;
+    if (old)
+        p->oldest = SIM_TIME_NEVER;
+    for (uint32_t i = p->sender_count; i-- > 0 && (old || p->empty);) {
+        struct fee_sender *s = &p->senders[i];
+        if (old)
             expire_sender(p, s, now - lifetime);
         if (!s->count && account_knows(p, &s->addr, s->nonce))
             fee_sender_drop(p, s);
@@ -253,7 +265,7 @@ static bool pool_has(const void *state, const struct tx *tx)
 {
     const struct fee_sender *s = fee_sender_get(state, &tx->evm.sender);
     uint32_t at = s ? fee_sender_find(s, tx->evm.nonce) : 0;
-    return s && at < s->count && evm_hash_eq(&s->items[at].tx->evm.hash, &tx->evm.hash);
+    return s && at < s->count && evm_hash_eq(&fee_tx(s, at)->evm.hash, &tx->evm.hash);
 }
 
 static void pool_forget(void *state, struct tx *tx, enum pool_verdict why)
@@ -261,7 +273,7 @@ static void pool_forget(void *state, struct tx *tx, enum pool_verdict why)
     struct fee_pool *p = state;
     struct fee_sender *s = fee_sender_get(p, &tx->evm.sender);
     uint32_t at = s ? fee_sender_find(s, tx->evm.nonce) : 0;
-    if (s && at < s->count && s->items[at].tx == tx)
+    if (s && at < s->count && fee_tx(s, at) == tx)
         let_go(p, s, at, why);
 }
 
@@ -276,17 +288,17 @@ static void pool_each(const void *state, void (*visit)(void *self, struct tx *tx
 {
     const struct fee_pool *p = state;
     for (uint32_t i = 0; i < p->sender_count; i++)
-        for (uint32_t k = 0; k < p->senders[i]->count; k++)
-            visit(self, p->senders[i]->items[k].tx);
+        for (uint32_t k = 0; k < p->senders[i].count; k++)
+            visit(self, fee_tx(&p->senders[i], k));
 }
 
 static void pool_fini_model(void *state)
 {
     struct fee_pool *p = state;
     while (p->sender_count) {
-        struct fee_sender *s = p->senders[p->sender_count - 1];
+        struct fee_sender *s = &p->senders[p->sender_count - 1];
         while (s->count) {
-            struct tx *tx = s->items[s->count - 1].tx;
+            struct tx *tx = fee_tx(s, s->count - 1);
             fee_sender_remove(p, s, s->count - 1);
             tx_unref(tx);
         }
@@ -296,6 +308,7 @@ static void pool_fini_model(void *state)
     mem_free(p->index);
     mem_free(p->heap);
     mem_free(p->ready);
+    mem_free(p->progress);
     *p = (struct fee_pool){.cfg = p->cfg, .env = p->env};
 }
 
@@ -303,8 +316,8 @@ static void pool_clear(void *state)
 {
     struct fee_pool *p = state;
     for (uint32_t i = 0; i < p->sender_count; i++)
-        while (p->senders[i]->count)
-            let_go(p, p->senders[i], p->senders[i]->count - 1, POOL_CRASHED);
+        while (p->senders[i].count)
+            let_go(p, &p->senders[i], p->senders[i].count - 1, POOL_CRASHED);
     pool_fini_model(p);
 }
 

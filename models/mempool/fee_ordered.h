@@ -22,43 +22,64 @@ struct fee_item {
     sim_time added;
 };
 
+/* A cache line: with the pools of many nodes, each is out of the cache when it is looked at. Most
+ * senders have one transaction, which stands here itself. */
 struct fee_sender {
     struct evm_addr addr;
-    uint32_t place;         /* in fee_pool.senders */
-    uint64_t nonce;         /* the account's next, after the blocks of the chain */
-    struct fee_item *items; /* ascending nonces, each once */
-    uint32_t count, capacity;
-    uint32_t heap_at;   /* in fee_pool.heap; valid with heap_valid */
-    uint32_t next_item; /* pick: the item to be offered next */
-    uint64_t next_nonce;
-    uint64_t pick_mark; /* pick: the run that set the two above */
+    uint32_t count;
+    uint64_t nonce;        /* the account's next, after the blocks of the chain */
+    struct fee_item one;   /* the only item, while capacity is 0 */
+    struct fee_item *more; /* ascending nonces, each once */
+    uint32_t capacity;     /* of `more` */
+    uint32_t heap_at;      /* in fee_pool.heap; valid with heap_valid and count > 0 */
+};
+_Static_assert(sizeof(struct fee_sender) == 64, "a sender is a cache line");
+
+/* pick: where a sender stands. */
+struct fee_progress {
+    uint64_t nonce; /* to be offered next */
+    uint32_t item;
+    bool begun;
 };
 
 struct fee_pool {
     const struct pool_cfg *cfg;
     struct mempool_env *env;
-    struct fee_sender **senders;
+    struct fee_sender *senders; /* by place */
     uint32_t sender_count, sender_capacity;
-    uint64_t *index; /* open addressing, by address; 0 is empty */
-    uint32_t index_size;
+    uint32_t empty; /* senders without a transaction */
     uint32_t count;
+    uint64_t *index; /* open addressing, by address; 0 is empty; twice sender_capacity */
     uint64_t bytes;
+    sim_time oldest;          /* no transaction was added before */
     struct evm_u256 base_fee; /* of the next block, as the chain last said */
     uint64_t head_height;
-    struct fee_sender **heap; /* cheapest last transaction on top */
+    uint32_t *heap; /* places: cheapest last transaction on top */
     uint32_t heap_count, heap_capacity;
     bool heap_valid;
-    struct fee_ready *ready; /* pick's own heap, kept for its memory */
+    struct fee_ready *ready;       /* pick's own heap, kept for its memory ... */
+    struct fee_progress *progress; /* ... as this is, by place */
     uint32_t ready_capacity;
-    uint64_t pick_mark;
 };
+
+/* Its transactions, by nonce. */
+static inline struct fee_item *fee_items(struct fee_sender *s)
+{
+    return s->capacity ? s->more : &s->one;
+}
+static inline struct tx *fee_tx(const struct fee_sender *s, uint32_t at)
+{
+    return s->capacity ? s->more[at].tx : s->one.tx;
+}
 
 /* --- senders (fee_senders.c) --- */
 
 struct fee_sender *fee_sender_get(const struct fee_pool *p, const struct evm_addr *addr);
-/* NULL when memory is out. addr is new. */
+/* NULL when memory is out. addr is new. Other senders may move. */
 struct fee_sender *fee_sender_add(struct fee_pool *p, const struct evm_addr *addr, uint64_t nonce);
-void fee_sender_drop(struct fee_pool *p, struct fee_sender *s); /* it is empty */
+/* It is empty. The last sender takes its place. */
+void fee_sender_drop(struct fee_pool *p, struct fee_sender *s);
+void fee_sender_prefetch(const struct fee_pool *p, const struct evm_addr *addr);
 /* The first item whose nonce is not below. O(log). */
 uint32_t fee_sender_find(const struct fee_sender *s, uint64_t nonce);
 /* Takes a reference; false when memory is out. */
@@ -75,6 +96,7 @@ struct fee_sender *fee_heap_cheapest(struct fee_pool *p);
 void fee_heap_fix(struct fee_pool *p, struct fee_sender *s);  /* its last item changed */
 void fee_heap_join(struct fee_pool *p, struct fee_sender *s); /* it has its first item */
 void fee_heap_leave(struct fee_pool *p, struct fee_sender *s);
+void fee_heap_move(struct fee_pool *p, struct fee_sender *s); /* it has a new place */
 
 /* --- filling a block (fee_pick.c) --- */
 

@@ -3,17 +3,19 @@
 #include "sim/base/check.h"
 #include "sim/base/mem.h"
 
+#include <string.h>
+
 struct fee_ready {
     struct evm_u256 tip;
-    struct fee_sender *sender;
+    const struct fee_item *item;
+    uint32_t place;
 };
 
 /* Better tip first, then who came first. */
 static bool before(const struct fee_ready *a, const struct fee_ready *b)
 {
     int order = evm_u256_cmp(&b->tip, &a->tip);
-    const struct fee_item *x = &a->sender->items[a->sender->next_item];
-    const struct fee_item *y = &b->sender->items[b->sender->next_item];
+    const struct fee_item *x = a->item, *y = b->item;
     if (order)
         return order < 0;
     return x->added != y->added ? x->added < y->added : x->tx->id < y->tx->id;
@@ -48,22 +50,24 @@ static bool tip_of(const struct pool_request *request, const struct tx *tx, stru
 }
 
 /* Points the sender's entry at its next transaction; false if it has none that can be taken. */
-static bool load(const struct pool_request *request, struct fee_sender *s, struct fee_ready *out)
+static bool load(const struct fee_pool *p, const struct pool_request *request, uint32_t place,
+                 struct fee_ready *out)
 {
-    if (s->next_item >= s->count)
+    struct fee_sender *s = &p->senders[place];
+    const struct fee_progress *at = &p->progress[place];
+    if (at->item >= s->count)
         return false;
-    const struct tx *tx = s->items[s->next_item].tx;
-    if (tx->evm.nonce != s->next_nonce || !tip_of(request, tx, &out->tip))
+    out->item = &fee_items(s)[at->item];
+    out->place = place;
+    const struct tx *tx = out->item->tx;
+    if (tx->evm.nonce != at->nonce || !tip_of(request, tx, &out->tip))
         return false;
-    out->sender = s;
     return !request->refuses || !request->refuses(request->refuses_self, tx);
 }
 
-static void start(struct fee_pool *p, struct fee_sender *s, uint64_t nonce)
+static void start(struct fee_pool *p, const struct fee_sender *s, uint64_t nonce)
 {
-    s->pick_mark = p->pick_mark;
-    s->next_nonce = nonce;
-    s->next_item = fee_sender_find(s, nonce);
+    p->progress[s - p->senders] = (struct fee_progress){nonce, fee_sender_find(s, nonce), true};
 }
 
 /* Transactions of blocks between this node's chain and the parent (proposed, not joined yet) are
@@ -72,9 +76,9 @@ static void skip_block(struct fee_pool *p, const struct block *b)
 {
     for (uint32_t i = 0; i < b->tx_count; i++) {
         const struct evm_tx *tx = &b->txs[i]->evm;
-        struct fee_sender *s = fee_sender_get(p, &tx->sender);
-        uint64_t from = s && s->pick_mark == p->pick_mark ? s->next_nonce : s ? s->nonce : 0;
-        if (s && tx->nonce + 1 > from)
+        const struct fee_sender *s = fee_sender_get(p, &tx->sender);
+        const struct fee_progress *at = s ? &p->progress[s - p->senders] : NULL;
+        if (s && tx->nonce + 1 > (at->begun ? at->nonce : s->nonce))
             start(p, s, tx->nonce + 1);
     }
 }
@@ -92,23 +96,34 @@ static bool in_share(const struct pool_request *request, const struct evm_addr *
     return !request->shares || pool_sender_number(sender) % request->shares == request->share;
 }
 
+/* Nobody has been offered yet. */
+static bool begin(struct fee_pool *p)
+{
+    if (p->ready_capacity < p->sender_count) {
+        struct fee_ready *ready = mem_resize(p->ready, p->sender_capacity, sizeof *ready);
+        p->ready = ready ? ready : p->ready;
+        struct fee_progress *progress =
+            mem_resize(p->progress, p->sender_capacity, sizeof *progress);
+        p->progress = progress ? progress : p->progress;
+        if (!ready || !progress)
+            return false;
+        p->ready_capacity = p->sender_capacity;
+    }
+    if (p->sender_count)
+        memset(p->progress, 0, p->sender_count * sizeof *p->progress);
+    return p->sender_count > 0;
+}
+
 static uint32_t gather(struct fee_pool *p, const struct pool_request *request)
 {
     uint32_t n = 0;
-    if (p->ready_capacity < p->sender_count) {
-        struct fee_ready *ready = mem_resize(p->ready, p->sender_capacity, sizeof *ready);
-        if (!ready)
-            return 0;
-        p->ready = ready;
-        p->ready_capacity = p->sender_capacity;
-    }
     for (uint32_t i = 0; i < p->sender_count; i++) {
-        struct fee_sender *s = p->senders[i];
+        const struct fee_sender *s = &p->senders[i];
         if (!in_share(request, &s->addr))
             continue;
-        if (s->pick_mark != p->pick_mark)
+        if (!p->progress[i].begun)
             start(p, s, s->nonce);
-        n += load(request, s, &p->ready[n]);
+        n += load(p, request, i, &p->ready[n]);
     }
     for (uint32_t i = n / 2; i-- > 0;)
         sink(p->ready, n, i);
@@ -120,21 +135,22 @@ uint32_t fee_pool_pick(void *state, const struct pool_request *request, struct t
     struct fee_pool *p = state;
     uint64_t gas = request->gas;
     uint32_t bytes = request->bytes, taken = 0;
-    p->pick_mark++;
+    if (!begin(p))
+        return 0;
     skip_pending_blocks(p, request);
     uint32_t n = gather(p, request);
     while (n && taken < request->count && gas >= 21000) {
-        struct fee_sender *s = p->ready[0].sender;
-        struct tx *tx = s->items[s->next_item].tx;
+        uint32_t place = p->ready[0].place;
+        struct tx *tx = p->ready[0].item->tx;
         bool more = false;
         if (tx->evm.gas_limit <= gas && tx->size <= bytes &&
             (!request->fits || request->fits(request->choice, tx))) {
             out[taken++] = tx;
             gas -= tx->evm.gas_limit;
             bytes -= tx->size;
-            s->next_item++;
-            s->next_nonce++;
-            more = load(request, s, &p->ready[0]);
+            p->progress[place].item++;
+            p->progress[place].nonce++;
+            more = load(p, request, place, &p->ready[0]);
         } /* else: none of this sender's later ones may go before it */
         if (!more)
             p->ready[0] = p->ready[--n];
