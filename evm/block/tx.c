@@ -335,7 +335,8 @@ static void put_signature(struct evm_buf *b, const struct evm_tx *tx)
     evm_rlp_put_u256(b, &tx->s);
 }
 
-static void put_tx(struct evm_buf *b, const struct evm_tx *tx)
+/* Into an empty buffer; returns where the input ends. */
+static size_t put_tx(struct evm_buf *b, const struct evm_tx *tx)
 {
     if (tx->type != EVM_TX_LEGACY) {
         uint8_t type = (uint8_t)tx->type;
@@ -352,9 +353,12 @@ static void put_tx(struct evm_buf *b, const struct evm_tx *tx)
     evm_rlp_put_string(b, (struct evm_bytes){tx->to.b, tx->is_create ? 0 : sizeof tx->to.b});
     evm_rlp_put_u256(b, &tx->value);
     evm_rlp_put_string(b, tx->input);
+    size_t input_end = b->size;
     put_type_parts(b, tx);
     put_signature(b, tx);
+    size_t before = b->size;
     evm_rlp_close(b, list);
+    return input_end + (b->size - before);
 }
 
 /* What the encoding does not hold. */
@@ -368,15 +372,63 @@ static void keep_recovered(struct evm_tx *to, const struct evm_tx *from)
     }
 }
 
+/* Most transactions: nothing in them but fields, and an input that fits a buffer on the stack. */
+enum { PLAIN_INPUT = 1024, PLAIN_ENCODING = PLAIN_INPUT + 384 };
+
+static bool is_plain(const struct evm_tx *tx)
+{
+    return tx->type == EVM_TX_DYNAMIC_FEE && !tx->access_count && !tx->blob_count &&
+           !tx->authorization_count && tx->input.size <= PLAIN_INPUT;
+}
+
+/* Leaves what evm_tx_decode would, without reading it all again. */
+static enum evm_status encode_plain(struct evm_tx *tx, struct evm_err *err)
+{
+    uint8_t space[PLAIN_ENCODING];
+    struct evm_buf b = {.data = space, .capacity = sizeof space};
+    size_t input_end = put_tx(&b, tx);
+    EVM_CHECK(b.data == space && !b.failed, "a plain transaction of %zu bytes", b.size);
+    uint8_t *block = evm_malloc(b.size);
+    if (!block)
+        return evm_fail(err, EVM_ERR_MEMORY, "transaction: out of memory");
+    memcpy(block, space, b.size);
+    free(tx->storage);
+    tx->storage = block;
+    tx->raw = (struct evm_bytes){block, b.size};
+    tx->input.data = tx->input.size ? block + input_end - tx->input.size : NULL;
+    tx->has_chain_id = true;
+    tx->max_blob_fee = (struct evm_u256){{0}};
+    if (tx->is_create)
+        tx->to = (struct evm_addr){{0}};
+    tx->access_list = NULL;
+    tx->blob_hashes = NULL;
+    tx->authorizations = NULL;
+    return EVM_OK;
+}
+
+static enum evm_status check_parity(const struct evm_tx *tx, struct evm_err *err)
+{
+    if (evm_u256_clamp64(&tx->y_parity) > 1)
+        return evm_fail(err, EVM_ERR_INPUT, "transaction: y parity is neither 0 nor 1");
+    return EVM_OK;
+}
+
 enum evm_status evm_tx_encode(struct evm_tx *tx, struct evm_err *err)
 {
     struct evm_buf b = {0};
     struct evm_tx made;
-    if (evm_u256_clamp64(&tx->y_parity) > 1)
-        return evm_fail(err, EVM_ERR_INPUT, "transaction: y parity is neither 0 nor 1");
+    enum evm_status status = check_parity(tx, err);
+    if (status != EVM_OK)
+        return status;
+    if (is_plain(tx)) {
+        status = encode_plain(tx, err);
+        if (status == EVM_OK)
+            evm_keccak256(&tx->hash, tx->raw);
+        return status;
+    }
     put_tx(&b, tx);
-    enum evm_status status = b.failed ? evm_fail(err, EVM_ERR_MEMORY, "transaction: out of memory")
-                                      : evm_tx_decode(&made, evm_buf_bytes(&b), err);
+    status = b.failed ? evm_fail(err, EVM_ERR_MEMORY, "transaction: out of memory")
+                      : evm_tx_decode(&made, evm_buf_bytes(&b), err);
     evm_buf_fini(&b);
     if (status != EVM_OK)
         return status;
@@ -384,6 +436,14 @@ enum evm_status evm_tx_encode(struct evm_tx *tx, struct evm_err *err)
     evm_tx_fini(tx);
     *tx = made;
     return EVM_OK;
+}
+
+enum evm_status evm_tx_encode_unhashed(struct evm_tx *tx, struct evm_err *err)
+{
+    enum evm_status status = check_parity(tx, err);
+    if (status != EVM_OK)
+        return status;
+    return is_plain(tx) ? encode_plain(tx, err) : evm_tx_encode(tx, err);
 }
 
 /* ---- signatures ------------------------------------------------------------------------------ */

@@ -70,6 +70,9 @@ enum evm_status evm_tx_decode(struct evm_tx *out, struct evm_bytes raw, struct e
  * for fields that no encoding holds (y_parity above 1). */
 enum evm_status evm_tx_encode(struct evm_tx *tx, struct evm_err *err);
 
+/* The same, but tx->hash may be anything afterwards: for who hashes many encodings at once. */
+enum evm_status evm_tx_encode_unhashed(struct evm_tx *tx, struct evm_err *err);
+
 /* The hash that is signed. Needs tx->raw (decoded or encoded before; the signature in it does not
  * matter). */
 void evm_tx_signing_hash(const struct evm_tx *tx, struct evm_hash *out);

@@ -20,7 +20,7 @@ struct item {
     struct tx *tx; /* a reference; NULL once emitted */
     sim_time at;
     node_id entry;
-    bool everywhere;
+    bool everywhere, recorded;
     sim_time wished; /* -1, or when it was counted as offered */
     uint8_t secret[32];
     struct evm_addr from;
@@ -67,29 +67,59 @@ const char *sources_name(const struct world *w, uint16_t workload)
 
 /* ---- signing, on a host thread ---- */
 
-/* A signature's place filled without the work: as long as a real one, and the sender is known. */
-static void model_signature(struct evm_tx *tx, const struct item *item)
+/* Four at a time, which costs little more than one. */
+static void hash_all(struct evm_hash *out, const struct evm_bytes *in, uint32_t count)
 {
-    struct evm_hash a, b;
-    evm_keccak256(&a, (struct evm_bytes){tx->hash.b, 32});
-    evm_keccak256(&b, (struct evm_bytes){a.b, 32});
-    evm_u256_load_be(&tx->r, a.b);
-    evm_u256_load_be(&tx->s, b.b);
-    tx->y_parity = evm_u256_of(a.b[0] & 1);
-    tx->sender = item->from;
-    tx->has_sender = true;
+    for (uint32_t i = 0; i < count; i += 4) {
+        struct evm_bytes four[4];
+        struct evm_hash got[4];
+        for (uint32_t k = 0; k < 4; k++)
+            four[k] = in[i + k < count ? i + k : i];
+        evm_keccak256_x4(got, four);
+        for (uint32_t k = 0; k < 4 && i + k < count; k++)
+            out[i + k] = got[k];
+    }
 }
 
-static enum evm_status sign_item(struct item *item, bool modelled, struct evm_err *err)
+/* Signatures' places filled without the work: as long as real ones, r and s hashes of what would be
+ * signed, and the senders are known. */
+static enum evm_status model_signatures(struct item **items, uint32_t count, struct evm_err *err)
+{
+    struct evm_bytes in[BATCH] = {{0}};
+    struct evm_hash r[BATCH], s[BATCH];
+    for (uint32_t i = 0; i < count; i++)
+        in[i] = items[i]->tx->evm.raw;
+    hash_all(s, in, count);
+    for (uint32_t i = 0; i < count; i++)
+        in[i] = (struct evm_bytes){s[i].b, sizeof s[i].b};
+    hash_all(r, in, count);
+    for (uint32_t i = 0; i < count; i++)
+        in[i] = (struct evm_bytes){r[i].b, sizeof r[i].b};
+    hash_all(s, in, count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct evm_tx *tx = &items[i]->tx->evm;
+        evm_u256_load_be(&tx->r, r[i].b);
+        evm_u256_load_be(&tx->s, s[i].b);
+        tx->y_parity = evm_u256_of(r[i].b[0] & 1);
+        tx->sender = items[i]->from;
+        tx->has_sender = true;
+        enum evm_status status = evm_tx_encode_unhashed(tx, err);
+        if (status != EVM_OK)
+            return status;
+        in[i] = tx->raw;
+    }
+    hash_all(r, in, count);
+    for (uint32_t i = 0; i < count; i++)
+        items[i]->tx->evm.hash = r[i];
+    return EVM_OK;
+}
+
+static enum evm_status sign_item(const struct item *item, struct evm_err *err)
 {
     struct evm_tx *tx = &item->tx->evm;
     struct evm_hash digest;
     uint8_t r[32], s[32];
     int parity;
-    if (modelled) {
-        model_signature(tx, item);
-        return evm_tx_encode(tx, err);
-    }
     evm_tx_signing_hash(tx, &digest);
     if (!evm_sig_sign(&digest, item->secret, r, s, &parity))
         return evm_fail(err, EVM_ERR_INPUT, "a workload gives an impossible secret key");
@@ -97,30 +127,36 @@ static enum evm_status sign_item(struct item *item, bool modelled, struct evm_er
     evm_u256_load_be(&tx->r, r);
     evm_u256_load_be(&tx->s, s);
     enum evm_status status = evm_tx_encode(tx, err);
-    return status == EVM_OK ? evm_tx_recover(tx, true, err) : status;
+    if (status == EVM_OK)
+        status = evm_tx_recover(tx, true, err);
+    if (status == EVM_OK && !evm_addr_eq(&tx->sender, &item->from))
+        status = evm_fail(err, EVM_ERR_INPUT, "a workload's secret key is not that of its sender");
+    return status;
 }
 
 static void sign_batch(struct job *job)
 {
     struct batch *b = (struct batch *)job; /* its first member */
+    struct item *modelled[BATCH];
+    uint32_t count = 0;
+    struct evm_err why = {0};
     for (uint32_t i = 0; i < b->count && b->status == EVM_OK; i++) {
         struct item *item = &b->items[i];
         struct evm_tx *tx = &item->tx->evm;
-        struct evm_err why = {0};
         /* A recorded transaction has its signature, and perhaps its sender, already. */
-        bool recorded = tx->has_sender || !evm_u256_is_zero(&tx->r);
-        if (!recorded)
-            b->status = sign_item(item, b->modelled, &why);
-        else if (!tx->has_sender)
-            b->status = evm_tx_recover(tx, false, &why);
-        if (b->status == EVM_OK && !recorded && !evm_addr_eq(&tx->sender, &item->from))
-            b->status =
-                evm_fail(&why, EVM_ERR_INPUT, "a workload's secret key is not that of its sender");
-        item->tx->size = (uint32_t)tx->raw.size;
-        if (b->status != EVM_OK)
-            err_set(&b->failure, b->status == EVM_ERR_MEMORY ? ERR_MEMORY : ERR_INPUT, "%s",
-                    why.text);
+        if (item->recorded)
+            b->status = tx->has_sender ? EVM_OK : evm_tx_recover(tx, false, &why);
+        else if (b->modelled)
+            modelled[count++] = item;
+        else
+            b->status = sign_item(item, &why);
     }
+    if (b->status == EVM_OK)
+        b->status = model_signatures(modelled, count, &why);
+    for (uint32_t i = 0; i < b->count; i++)
+        b->items[i].tx->size = (uint32_t)b->items[i].tx->evm.raw.size;
+    if (b->status != EVM_OK)
+        err_set(&b->failure, b->status == EVM_ERR_MEMORY ? ERR_MEMORY : ERR_INPUT, "%s", why.text);
 }
 
 /* ---- asking a workload ---- */
@@ -142,7 +178,7 @@ static struct tx *make_tx(struct world *w, const struct source *s, struct worklo
     t->evm = from->tx;
     t->evm.storage = NULL; /* evm_tx_encode copies all that the scratch space holds */
     enum evm_status status = from->tx.raw.size > 0 ? evm_tx_decode(&t->evm, from->tx.raw, &why)
-                                                   : evm_tx_encode(&t->evm, &why);
+                                                   : evm_tx_encode_unhashed(&t->evm, &why);
     if (status == EVM_OK)
         return t;
     mem_free(t);
@@ -190,6 +226,7 @@ static bool ask(struct world *w, struct source *s, struct batch *b)
     *item = (struct item){.at = out->at,
                           .entry = out->entry,
                           .everywhere = out->everywhere,
+                          .recorded = out->tx.raw.size > 0,
                           .wished = out->wished,
                           .from = out->from};
     if (out->bids)

@@ -172,6 +172,47 @@ static void round_trip(void **state)
     }
 }
 
+/* The short way of encoding leaves what decoding would. */
+static void plain(void **state)
+{
+    static const size_t sizes[] = {0, 1, 55, 56, 200, 1023, 1024, 1025};
+    static uint8_t input[1025];
+    uint64_t seed = 31;
+    struct evm_err err = {0};
+    (void)state;
+    for (size_t i = 0; i < sizeof input; i++)
+        input[i] = (uint8_t)mix(&seed);
+    for (size_t i = 0; i < 3 * sizeof sizes / sizeof sizes[0]; i++) {
+        struct evm_tx tx = {.type = EVM_TX_DYNAMIC_FEE, .chain_id = mix(&seed)}, back, unhashed;
+        tx.nonce = mix(&seed) >> i;
+        tx.gas_limit = mix(&seed);
+        tx.max_fee = tx.value = tx.r = evm_u256_of(mix(&seed));
+        tx.s.w[3] = i % 3 ? mix(&seed) : 0;
+        tx.y_parity = evm_u256_of(i & 1);
+        tx.max_blob_fee = evm_u256_of(7);
+        tx.is_create = i % 3 == 2;
+        tx.to.b[i % 20] = (uint8_t)mix(&seed);
+        tx.input = (struct evm_bytes){input, sizes[i / 3]};
+        unhashed = tx;
+        assert_int_equal(evm_tx_encode(&tx, &err), EVM_OK);
+        assert_int_equal(evm_tx_encode_unhashed(&unhashed, &err), EVM_OK);
+        assert_memory_equal(unhashed.raw.data, tx.raw.data, tx.raw.size);
+        assert_int_equal(evm_tx_decode(&back, tx.raw, &err), EVM_OK);
+        assert_same(&back, &tx);
+        assert_true(tx.has_chain_id && evm_u256_is_zero(&tx.max_blob_fee));
+        assert_memory_equal(&tx.hash, &back.hash, 32);
+        assert_true(evm_u256_eq(&tx.r, &back.r) && evm_u256_eq(&tx.s, &back.s));
+        /* Its own input, also when it is encoded again. */
+        assert_true(!tx.input.size || (tx.input.data > tx.raw.data &&
+                                       tx.input.data + tx.input.size < tx.raw.data + tx.raw.size));
+        assert_int_equal(evm_tx_encode(&tx, &err), EVM_OK);
+        assert_same(&back, &tx);
+        evm_tx_fini(&tx);
+        evm_tx_fini(&back);
+        evm_tx_fini(&unhashed);
+    }
+}
+
 /* Cut short, or with a byte after the end, it never decodes; with a byte changed it decodes to
  * something that encodes to just those bytes, or not at all. */
 static void damaged(void **state)
@@ -300,9 +341,9 @@ static void create_addresses(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(round_trip), cmocka_unit_test(damaged),
-                                       cmocka_unit_test(example_of_eip_155),
-                                       cmocka_unit_test(high_s),
-                                       cmocka_unit_test(create_addresses)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(round_trip), cmocka_unit_test(plain),
+        cmocka_unit_test(damaged),    cmocka_unit_test(example_of_eip_155),
+        cmocka_unit_test(high_s),     cmocka_unit_test(create_addresses)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
