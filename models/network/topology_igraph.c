@@ -1,10 +1,7 @@
 /* Topologies of the igraph library: `erdos-renyi`, `watts-strogatz`, `barabasi-albert`, and its
- * reader of GraphML.
- *
- * igraph keeps its generator of random numbers and its handlers of errors in places of its own,
- * which are borrowed for the time of one call: its random numbers come from our stream, an error
- * comes back as a text. */
+ * reader of GraphML. */
 #include "models/network/topology_igraph.h"
+#include "models/network/igraph_loan.h"
 #include "sim/base/file.h"
 
 #include <errno.h>
@@ -12,61 +9,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-/* ---- borrowing igraph ---- */
-
-static igraph_error_t stream_seed(void *state, igraph_uint_t seed)
-{
-    (void)state, (void)seed; /* the stream is seeded already */
-    return IGRAPH_SUCCESS;
-}
-
-static igraph_uint_t stream_get(void *state)
-{
-    return sim_stream_u32(state);
-}
-
-static const igraph_rng_type_t stream_type = {
-    .name = "weft", .bits = 32, .seed = stream_seed, .get = stream_get};
-
-/* An igraph handler has no argument of its own, so what it said waits here until the call that
- * borrowed igraph returns. */
-static _Thread_local char said[160];
-
-static void on_error(const char *reason, const char *file, int line, igraph_error_t code)
-{
-    (void)file, (void)line, (void)code;
-    snprintf(said, sizeof said, "%s", reason);
-    IGRAPH_FINALLY_FREE();
-}
-
-static void on_warning(const char *reason, const char *file, int line)
-{
-    (void)reason, (void)file, (void)line;
-}
-
-struct borrowed {
-    igraph_rng_t rng;
-    igraph_error_handler_t *error;
-    igraph_warning_handler_t *warning;
-};
-
-static void borrow(struct borrowed *b, struct sim_stream *rng)
-{
-    said[0] = 0;
-    b->rng = *igraph_rng_default();
-    b->error = igraph_set_error_handler(on_error);
-    b->warning = igraph_set_warning_handler(on_warning);
-    if (rng)
-        *igraph_rng_default() = (igraph_rng_t){&stream_type, rng, true};
-}
-
-static void give_back(const struct borrowed *b)
-{
-    *igraph_rng_default() = b->rng;
-    igraph_set_error_handler(b->error);
-    igraph_set_warning_handler(b->warning);
-}
 
 static void take_edges(struct edges *e, const igraph_t *graph)
 {
@@ -82,21 +24,21 @@ static enum err_code generate(igraph_error_t (*make)(igraph_t *, uint32_t, const
                               struct topology_graph *out, struct err *err)
 {
     struct edges e;
-    struct borrowed b;
+    struct igraph_loan b;
     igraph_t graph;
     enum err_code code = edges_init(&e, count, err);
-    borrow(&b, rng);
+    igraph_loan_begin(&b, rng);
     if (!code) {
         igraph_error_t failed = make(&graph, count, cfg);
         if (failed)
-            code =
-                err_set(err, failed == IGRAPH_ENOMEM ? ERR_MEMORY : ERR_INPUT, "igraph: %s", said);
+            code = err_set(err, failed == IGRAPH_ENOMEM ? ERR_MEMORY : ERR_INPUT, "igraph: %s",
+                           igraph_loan_said());
         else {
             take_edges(&e, &graph);
             igraph_destroy(&graph);
         }
     }
-    give_back(&b);
+    igraph_loan_end(&b);
     if (!code) {
         edges_join(&e, rng);
         code = edges_graph(&e, out, err);
@@ -217,17 +159,18 @@ const struct topology_ops topology_preferential_model = {
 
 enum err_code topology_read_graphml(struct edges *e, const char *path, struct err *err)
 {
-    struct borrowed b;
+    struct igraph_loan b;
     igraph_t graph;
     FILE *f = file_open(path, UINT64_C(1) << 30, err);
     if (!f)
         return err->code;
-    borrow(&b, NULL);
+    igraph_loan_begin(&b, NULL);
     enum err_code code = ERR_OK;
     igraph_error_t failed = igraph_read_graph_graphml(&graph, f, 0);
     fclose(f);
     if (failed)
-        code = err_set(err, failed == IGRAPH_ENOMEM ? ERR_MEMORY : ERR_INPUT, "%s: %s", path, said);
+        code = err_set(err, failed == IGRAPH_ENOMEM ? ERR_MEMORY : ERR_INPUT, "%s: %s", path,
+                       igraph_loan_said());
     else {
         if (igraph_vcount(&graph) != e->count)
             code = err_set(err, ERR_INPUT, "%s has %lld nodes, the layer has %u", path,
@@ -236,6 +179,6 @@ enum err_code topology_read_graphml(struct edges *e, const char *path, struct er
             take_edges(e, &graph);
         igraph_destroy(&graph);
     }
-    give_back(&b);
+    igraph_loan_end(&b);
     return code;
 }

@@ -113,15 +113,23 @@ static double power(const struct route_env *env, layer_id l)
     return env->layers[l].speed > 0 ? env->layers[l].speed : 1;
 }
 
+void route_shares(const struct route_env *env, double *out)
+{
+    double all = 0;
+    for (layer_id l = 0; l < env->layer_count; l++)
+        all += power(env, l);
+    for (layer_id l = 0; l < env->layer_count; l++)
+        out[l] = power(env, l) / all;
+}
+
 void route_caps(const struct route_graph *g, double imbalance, double *caps)
 {
-    double load = 0, all = 0;
+    double load = 0;
     for (uint32_t v = 0; v < g->count; v++)
         load += g->load[v];
+    route_shares(g->env, caps);
     for (layer_id l = 0; l < g->env->layer_count; l++)
-        all += power(g->env, l);
-    for (layer_id l = 0; l < g->env->layer_count; l++)
-        caps[l] = (1 + imbalance) * load * power(g->env, l) / all;
+        caps[l] *= (1 + imbalance) * load;
 }
 
 void route_loads_of(const struct route_graph *g, const layer_id *at, double *out)
@@ -130,6 +138,33 @@ void route_loads_of(const struct route_graph *g, const layer_id *at, double *out
         out[l] = 0;
     for (uint32_t v = 0; v < g->count; v++)
         out[at[v]] += g->load[v];
+}
+
+bool route_stay(const struct route_graph *g, const double *caps, layer_id *target)
+{
+    enum { ROUNDS = 3 };
+    double *loads = mem_alloc(g->env->layer_count, sizeof *loads);
+    if (!loads)
+        return false;
+    route_loads_of(g, target, loads);
+    for (int round = 0; round < ROUNDS; round++)
+        for (uint32_t v = 0; v < g->count; v++) {
+            layer_id home = g->home[v], to = target[v];
+            double gain = 0, load = g->load[v];
+            if (to == home || (load > 0 && loads[home] + load > caps[home]))
+                continue;
+            for (uint32_t i = g->first[v]; i < g->first[v + 1]; i++) {
+                gain += target[g->other[i]] == to ? g->weight[i] : 0;
+                gain -= target[g->other[i]] == home ? g->weight[i] : 0;
+            }
+            if (gain > 0)
+                continue;
+            loads[to] -= load;
+            loads[home] += load;
+            target[v] = home;
+        }
+    mem_free(loads);
+    return true;
 }
 
 bool route_worth(const struct route_graph *g, const layer_id *target, double threshold,

@@ -30,6 +30,9 @@ void route_graphed_fini(void *state);
 
 /* ---- for partition() ---- */
 
+/* Each layer's share of the load: its processing power over that of all. Fills out[layer_count]. */
+void route_shares(const struct route_env *env, double *out);
+
 /* The load that each layer may have: its share, by processing power, of all vertices' load, and
  * `imbalance` more. Fills caps[layer_count]. */
 void route_caps(const struct route_graph *g, double imbalance, double *caps);
@@ -42,6 +45,10 @@ void route_loads_of(const struct route_graph *g, const layer_id *at, double *out
  * power that the part was made for, that of the layer of its number. In place. False: memory is
  * out. O(vertices log vertices). */
 bool route_relabel(const struct route_graph *g, layer_id *part);
+
+/* Leaves vertices at home where being elsewhere brings them no nearer to what they are used with:
+ * one by one, while loads stay below caps. In place. False: memory is out. O(edges). */
+bool route_stay(const struct route_graph *g, const double *caps, layer_id *target);
 
 /* Whether target is worth its moves: it lowers the share of pairs that cross by `threshold` at
  * least, or homes break the bounds on loads. False also when memory is out. */

@@ -8,8 +8,13 @@ extern const struct router_ops
     router_least_loaded,
     router_power_of_two,
     router_capacity,
-    router_oracle,
-    router_clpa;
+    router_nearest,
+    router_co_access,
+    router_clpa,
+    router_leiden,
+    router_metis,
+    router_broker,
+    router_oracle;
 
 static const struct field_model *const entries[] = {
     &router_hash.model,
@@ -18,8 +23,13 @@ static const struct field_model *const entries[] = {
     &router_least_loaded.model,
     &router_power_of_two.model,
     &router_capacity.model,
-    &router_oracle.model,
+    &router_nearest.model,
+    &router_co_access.model,
     &router_clpa.model,
+    &router_leiden.model,
+    &router_metis.model,
+    &router_broker.model,
+    &router_oracle.model,
 };
 /* clang-format on */
 

@@ -1,5 +1,5 @@
 /* clpa: its score and its rounds by hand, and shares of crossings that fall epoch by epoch. */
-#include "tests/unit/routing_rig.h"
+#include "tests/unit/routing_town.h"
 
 #include <math.h>
 
@@ -121,64 +121,7 @@ static void test_last_one_and_ties(void **state)
 
 /* ---- epoch by epoch ---- */
 
-enum { ACCOUNTS = 20000, COMMUNITIES = 250, EPOCHS = 5, TRANSFERS = 40000 };
-
-/* Transfers of a town: communities of unlike size (account i's by a hash of i, weighted), senders
- * of a heavy tail, nine of ten recipients from the sender's own community, the others anybody. */
-struct town {
-    account_id *member; /* by community, the busiest first */
-    uint32_t first[COMMUNITIES + 1];
-    uint32_t community[ACCOUNTS];
-    double *upto; /* cumulative activity of accounts */
-};
-
-static void town_init(struct town *t, uint64_t seed)
-{
-    struct sim_stream s;
-    sim_stream_init(&s, seed, 0, sim_purpose("test.town"));
-    t->member = calloc(ACCOUNTS, sizeof *t->member);
-    t->upto = calloc(ACCOUNTS + 1, sizeof *t->upto);
-    assert_true(t->member && t->upto);
-    memset(t->first, 0, sizeof t->first);
-    for (account_id i = 0; i < ACCOUNTS; i++) {
-        double u = sim_stream_double(&s);
-        t->community[i] = (uint32_t)(COMMUNITIES * u * sqrt(u));
-        t->first[t->community[i] + 1]++;
-        t->upto[i + 1] = t->upto[i] + pow(1 + sim_stream_double(&s) * 2000, -0.9);
-    }
-    for (int c = 0; c < COMMUNITIES; c++)
-        t->first[c + 1] += t->first[c];
-    uint32_t at[COMMUNITIES];
-    memcpy(at, t->first, sizeof at);
-    for (account_id i = 0; i < ACCOUNTS; i++)
-        t->member[at[t->community[i]]++] = i;
-}
-
-static account_id town_anybody(const struct town *t, struct sim_stream *s)
-{
-    double x = sim_stream_double(s) * t->upto[ACCOUNTS];
-    uint32_t low = 0, high = ACCOUNTS - 1;
-    while (low < high) {
-        uint32_t mid = (low + high) / 2;
-        if (t->upto[mid + 1] > x)
-            high = mid;
-        else
-            low = mid + 1;
-    }
-    return low;
-}
-
-static void town_send(const struct town *t, struct routing_rig *r, struct sim_stream *s)
-{
-    for (uint32_t n = 0; n < TRANSFERS; n++) {
-        account_id pair[2] = {town_anybody(t, s)};
-        uint32_t c = t->community[pair[0]], size = t->first[c + 1] - t->first[c];
-        double u = sim_stream_double(s);
-        pair[1] = sim_stream_below(s, 10) ? t->member[t->first[c] + (uint32_t)(u * u * size)]
-                                          : town_anybody(t, s);
-        rig_send(r, pair, pair[0] == pair[1] ? 1 : 2, 21000);
-    }
-}
+enum { EPOCHS = 5 };
 
 /* 160,000 transfers or more, 40,000 an epoch. The share is measured while the epoch runs, on the
  * placement that earlier epochs led to, as BlockEmulator's log has it: 0.396, 0.251, 0.197, 0.176
@@ -194,14 +137,14 @@ static void test_share_falls(void **state)
         struct sim_stream s;
         double share[EPOCHS], gas[RIG_LAYERS], worst = 0, all = 0;
         rig_open(&r, "clpa", layers[k], 3);
-        rig_accounts(&r, ACCOUNTS, false);
+        rig_accounts(&r, TOWN_ACCOUNTS, false);
         town_init(&t, 9);
         sim_stream_init(&s, 4, 0, sim_purpose("test.transfers"));
         for (int e = 0; e < EPOCHS; e++) {
-            town_send(&t, &r, &s);
+            town_send(&t, &r, &s, 40000);
             rig_gas(&r, gas);
             share[e] = rig_report(&r);
-            rig_epoch(&r, ACCOUNTS);
+            rig_epoch(&r, TOWN_ACCOUNTS);
         }
         for (layer_id l = 0; l < layers[k]; l++) {
             worst = fmax(worst, gas[l]);
@@ -215,8 +158,7 @@ static void test_share_falls(void **state)
         assert_true(share[0] - share[1] > share[1] - share[2]);
         assert_true(share[3] < share[0] / 2);
         assert_true(worst / all < 2);
-        free(t.member);
-        free(t.upto);
+        town_fini(&t);
         rig_close(&r);
     }
 }
