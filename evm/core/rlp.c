@@ -157,6 +157,14 @@ static void write_prefix(uint8_t *at, uint8_t base, size_t size)
 
 void evm_rlp_put_string(struct evm_buf *b, struct evm_bytes bytes)
 {
+    if (bytes.size > 1 && bytes.size <= 55) { /* most of them, in one step */
+        uint8_t *at = evm_buf_extend(b, 1 + bytes.size);
+        if (at) {
+            at[0] = (uint8_t)(0x80 + bytes.size);
+            memcpy(at + 1, bytes.data, bytes.size);
+        }
+        return;
+    }
     if (bytes.size != 1 || bytes.data[0] >= 0x80) {
         uint8_t *at = evm_buf_extend(b, evm_rlp_prefix_size(bytes.size));
         if (at)
@@ -168,6 +176,10 @@ void evm_rlp_put_string(struct evm_buf *b, struct evm_bytes bytes)
 void evm_rlp_put_u256(struct evm_buf *b, const struct evm_u256 *x)
 {
     uint8_t full[32];
+    if (!(x->w[1] | x->w[2] | x->w[3])) {
+        evm_rlp_put_u64(b, x->w[0]);
+        return;
+    }
     evm_u256_store_be(full, x);
     size_t n = (evm_u256_bits(x) + 7) / 8;
     evm_rlp_put_string(b, (struct evm_bytes){full + 32 - n, n});
@@ -175,8 +187,12 @@ void evm_rlp_put_u256(struct evm_buf *b, const struct evm_u256 *x)
 
 void evm_rlp_put_u64(struct evm_buf *b, uint64_t x)
 {
-    struct evm_u256 wide = evm_u256_of(x);
-    evm_rlp_put_u256(b, &wide);
+    uint8_t full[8];
+    size_t n = 8;
+    evm_store_be64(full, x);
+    while (n > 0 && full[8 - n] == 0)
+        n--;
+    evm_rlp_put_string(b, (struct evm_bytes){full + 8 - n, n});
 }
 
 size_t evm_rlp_open(const struct evm_buf *b)
