@@ -13,8 +13,9 @@ struct directory_account {
     layer_id from;    /* of one that moves, where it was; else home */
     bool moving;      /* in no layer just now, or soon */
     bool contract;    /* it had code when it was first met */
+    bool landed;      /* it came with the block that is being settled: desk.c */
     uint32_t moves;   /* so far */
-    uint32_t pending; /* transactions that wait for it to arrive: desk.c */
+    uint32_t shares;  /* layers that have yet to learn that all hold it */
 };
 
 struct directory {

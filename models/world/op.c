@@ -22,6 +22,8 @@ const char *op_kind_name(enum op_kind kind)
         [OP_LOCK] = "lock",       [OP_RELEASE] = "release", [OP_APPLY] = "apply",
         [OP_EXECUTE] = "execute", [OP_EXPORT] = "export",   [OP_IMPORT] = "import",
         [OP_CREDIT] = "credit",   [OP_SHARE] = "share",
+        [NOTE_HELD] = "held",     [NOTE_REFUSED] = "refused",
+        [NOTE_LOOK] = "look",     [NOTE_SEEN] = "seen",
     };
     return names[kind];
 }
@@ -34,6 +36,8 @@ static void release(struct mail_item *item)
     for (uint32_t i = 0; i < op->tx_count; i++)
         tx_unref(op->txs[i]);
     mem_free(op->txs);
+    op_unref(op->cancels);
+    op_unref(op->origin);
 }
 
 struct op *op_create(enum op_kind kind, layer_id from, layer_id to, uint64_t crossing)
@@ -121,8 +125,7 @@ enum op_outcome op_try(struct holdings_draft *d, const struct op *op)
     case OP_CREDIT: return try_credit(d, op);
     case OP_RELEASE:
     case OP_APPLY: holdings_free(d, op->crossing); return OP_DONE;
-    case OP_EXECUTE:
-    case OP_KINDS: break;
+    default: break;
     }
     return OP_DONE;
 }

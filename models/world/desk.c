@@ -1,0 +1,614 @@
+/* The desk: what transactions touch, which of them cross, and what becomes of those. */
+#include "models/world/desk.h"
+#include "models/world/desk_internal.h"
+#include "models/world/internal.h"
+
+#include "sim/base/check.h"
+
+#include <string.h>
+
+enum {
+    TOUCHED_MAX = 1000,     /* accounts of a transaction that are remembered */
+    HOLD_TRIES = 1 << 20,   /* tries that a hold's number tells apart */
+};
+#define MOVING_PATIENCE (500 * SIM_MS) /* before another look at an account that is on its way */
+
+/* ---- crossings ---- */
+
+uint64_t desk_hold(const struct desk_crossing *c)
+{
+    return c->pub.id * HOLD_TRIES + c->pub.tries % HOLD_TRIES;
+}
+
+struct desk_crossing *desk_find(const struct world *w, uint64_t hold)
+{
+    uint64_t at;
+    if (!hold || !map_get(&w->desk->crossings, hold / HOLD_TRIES, &at))
+        return NULL;
+    return (struct desk_crossing *)(uintptr_t)at;
+}
+
+/* The crossing, if hold is that of its present try. */
+struct desk_crossing *desk_current(const struct world *w, uint64_t hold)
+{
+    struct desk_crossing *c = desk_find(w, hold);
+    return c && desk_hold(c) == hold ? c : NULL;
+}
+
+void desk_drop_parties(struct desk_crossing *c)
+{
+    for (uint32_t i = 0; i < c->pub.party_count; i++) {
+        mem_free(c->pub.parties[i].accounts);
+        evm_changes_fini(&c->pub.parties[i].values);
+        op_unref(c->parties[i].asked);
+    }
+    mem_free(c->pub.parties);
+    mem_free(c->parties);
+    c->pub.parties = NULL;
+    c->parties = NULL;
+    c->pub.party_count = 0;
+}
+
+static void free_crossing(struct world *w, struct desk_crossing *c)
+{
+    struct desk *d = w->desk;
+    sim_cancel(w->sim, &c->timer);
+    desk_drop_parties(c);
+    op_unref(c->running);
+    op_unref(c->backing_out);
+    for (uint32_t i = 0; i < c->pub.tx_count; i++)
+        tx_unref(c->pub.txs[i]);
+    mem_free(c->pub.txs);
+    *(c->previous ? &c->previous->next : &d->open) = c->next;
+    *(c->next ? &c->next->previous : &d->open_last) = c->previous;
+    map_del(&d->crossings, c->pub.id);
+    mem_free(c);
+}
+
+/* It waits in its sender's list no more. */
+static void stop_waiting(struct world *w, struct desk_crossing *c)
+{
+    struct desk *d = w->desk;
+    uint64_t at;
+    account_id sender = c->pub.txs[0]->touched[0];
+    if (!c->is_waiting || !map_get(&d->waiting, sender, &at))
+        return;
+    struct desk_crossing *first = (struct desk_crossing *)(uintptr_t)at;
+    if (first == c) {
+        if (c->next_waiting)
+            map_put(&d->waiting, sender, (uintptr_t)c->next_waiting);
+        else
+            map_del(&d->waiting, sender);
+    } else {
+        while (first->next_waiting != c)
+            first = first->next_waiting;
+        first->next_waiting = c->next_waiting;
+    }
+    c->is_waiting = false;
+    c->next_waiting = NULL;
+}
+
+/* Nothing more will come of it, and nobody waits for it. Its transactions, if they are open still,
+ * are the pools'. */
+void desk_close(struct world *w, struct desk_crossing *c)
+{
+    stop_waiting(w, c);
+    for (uint32_t i = 0; i < c->pub.tx_count; i++)
+        c->pub.txs[i]->crossing = NULL;
+    free_crossing(w, c);
+}
+
+static struct desk_crossing *open_crossing(struct world *w, struct tx *tx)
+{
+    struct desk *d = w->desk;
+    struct desk_crossing *c = mem_zalloc(1, sizeof *c);
+    if (c)
+        c->pub.txs = mem_alloc(1, sizeof *c->pub.txs);
+    if (!c || !c->pub.txs || map_put(&d->crossings, d->next_id, (uintptr_t)c) != ERR_OK) {
+        if (c)
+            mem_free(c->pub.txs);
+        mem_free(c);
+        world_out_of_memory(w);
+        return NULL;
+    }
+    c->pub.id = d->next_id++;
+    c->pub.txs[0] = tx_ref(tx);
+    c->pub.tx_count = 1;
+    c->pub.at = tx->layer;
+    c->pub.born = sim_now(w->sim);
+    c->pub.started = c->pub.ready = c->pub.done = RECORD_NEVER;
+    c->previous = d->open_last;
+    *(d->open_last ? &d->open_last->next : &d->open) = c;
+    d->open_last = c;
+    tx->crossing = &c->pub;
+    if (!tx->crosses)
+        w->layers[tx->layer].crossings++;
+    tx->crosses = true;
+    d->crossings_begun++;
+    return c;
+}
+
+/* ---- looking at a transaction ---- */
+
+/* The accounts that it touches, its sender first, and where it is executed. */
+static bool remember(struct world *w, struct tx *tx)
+{
+    struct desk *d = w->desk;
+    const struct discovery *f = &d->found;
+    size_t count = f->accounts.len < TOUCHED_MAX ? f->accounts.len : TOUCHED_MAX;
+    uint32_t *touched = mem_alloc(count, sizeof *touched);
+    if (!touched)
+        return false;
+    uint32_t filled = 1;
+    for (size_t i = 0; i < count; i++) {
+        account_id account = *(account_id *)vec_at(&f->accounts, i);
+        if (evm_addr_eq(&f->seen.accounts[i].addr, &tx->evm.sender))
+            touched[0] = account;
+        else if (filled < count)
+            touched[filled++] = account;
+    }
+    mem_free(tx->touched);
+    tx->touched = touched;
+    tx->touched_count = (uint16_t)filled;
+    return true;
+}
+
+static layer_id seat(const struct directory_account *a)
+{
+    return a->home == LAYER_ALL ? a->from : a->home;
+}
+
+/* Whether it touches accounts of other layers than the one where it is executed. */
+static bool crosses(const struct world *w, const struct tx *tx)
+{
+    for (uint32_t i = 0; i < tx->touched_count; i++) {
+        layer_id home = directory_at(&w->desk->directory, tx->touched[i])->home;
+        if (home != tx->layer && home != LAYER_ALL)
+            return true;
+    }
+    return false;
+}
+
+/* Where it goes now, by what was found; opens a crossing where it needs one and has none. */
+static bool classify(struct world *w, struct tx *tx)
+{
+    if (!discover(w, tx, &w->desk->found) || !remember(w, tx)) {
+        world_out_of_memory(w);
+        return false;
+    }
+    tx->layer = seat(directory_at(&w->desk->directory, tx->touched[0]));
+    return true;
+}
+
+static void try_start(struct world *w, struct desk_crossing *c);
+
+static void needs_crossing(struct world *w, struct tx *tx)
+{
+    struct desk_crossing *c = tx->crossing ? NULL : open_crossing(w, tx);
+    if (c)
+        try_start(w, c);
+}
+
+static void park(struct world *w, struct tx *tx)
+{
+    if (vec_push(&w->desk->parked, &tx) != ERR_OK)
+        world_out_of_memory(w);
+    else
+        tx_ref(tx);
+}
+
+bool desk_offer(struct world *w, struct tx *tx)
+{
+    if (!classify(w, tx))
+        return false;
+    bool moving = directory_at(&w->desk->directory, tx->touched[0])->moving;
+    if (crosses(w, tx))
+        needs_crossing(w, tx);
+    if (moving)
+        park(w, tx);
+    return !moving;
+}
+
+bool desk_refuses(const struct world *w, const struct holdings *held, const struct tx *tx)
+{
+    if (tx->crossing)
+        return true;
+    if (!addr_table_count(held->locks) && !addr_table_count(held->homes))
+        return false;
+    for (uint32_t i = 0; i < tx->touched_count; i++) {
+        const struct evm_addr *addr =
+            &directory_at(&w->desk->directory, tx->touched[i])->addr;
+        if (holdings_lock(held, addr) || !holdings_has(held, addr))
+            return true;
+    }
+    return false;
+}
+
+void desk_left_out(struct world *w, layer_id layer, struct tx *tx, enum guard_verdict verdict,
+                   enum evm_tx_invalid invalid)
+{
+    struct desk *d = w->desk;
+    struct desk_crossing *c = (struct desk_crossing *)tx->crossing;
+    d->foreign += verdict == GUARD_FOREIGN;
+    d->locked += verdict == GUARD_LOCKED;
+    if (tx->layer != layer || tx->phase != TX_PENDING)
+        return;
+    if (c) {
+        if (c->running && !c->backing_out &&
+            (verdict == GUARD_FOREIGN || invalid == EVM_TX_NONCE_TOO_LOW ||
+             invalid == EVM_TX_INSUFFICIENT_FUNDS))
+            desk_back_out(w, c, invalid == EVM_TX_NONCE_TOO_LOW, 0);
+    } else if (verdict != GUARD_FINE && classify(w, tx) && crosses(w, tx)) {
+        needs_crossing(w, tx);
+    }
+}
+
+/* ---- from waiting to its protocol ---- */
+
+static uint64_t next_nonce(const struct world *w, const struct tx *tx)
+{
+    struct evm_account account;
+    evm_state_account(desk_state(w, desk_home(w, &tx->evm.sender) == LAYER_ALL
+                                        ? tx->layer
+                                        : desk_home(w, &tx->evm.sender)),
+                      &tx->evm.sender, &account);
+    return account.nonce;
+}
+
+static void wait_for_nonce(struct world *w, struct desk_crossing *c)
+{
+    struct desk *d = w->desk;
+    account_id sender = c->pub.txs[0]->touched[0];
+    uint64_t at = 0;
+    if (c->is_waiting)
+        return;
+    map_get(&d->waiting, sender, &at);
+    c->next_waiting = (struct desk_crossing *)(uintptr_t)at;
+    c->is_waiting = true;
+    if (map_put(&d->waiting, sender, (uintptr_t)c) != ERR_OK)
+        world_out_of_memory(w);
+}
+
+void desk_retry(struct world *w, struct desk_crossing *c, sim_time delay)
+{
+    c->pub.phase = CROSSING_WAITS;
+    c->retrying = true;
+    sim_cancel(w->sim, &c->timer);
+    sim_schedule_timer(w->sim, &c->timer, sim_now(w->sim) + delay, SIM_CLASS_WORKLOAD,
+                       world_source(w, SOURCE_DESK), w->handlers[EVENT_DESK], 0, c->pub.id);
+}
+
+static struct crossing_party *party_of(struct desk_crossing *c, layer_id layer)
+{
+    for (uint32_t i = 0; i < c->pub.party_count; i++)
+        if (c->pub.parties[i].layer == layer)
+            return &c->pub.parties[i];
+    return NULL;
+}
+
+/* The parties by what was found, ascending, with their accounts and what these held. */
+static bool seat_parties(struct world *w, struct desk_crossing *c)
+{
+    const struct discovery *f = &w->desk->found;
+    size_t most = f->accounts.len;
+    desk_drop_parties(c);
+    c->pub.parties = mem_zalloc(most, sizeof *c->pub.parties);
+    c->parties = mem_zalloc(most, sizeof *c->parties);
+    if (!c->pub.parties || !c->parties)
+        return false;
+    for (layer_id last = LAYER_ALL;;) { /* the next higher layer, each in its turn */
+        layer_id next = LAYER_ALL;
+        for (size_t i = 0; i < most; i++) {
+            layer_id home =
+                directory_at(&w->desk->directory, *(account_id *)vec_at(&f->accounts, i))->home;
+            if (home != LAYER_ALL && (last == LAYER_ALL || home > last) && home < next)
+                next = home;
+        }
+        if (next == LAYER_ALL)
+            break;
+        last = next;
+        c->pub.parties[c->pub.party_count++].layer = next;
+    }
+    for (size_t i = 0; i < most; i++) {
+        const struct evm_account_change *a = &f->seen.accounts[i];
+        struct crossing_party *p = party_of(
+            c, directory_at(&w->desk->directory, *(account_id *)vec_at(&f->accounts, i))->home);
+        if (!p)
+            continue;
+        struct evm_addr *grown = mem_resize(p->accounts, p->count + 1, sizeof *grown);
+        if (!grown || evm_changes_reserve(&p->values, 1, a->slot_count) != EVM_OK)
+            return false;
+        p->accounts = grown;
+        p->accounts[p->count++] = a->addr;
+        p->values.accounts[p->values.account_count] = *a;
+        p->values.accounts[p->values.account_count++].first_slot = p->values.slot_count;
+        memcpy(p->values.slots + p->values.slot_count, f->seen.slots + a->first_slot,
+               a->slot_count * sizeof *f->seen.slots);
+        p->values.slot_count += a->slot_count;
+    }
+    return true;
+}
+
+const struct crosslayer_ops *desk_protocol(const struct world *w, const struct desk_crossing *c,
+                                           void **state)
+{
+    struct desk *d = w->desk;
+    bool other = d->protocol->plain_only && !c->pub.plain;
+    *state = other ? d->otherwise_state : d->protocol_state;
+    return other ? d->otherwise : d->protocol;
+}
+
+/* Everything is there: what it touches is looked at afresh, and its protocol begins. */
+static void try_start(struct world *w, struct desk_crossing *c)
+{
+    struct desk *d = w->desk;
+    struct tx *tx = c->pub.txs[0];
+    if (c->pub.phase != CROSSING_WAITS || c->retrying)
+        return;
+    if (tx->phase != TX_PENDING) {
+        desk_close(w, c);
+        return;
+    }
+    if (!discover(w, tx, &d->found) || !remember(w, tx)) {
+        world_out_of_memory(w);
+        return;
+    }
+    const struct directory_account *sender = directory_at(&d->directory, tx->touched[0]);
+    uint64_t nonce = next_nonce(w, tx);
+    if (d->found.moving || sender->moving) {
+        desk_retry(w, c, MOVING_PATIENCE);
+        return;
+    }
+    if (nonce < tx->evm.nonce) {
+        wait_for_nonce(w, c);
+        return;
+    }
+    if (nonce > tx->evm.nonce) { /* another took its place */
+        desk_close(w, c);
+        return;
+    }
+    tx->layer = c->pub.at = seat(sender);
+    if (!crosses(w, tx)) { /* not any more: it is in the pools, where it waits for its turn */
+        desk_close(w, c);
+        return;
+    }
+    stop_waiting(w, c);
+    c->pub.plain = d->found.plain;
+    c->pub.tries++;
+    c->pub.note = 0;
+    c->pub.phase = CROSSING_GATHERS;
+    c->pub.started = sim_now(w->sim);
+    d->tries++;
+    if (!seat_parties(w, c)) {
+        world_out_of_memory(w);
+        return;
+    }
+    void *state;
+    desk_protocol(w, c, &state)->start(state, &c->pub);
+}
+
+void desk_on_event(struct sim *sim, void *self, const struct sim_event *ev)
+{
+    struct world *w = self;
+    uint64_t at;
+    (void)sim;
+    if (!map_get(&w->desk->crossings, ev->arg, &at))
+        return;
+    struct desk_crossing *c = (struct desk_crossing *)(uintptr_t)at;
+    if (c->retrying) {
+        c->retrying = false;
+        try_start(w, c);
+        return;
+    }
+    void *state;
+    const struct crosslayer_ops *protocol = desk_protocol(w, c, &state);
+    if (c->pub.phase < CROSSING_DONE && !c->backing_out && protocol->late)
+        protocol->late(state, &c->pub);
+}
+
+/* ---- what committed blocks change ---- */
+
+/* Those of the sender that wait for their turn. */
+static void wake(struct world *w, account_id sender)
+{
+    uint64_t at;
+    if (!map_get(&w->desk->waiting, sender, &at))
+        return;
+    for (struct desk_crossing *c = (struct desk_crossing *)(uintptr_t)at, *next; c; c = next) {
+        next = c->next_waiting;
+        if (c->pub.txs[0]->evm.nonce <= next_nonce(w, c->pub.txs[0])) {
+            stop_waiting(w, c);
+            try_start(w, c);
+            return; /* the list has changed; the next one's nonce is higher */
+        }
+    }
+}
+
+/* The pools of its layer hold it no more. */
+static void take_from_pools(struct world *w, struct tx *tx)
+{
+    struct layer *l = &w->layers[tx->layer];
+    for (node_id n = l->first; tx->pools > 0 && n < l->first + l->count; n++)
+        l->mempool->forget(mempool_state(l, n), tx, POOL_MOVED);
+}
+
+/* Some accounts came to another layer: what is pending and touches one of them may be executed
+ * somewhere else now, or cross. */
+static void follow(struct world *w)
+{
+    struct desk *d = w->desk;
+    if (!d->landed.len)
+        return;
+    for (size_t i = 0; i < d->landed.len; i++)
+        directory_at(&d->directory, *(account_id *)vec_at(&d->landed, i))->landed = true;
+    for (struct tx *tx = w->open_txs, *next; tx; tx = next) {
+        next = tx->next;
+        bool touched = false;
+        for (uint32_t i = 0; i < tx->touched_count && !touched; i++)
+            touched = directory_at(&d->directory, tx->touched[i])->landed;
+        if (!touched || tx->phase != TX_PENDING || tx->crossing)
+            continue;
+        layer_id to = seat(directory_at(&d->directory, tx->touched[0]));
+        if (to != tx->layer) {
+            take_from_pools(w, tx);
+            tx->layer = to;
+            sources_enter(w, tx);
+        }
+        if (!tx->crossing && crosses(w, tx))
+            needs_crossing(w, tx);
+    }
+    for (size_t i = 0; i < d->landed.len; i++) {
+        account_id account = *(account_id *)vec_at(&d->landed, i);
+        directory_at(&d->directory, account)->landed = false;
+        wake(w, account);
+    }
+    d->landed.len = 0;
+}
+
+/* Transactions whose senders have come. */
+static void unpark(struct world *w)
+{
+    struct desk *d = w->desk;
+    struct tx **all = d->parked.data;
+    size_t kept = 0, count = d->parked.len;
+    for (size_t i = 0; i < count; i++) {
+        const struct directory_account *a = directory_at(&d->directory, all[i]->touched[0]);
+        if (a->moving) {
+            all[kept++] = all[i];
+            continue;
+        }
+        all[i]->layer = seat(a);
+        if (all[i]->phase == TX_PENDING)
+            sources_enter(w, all[i]);
+        tx_unref(all[i]);
+    }
+    d->parked.len = kept;
+}
+
+void desk_settled(struct world *w, struct layer *l, struct block *b)
+{
+    if (w->desk->landed.len) {
+        unpark(w);
+        follow(w);
+    }
+    for (uint32_t i = 0; i < b->tx_count; i++)
+        if (b->txs[i]->touched_count)
+            wake(w, b->txs[i]->touched[0]);
+    desk_ops_settled(w, l, b);
+}
+
+/* Users see it as dropped. */
+static void drop_tx(struct world *w, struct tx *tx)
+{
+    take_from_pools(w, tx);
+    pools_drop(w, tx, RECORD_TX_STATUS_DROPPED);
+}
+
+void desk_give_up(struct world *w, struct desk_crossing *c)
+{
+    w->desk->crossings_dropped++;
+    for (uint32_t i = 0; i < c->pub.tx_count; i++)
+        if (c->pub.txs[i]->phase == TX_PENDING)
+            drop_tx(w, c->pub.txs[i]);
+    desk_close(w, c);
+}
+
+void desk_joined(struct world *w, struct desk_crossing *c)
+{
+    free_crossing(w, c);
+}
+
+void desk_split(struct world *w, struct desk_crossing *c)
+{
+    struct tx **txs = c->pub.txs;
+    uint32_t count = c->pub.tx_count;
+    c->pub.txs = NULL;
+    c->pub.tx_count = 0;
+    free_crossing(w, c);
+    for (uint32_t i = 0; i < count; i++) {
+        txs[i]->crossing = NULL;
+        if (txs[i]->phase == TX_PENDING && classify(w, txs[i]) && crosses(w, txs[i]))
+            needs_crossing(w, txs[i]);
+        tx_unref(txs[i]);
+    }
+    mem_free(txs);
+}
+
+/* ---- life ---- */
+
+static enum err_code create_protocol(struct world *w, const struct field_choice *choice,
+                                     const struct crosslayer_ops **ops, void **state,
+                                     struct err *err)
+{
+    struct err inner = {0};
+    *ops = (const struct crosslayer_ops *)choice->model;
+    *state = mem_zalloc(1, (*ops)->state_size);
+    if (!*state)
+        return err_set(err, ERR_MEMORY, "no memory for a cross-layer protocol");
+    enum err_code code = (*ops)->init(*state, choice->cfg, &w->desk->env, &inner);
+    return code == ERR_INPUT ? scenario_fail(w->scenario, err, "crosslayer", "%s", inner.text)
+                             : code;
+}
+
+enum err_code desk_create(struct world *w, struct err *err)
+{
+    struct desk *d = w->desk = mem_zalloc(1, sizeof *d);
+    if (!d || !(d->layers = mem_zalloc(w->layer_count, sizeof *d->layers)))
+        return err_set(err, ERR_MEMORY, "no memory for %u layers", w->layer_count);
+    for (layer_id i = 0; i < w->layer_count; i++)
+        vec_init(&d->layers[i].inbox, sizeof(struct op *));
+    vec_init(&d->parked, sizeof(struct tx *));
+    vec_init(&d->landed, sizeof(account_id));
+    vec_init(&d->found.accounts, sizeof(account_id));
+    vec_init(&d->cross_latency, sizeof(double));
+    vec_init(&d->lock_time, sizeof(double));
+    d->next_id = d->serial = 1;
+    sim_stream_init(&d->rng, w->cfg->seed, 0, sim_purpose("world.crosslayer"));
+    d->env = (struct cross_env){
+        .host = &desk_cross_host, .world = w, .layers = w->layer_count, .rng = &d->rng};
+    enum err_code code = directory_create(&d->directory, w->layer_count, err);
+    if (code == ERR_OK)
+        code = create_protocol(w, &w->cfg->crosslayer, &d->protocol, &d->protocol_state, err);
+    if (code == ERR_OK && d->protocol->plain_only)
+        code = create_protocol(w, &w->cfg->contracts, &d->otherwise, &d->otherwise_state, err);
+    if (code == ERR_OK && d->otherwise && d->otherwise->plain_only)
+        code = scenario_fail(w->scenario, err, "contracts",
+                             "%s takes plain payments only; try two-phase-commit",
+                             d->otherwise->model.name);
+    return code;
+}
+
+void desk_destroy(struct world *w)
+{
+    struct desk *d = w->desk;
+    if (!d)
+        return;
+    while (d->open)
+        desk_close(w, d->open);
+    for (layer_id i = 0; d->layers && i < w->layer_count; i++) {
+        struct vec *inbox = &d->layers[i].inbox;
+        for (size_t k = 0; k < inbox->len; k++)
+            op_unref(*(struct op **)vec_at(inbox, k));
+        vec_fini(inbox);
+    }
+    mem_free(d->layers);
+    for (size_t i = 0; i < d->parked.len; i++)
+        tx_unref(*(struct tx **)vec_at(&d->parked, i));
+    if (d->protocol_state && d->protocol->fini)
+        d->protocol->fini(d->protocol_state);
+    if (d->otherwise_state && d->otherwise->fini)
+        d->otherwise->fini(d->otherwise_state);
+    mem_free(d->protocol_state);
+    mem_free(d->otherwise_state);
+    vec_fini(&d->parked);
+    vec_fini(&d->landed);
+    vec_fini(&d->cross_latency);
+    vec_fini(&d->lock_time);
+    discovery_fini(&d->found);
+    map_fini(&d->crossings);
+    map_fini(&d->waiting);
+    evm_txrun_destroy(d->run);
+    directory_fini(&d->directory);
+    mem_free(d);
+    w->desk = NULL;
+}

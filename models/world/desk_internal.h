@@ -1,0 +1,35 @@
+/* models/world/desk_internal.h - what the desk's own files share. */
+#ifndef MODELS_WORLD_DESK_INTERNAL_H
+#define MODELS_WORLD_DESK_INTERNAL_H
+
+#include "models/world/desk.h"
+
+/* ---- desk.c ---- */
+/* What a crossing's locks are held under: another number for each try. */
+uint64_t desk_hold(const struct desk_crossing *c);
+struct desk_crossing *desk_current(const struct world *w, uint64_t hold);
+const struct crosslayer_ops *desk_protocol(const struct world *w, const struct desk_crossing *c,
+                                           void **state);
+void desk_drop_parties(struct desk_crossing *c);
+void desk_close(struct world *w, struct desk_crossing *c);
+void desk_retry(struct world *w, struct desk_crossing *c, sim_time delay);
+void desk_give_up(struct world *w, struct desk_crossing *c);
+/* Each of its transactions becomes a crossing of its own again. */
+void desk_split(struct world *w, struct desk_crossing *c);
+/* Its transactions are another's now: it goes. */
+void desk_joined(struct world *w, struct desk_crossing *c);
+
+/* ---- desk_host.c ---- */
+extern const struct cross_host desk_cross_host;
+/* Takes it back out of its layer's inbox, by that layer's chain; then lets go, and drops it or tries
+ * again after `delay`. */
+void desk_back_out(struct world *w, struct desk_crossing *c, bool drop, sim_time delay);
+void desk_backed_out(struct world *w, struct desk_crossing *c);
+/* Copies of what the party touches go into op: accounts, or values too. False: memory is out. */
+bool desk_op_accounts(struct op *op, const struct evm_addr *accounts, uint32_t count);
+
+/* ---- desk_ops.c ---- */
+void desk_hear(struct world *w, struct mail_item *item, node_id node);
+void desk_ops_settled(struct world *w, struct layer *l, struct block *b);
+
+#endif

@@ -1,0 +1,669 @@
+/* Ops and notes: as they come to a layer, into its blocks, and what follows once these are
+ * committed. */
+#include "models/world/desk_internal.h"
+#include "models/world/internal.h"
+
+#include "evm/core/u256.h"
+#include "sim/base/check.h"
+
+#include <string.h>
+
+enum { OPS_BYTES_MAX = 4 << 20 }; /* of a block's ops */
+
+void desk_post(struct world *w, struct op *op)
+{
+    op->serial = w->desk->serial++;
+    op->item.hear = desk_hear;
+    mail_post(w, &op->item, NODE_NONE);
+    op_unref(op);
+}
+
+static void settle(struct world *w, struct op *op)
+{
+    op->settled = true;
+    mail_done(w, &op->item);
+}
+
+/* ---- notes ---- */
+
+static struct crossing_party *party_asked(struct desk_crossing *c, layer_id layer)
+{
+    for (uint32_t i = 0; i < c->pub.party_count; i++)
+        if (c->pub.parties[i].layer == layer && c->pub.parties[i].phase == PARTY_ASKED)
+            return &c->pub.parties[i];
+    return NULL;
+}
+
+/* Tells the crossing's layer. values: taken over, may be NULL. */
+static void note(struct world *w, enum op_kind kind, layer_id from, uint64_t hold,
+                 enum op_outcome outcome, struct evm_changes *values)
+{
+    const struct desk_crossing *c = desk_find(w, hold);
+    struct op *op = op_create(kind, from, c ? c->pub.at : from, hold);
+    if (!op) {
+        if (values)
+            evm_changes_fini(values);
+        world_out_of_memory(w);
+        return;
+    }
+    op->outcome = (uint8_t)outcome;
+    if (values)
+        op->values = *values;
+    op_sized(op);
+    desk_post(w, op);
+}
+
+static void release_now(struct world *w, layer_id from, layer_id to, uint64_t hold)
+{
+    struct op *op = op_create(OP_RELEASE, from, to, hold);
+    if (!op) {
+        world_out_of_memory(w);
+        return;
+    }
+    op_sized(op);
+    desk_post(w, op);
+}
+
+static const char *why(enum op_outcome outcome)
+{
+    return outcome == OP_REFUSED_GONE     ? "gone"
+           : outcome == OP_REFUSED_LOCKED ? "locked"
+                                          : "changed";
+}
+
+/* A party's answer has come to the crossing's layer. `from`: the party. */
+static void hear_note(struct world *w, struct op *op)
+{
+    struct desk_crossing *c = desk_current(w, op->crossing);
+    bool waits = c && c->pub.phase == CROSSING_GATHERS && !c->backing_out;
+    layer_id from = op->kind == NOTE_HELD && op->other != LAYER_NONE ? op->other : op->item.from;
+    struct crossing_party *p = waits ? party_asked(c, from) : NULL;
+    if (!p) /* what it asked for was taken back; RELEASE is on its way */
+        return;
+    void *state;
+    const struct crosslayer_ops *protocol = desk_protocol(w, c, &state);
+    if (op->kind == NOTE_REFUSED) {
+        p->phase = PARTY_IDLE;
+        protocol->refused(state, &c->pub, p, why((enum op_outcome)op->outcome));
+        return;
+    }
+    evm_changes_fini(&p->values);
+    if (evm_changes_copy(&p->values, &op->values) != EVM_OK) {
+        world_out_of_memory(w);
+        return;
+    }
+    p->phase = op->kind == NOTE_SEEN ? PARTY_IDLE : PARTY_HELD;
+    if (op->kind == NOTE_SEEN)
+        protocol->read(state, &c->pub, p);
+    else
+        protocol->held(state, &c->pub, p);
+}
+
+/* What the accounts and slots of `like` hold now in a state. */
+static bool read_values(const struct world *w, const struct evm_state *s,
+                        const struct evm_changes *like, struct evm_changes *out)
+{
+    evm_changes_init(out);
+    if (evm_changes_copy(out, like) != EVM_OK)
+        return false;
+    for (uint32_t i = 0; i < out->account_count; i++) {
+        struct evm_account_change *a = &out->accounts[i];
+        struct evm_account have;
+        evm_state_account(s, &a->addr, &have);
+        a->wrote = have.exists ? EVM_WROTE_BALANCE | EVM_WROTE_NONCE | EVM_WROTE_CODE
+                               : EVM_WROTE_DELETED;
+        a->balance = have.balance;
+        a->nonce = have.nonce;
+        a->code = have.exists ? evm_codes_find(w->codes, &have.code_hash) : NULL;
+        for (uint32_t k = 0; k < a->slot_count; k++)
+            evm_state_slot(s, &a->addr, &out->slots[a->first_slot + k].key,
+                           &out->slots[a->first_slot + k].value);
+    }
+    return true;
+}
+
+static void answer_look(struct world *w, const struct op *op)
+{
+    struct evm_changes values;
+    if (read_values(w, desk_state(w, op->item.to), &op->values, &values))
+        note(w, NOTE_SEEN, op->item.to, op->crossing, OP_DONE, &values);
+    else
+        world_out_of_memory(w);
+}
+
+/* ---- an item has come to its layer ---- */
+
+/* An op that is taken back before any block has it never stands in one. */
+static void take_back(struct world *w, struct op *op)
+{
+    struct op *other = op->cancels;
+    if (!other || other->settled || other->kind == OP_EXECUTE)
+        return;
+    other->withdrawn = true;
+}
+
+void desk_hear(struct world *w, struct mail_item *item, node_id node)
+{
+    struct op *op = op_of(item);
+    (void)node;
+    if (op->kind < NOTE_HELD) {
+        if (op->kind == OP_RELEASE)
+            take_back(w, op);
+        if (vec_push(&w->desk->layers[item->to].inbox, &op) != ERR_OK)
+            world_out_of_memory(w);
+        else
+            mail_ref(item);
+        return;
+    }
+    mail_ref(item);
+    settle(w, op);
+    if (op->kind == NOTE_LOOK)
+        answer_look(w, op);
+    else
+        hear_note(w, op);
+    mail_unref(item);
+}
+
+/* ---- into a block ---- */
+
+struct filling {
+    struct world *world;
+    struct layer *layer;
+    node_id node;
+    struct block *block;
+    struct holdings_draft draft;
+    uint64_t mark, *gas, bytes;
+    struct vec ops; /* struct op *: borrowed */
+    uint32_t runs;  /* transactions that they run */
+};
+
+/* What stands in blocks that are not committed yet, or would be undone by one of them. */
+static void mark_below(struct filling *f, const struct block *parent)
+{
+    const struct chain *c = f->layer->chain;
+    for (const struct block *p = parent; p && p->height >= c->settled; p = p->parent)
+        for (uint32_t i = 0; p->layer == f->layer->id && i < p->op_count; i++) {
+            struct op *op = p->ops[i];
+            (op->origin ? op->origin : op)->mark = f->mark;
+            if (op->cancels)
+                op->cancels->mark = f->mark;
+        }
+}
+
+static bool known(const struct filling *f, const struct op *op)
+{
+    return !op->settled && op->mark != f->mark && mail_heard(f->world, &op->item, f->node);
+}
+
+static bool add(struct filling *f, struct op *op)
+{
+    op->mark = f->mark;
+    f->bytes += op->item.size;
+    return vec_push(&f->ops, &op) == ERR_OK;
+}
+
+/* Frees and what comes: nothing can be against it but a lock on who is to be credited. */
+static bool consider_first(struct filling *f, struct op *op)
+{
+    if (op->kind == OP_CREDIT || op->kind == OP_SHARE) {
+        struct holdings_draft tried = f->draft;
+        if (op_try(&tried, op) == OP_REFUSED_LOCKED)
+            return true;
+    }
+    op_try(&f->draft, op);
+    if (op->cancels) /* not in this block any more */
+        op->cancels->mark = f->mark;
+    return add(f, op);
+}
+
+/* Whether the accounts that it touches here are its own to take, and takes them: for the rest of
+ * the block nobody else locks them. */
+static bool may_run(struct filling *f, const struct op *op)
+{
+    const struct directory *d = &f->world->desk->directory;
+    uint64_t gas = 0;
+    for (uint32_t t = 0; t < op->tx_count; t++) {
+        const struct tx *tx = op->txs[t];
+        struct evm_u256 tip;
+        if (tx->phase != TX_PENDING || !f->layer->fees->tip(f->layer->fees_state, &f->block->fees,
+                                                            &tx->evm, &tip))
+            return false;
+        gas += tx->evm.gas_limit;
+        for (uint32_t i = 0; i < tx->touched_count; i++) {
+            const struct evm_addr *addr = &directory_at(d, tx->touched[i])->addr;
+            uint64_t holder = holdings_lock(&f->draft.now, addr);
+            if (holder && holder != op->crossing && holdings_has(&f->draft.now, addr))
+                return false;
+        }
+    }
+    if (gas > *f->gas)
+        return false;
+    *f->gas -= gas;
+    for (uint32_t t = 0; t < op->tx_count; t++)
+        for (uint32_t i = 0; i < op->txs[t]->touched_count; i++) {
+            const struct evm_addr *addr = &directory_at(d, op->txs[t]->touched[i])->addr;
+            if (holdings_home(&f->draft.now, addr) == f->layer->id)
+                holdings_take(&f->draft, addr, op->crossing);
+        }
+    return true;
+}
+
+static bool consider(struct filling *f, struct op *op)
+{
+    if (op->withdrawn)
+        return true;
+    if (op->kind == OP_EXECUTE) {
+        if (!may_run(f, op))
+            return true;
+        f->runs += op->tx_count;
+        return add(f, op);
+    }
+    if (op->waits) { /* refused for a lock: it leaves the draft as it is */
+        if (op_try(&f->draft, op) == OP_REFUSED_LOCKED)
+            return true;
+    } else {
+        op_try(&f->draft, op);
+    }
+    return add(f, op);
+}
+
+static bool is_first(const struct op *op)
+{
+    return op->kind != OP_EXECUTE && op->kind != OP_LOCK && op->kind != OP_EXPORT;
+}
+
+static bool collect(struct filling *f)
+{
+    const struct vec *inbox = &f->world->desk->layers[f->layer->id].inbox;
+    for (int round = 0; round < 2; round++)
+        for (size_t i = 0; i < inbox->len && f->bytes < OPS_BYTES_MAX; i++) {
+            struct op *op = *(struct op **)vec_at(inbox, i);
+            if (!known(f, op) || is_first(op) != (round == 0))
+                continue;
+            if (!(round == 0 ? consider_first(f, op) : consider(f, op)) || f->draft.failed)
+                return false;
+        }
+    return true;
+}
+
+static bool put_in(struct filling *f)
+{
+    struct block *b = f->block;
+    if (!f->ops.len)
+        return true;
+    b->ops = mem_alloc(f->ops.len, sizeof(struct op *));
+    b->txs = mem_alloc(f->runs, sizeof(struct tx *));
+    if (!b->ops || !b->txs)
+        return false;
+    for (size_t i = 0; i < f->ops.len; i++) {
+        struct op *op = *(struct op **)vec_at(&f->ops, i);
+        mail_ref(&op->item);
+        b->ops[b->op_count++] = op;
+        for (uint32_t t = 0; op->kind == OP_EXECUTE && t < op->tx_count; t++)
+            b->txs[b->tx_count++] = tx_ref(op->txs[t]);
+    }
+    return true;
+}
+
+bool desk_fill(struct world *w, struct layer *l, node_id node, struct block *b,
+               struct block *parent, uint64_t *gas)
+{
+    struct block *before = chain_latest(l, parent);
+    struct holdings *held = before->execution ? execution_holdings(before->execution) : NULL;
+    if (!held || !w->desk->layers[l->id].inbox.len)
+        return true;
+    struct filling f = {.world = w, .layer = l, .node = node, .block = b, .gas = gas};
+    f.mark = w->desk->serial++;
+    vec_init(&f.ops, sizeof(struct op *));
+    holdings_begin(&f.draft, held);
+    mark_below(&f, parent);
+    bool ok = collect(&f) && put_in(&f);
+    holdings_drop(&f.draft);
+    vec_fini(&f.ops);
+    return ok;
+}
+
+/* The same op with those of its transactions that b holds, from index *at on. */
+static struct op *part_of(struct op *op, const struct block *b, uint32_t *at)
+{
+    struct op *part = op_create(OP_EXECUTE, op->item.from, op->item.to, op->crossing);
+    if (!part)
+        return NULL;
+    part->txs = mem_alloc(op->tx_count, sizeof *part->txs);
+    if (!part->txs || evm_changes_copy(&part->values, &op->values) != EVM_OK) {
+        op_unref(part);
+        return NULL;
+    }
+    for (uint32_t t = 0; t < op->tx_count; t++)
+        if (*at < b->tx_count && b->txs[*at] == op->txs[t]) {
+            part->txs[part->tx_count++] = tx_ref(op->txs[t]);
+            ++*at;
+        }
+    part->blind = op->blind;
+    part->serial = op->serial;
+    part->item.size = op->item.size;
+    mail_ref(&op->item);
+    part->origin = op;
+    return part;
+}
+
+bool desk_refill_ops(struct block *b)
+{
+    uint32_t at = 0, kept = 0;
+    for (uint32_t i = 0; i < b->op_count; i++) {
+        struct op *op = b->ops[i];
+        uint32_t from = at;
+        if (op->kind != OP_EXECUTE) {
+            b->ops[kept++] = op;
+            continue;
+        }
+        struct op *part = part_of(op, b, &at);
+        if (!part)
+            return false;
+        if (at - from == op->tx_count) {
+            op_unref(part);
+            b->ops[kept++] = op;
+            continue;
+        }
+        if (part->tx_count)
+            b->ops[kept++] = part;
+        else
+            op_unref(part);
+        op_unref(op);
+    }
+    b->op_count = kept;
+    return true;
+}
+
+/* ---- out of a committed block ---- */
+
+static void settle_lock(struct world *w, struct layer *l, struct op *op, enum op_outcome outcome,
+                        const struct execution_result *r)
+{
+    struct evm_changes values;
+    if (outcome != OP_DONE) {
+        note(w, NOTE_REFUSED, l->id, op->crossing, outcome, NULL);
+        return;
+    }
+    /* The party's slots are those that were asked for. */
+    struct desk_crossing *c = desk_current(w, op->crossing);
+    const struct crossing_party *p = c ? party_asked(c, l->id) : NULL;
+    if (!p) /* RELEASE is on its way, or on it */
+        return;
+    if (read_values(w, r->state, &p->values, &values))
+        note(w, NOTE_HELD, l->id, op->crossing, OP_DONE, &values);
+    else
+        world_out_of_memory(w);
+}
+
+static account_id number_of(struct world *w, const struct evm_addr *addr)
+{
+    account_id n = directory_number(&w->desk->directory, addr);
+    if (n == ACCOUNT_NONE)
+        world_out_of_memory(w);
+    return n;
+}
+
+static void settle_export(struct world *w, struct layer *l, struct op *op, enum op_outcome outcome,
+                          struct evm_changes *out)
+{
+    struct desk *d = w->desk;
+    for (uint32_t i = 0; i < op->account_count; i++) {
+        account_id n = number_of(w, &op->accounts[i]);
+        struct directory_account *a = n == ACCOUNT_NONE ? NULL : directory_at(&d->directory, n);
+        if (!a)
+            return;
+        a->moving = outcome == OP_DONE;
+        if (outcome == OP_DONE) {
+            a->from = l->id;
+            a->home = op->other;
+            a->moves++;
+        } else if (!op->crossing) {
+            d->moves_refused++;
+        }
+    }
+    if (outcome != OP_DONE) {
+        if (op->crossing)
+            note(w, NOTE_REFUSED, l->id, op->crossing, outcome, NULL);
+        return;
+    }
+    struct op *in = op_create(OP_IMPORT, l->id, op->other, op->crossing);
+    if (!in) {
+        world_out_of_memory(w);
+        return;
+    }
+    in->values = *out;
+    evm_changes_init(out);
+    in->other = l->id;
+    op_sized(in);
+    d->state_bytes += in->item.size;
+    desk_post(w, in);
+}
+
+static void settle_import(struct world *w, struct layer *l, struct op *op)
+{
+    struct desk *d = w->desk;
+    for (uint32_t i = 0; i < op->values.account_count; i++) {
+        account_id n = number_of(w, &op->values.accounts[i].addr);
+        if (n == ACCOUNT_NONE)
+            return;
+        struct directory_account *a = directory_at(&d->directory, n);
+        a->home = a->from = l->id;
+        a->moving = false;
+        if (vec_push(&d->landed, &n) != ERR_OK)
+            world_out_of_memory(w);
+        d->moves_done++;
+    }
+    if (!op->crossing)
+        return;
+    struct desk_crossing *c = desk_current(w, op->crossing);
+    if (!c || c->pub.phase != CROSSING_GATHERS || c->backing_out || c->pub.at != l->id) {
+        release_now(w, l->id, l->id, op->crossing);
+        return;
+    }
+    struct op *told = op_create(NOTE_HELD, l->id, l->id, op->crossing);
+    if (!told) {
+        world_out_of_memory(w);
+        return;
+    }
+    told->other = op->other; /* the party that it came from */
+    op_sized(told);
+    desk_post(w, told);
+}
+
+static void settle_share(struct world *w, struct layer *l, struct op *op)
+{
+    struct desk *d = w->desk;
+    for (uint32_t i = 0; i < op->account_count; i++) {
+        account_id n = number_of(w, &op->accounts[i]);
+        if (n == ACCOUNT_NONE)
+            return;
+        struct directory_account *a = directory_at(&d->directory, n);
+        if (a->shares && --a->shares == 0) {
+            a->moving = false;
+            a->home = LAYER_ALL; /* and `from` executes what it sends */
+            d->moves_done++;
+            if (vec_push(&d->landed, &n) != ERR_OK)
+                world_out_of_memory(w);
+        }
+    }
+    (void)l;
+}
+
+static void credit_again(struct world *w, layer_id from, const struct evm_addr *to,
+                         const struct evm_u256 *amount, uint64_t hold)
+{
+    account_id n = number_of(w, to);
+    if (n == ACCOUNT_NONE)
+        return;
+    layer_id home = directory_at(&w->desk->directory, n)->home;
+    struct op *op = op_create(OP_CREDIT, from, home == LAYER_ALL ? from : home, hold);
+    if (!op || evm_changes_reserve(&op->values, 1, 0) != EVM_OK) {
+        op_unref(op);
+        world_out_of_memory(w);
+        return;
+    }
+    op->values.accounts[op->values.account_count++] =
+        (struct evm_account_change){.addr = *to, .wrote = EVM_WROTE_BALANCE, .balance = *amount};
+    op_sized(op);
+    desk_post(w, op);
+}
+
+static void settle_credit(struct world *w, struct layer *l, const struct op *op,
+                          enum op_outcome outcome)
+{
+    if (outcome == OP_DONE)
+        return;
+    for (uint32_t i = 0; i < op->values.account_count; i++)
+        credit_again(w, l->id, &op->values.accounts[i].addr, &op->values.accounts[i].balance,
+                     op->crossing);
+}
+
+/* ---- a crossing has run ---- */
+
+static bool took(const struct block *b, const struct execution_result *r, const struct tx *tx,
+                 bool *success)
+{
+    uint32_t i = 0;
+    while (i < b->tx_count && b->txs[i] != tx)
+        i++;
+    for (uint32_t k = 0; k < r->receipt_count; k++)
+        if (r->receipts[k].tx_index == i) {
+            *success = r->receipts[k].success;
+            return true;
+        }
+    return false;
+}
+
+/* What its accounts became goes back to the party; nothing, where they are as they were. */
+static void send_home(struct world *w, struct desk_crossing *c, const struct crossing_party *p,
+                      const struct evm_changes *away)
+{
+    struct op *op = op_create(OP_APPLY, c->pub.at, p->layer, desk_hold(c));
+    bool ok = op != NULL;
+    for (uint32_t i = 0; ok && i < p->count; i++) {
+        const struct evm_account_change *a = evm_changes_find(away, &p->accounts[i], NULL);
+        if (!a)
+            continue;
+        ok = evm_changes_reserve(&op->values, 1, a->slot_count) == EVM_OK;
+        if (!ok)
+            break;
+        struct evm_account_change copy = *a;
+        copy.first_slot = op->values.slot_count;
+        memcpy(op->values.slots + copy.first_slot, away->slots + a->first_slot,
+               a->slot_count * sizeof *away->slots);
+        op->values.slot_count += a->slot_count;
+        op->values.accounts[op->values.account_count++] = copy;
+    }
+    if (!ok) {
+        op_unref(op);
+        world_out_of_memory(w);
+        return;
+    }
+    if (!op->values.account_count)
+        op->kind = OP_RELEASE;
+    op_sized(op);
+    c->pub.bytes += op->item.size;
+    desk_post(w, op);
+}
+
+static void pay_out(struct world *w, struct layer *l, const struct op *op, const struct block *b,
+                    const struct execution_result *r)
+{
+    for (uint32_t t = 0; t < op->tx_count; t++) {
+        const struct evm_tx *tx = &op->txs[t]->evm;
+        bool success = false;
+        if (took(b, r, op->txs[t], &success) && success && !evm_u256_is_zero(&tx->value))
+            credit_again(w, l->id, &tx->to, &tx->value, op->crossing);
+    }
+}
+
+static void tally_crossing(struct world *w, const struct desk_crossing *c)
+{
+    struct desk *d = w->desk;
+    sim_time now = sim_now(w->sim);
+    double held = (double)(now - c->pub.started) / 1e9;
+    for (uint32_t i = 0; i < c->pub.tx_count; i++) {
+        const struct tx *tx = c->pub.txs[i];
+        double seconds = (double)(now - tx->emitted) / 1e9;
+        if (tx->emitted >= w->cfg->warm_up && vec_push(&d->cross_latency, &seconds) != ERR_OK)
+            world_out_of_memory(w);
+    }
+    if (vec_push(&d->lock_time, &held) != ERR_OK)
+        world_out_of_memory(w);
+}
+
+static void settle_run(struct world *w, struct layer *l, struct op *op, const struct block *b,
+                       const struct execution_result *r)
+{
+    struct desk_crossing *c = desk_current(w, op->crossing);
+    CHECK(c && c->pub.phase == CROSSING_RUNS, "crossing %llu ran twice, or was taken back",
+          (unsigned long long)op->crossing);
+    if (op->blind)
+        pay_out(w, l, op, b, r);
+    for (uint32_t i = 0; !op->blind && i < c->pub.party_count; i++) {
+        const struct op *asked = c->parties[i].asked;
+        bool came = asked && asked->kind == OP_EXPORT;
+        if (c->pub.parties[i].layer != l->id && !came)
+            send_home(w, c, &c->pub.parties[i], &r->away);
+    }
+    c->pub.phase = CROSSING_DONE;
+    c->pub.done = sim_now(w->sim);
+    w->desk->crossings_done++;
+    tally_crossing(w, c);
+    void *state;
+    const struct crosslayer_ops *protocol = desk_protocol(w, c, &state);
+    if (protocol->done)
+        protocol->done(state, &c->pub);
+    if (op->origin && c->pub.tx_count > op->tx_count) /* the others try for themselves */
+        desk_leave_behind(w, c, op);
+    desk_close(w, c);
+}
+
+void desk_settle(struct world *w, struct layer *l, struct block *b,
+                 const struct execution_result *r)
+{
+    for (uint32_t i = 0; i < b->op_count; i++) {
+        struct op *op = b->ops[i];
+        enum op_outcome outcome = (enum op_outcome)r->ops.outcomes[i];
+        settle(w, op->origin ? op->origin : op);
+        op->settled = true;
+        w->desk->layers[l->id].ops[op->kind]++;
+        w->desk->layers[l->id].refused += outcome != OP_DONE;
+        switch ((enum op_kind)op->kind) {
+        case OP_LOCK: settle_lock(w, l, op, outcome, r); break;
+        case OP_EXPORT: settle_export(w, l, op, outcome, (struct evm_changes *)&r->ops.out[i]); break;
+        case OP_IMPORT: settle_import(w, l, op); break;
+        case OP_SHARE: settle_share(w, l, op); break;
+        case OP_CREDIT: settle_credit(w, l, op, outcome); break;
+        case OP_EXECUTE: settle_run(w, l, op, b, r); break;
+        default: break;
+        }
+    }
+}
+
+/* Ops that are done with leave the inbox; a crossing that was taken back goes on. */
+void desk_ops_settled(struct world *w, struct layer *l, struct block *b)
+{
+    struct vec *inbox = &w->desk->layers[l->id].inbox;
+    struct op **all = inbox->data;
+    size_t kept = 0;
+    for (uint32_t i = 0; i < b->op_count; i++) {
+        struct op *op = b->ops[i];
+        if (op->kind != OP_RELEASE || !op->cancels)
+            continue;
+        if (!op->cancels->settled)
+            settle(w, op->cancels);
+        struct desk_crossing *c = desk_current(w, op->crossing);
+        if (c && c->backing_out == op)
+            desk_backed_out(w, c);
+    }
+    for (size_t i = 0; i < inbox->len; i++) {
+        all = inbox->data;
+        if (!all[i]->settled)
+            all[kept++] = all[i];
+        else
+            op_unref(all[i]);
+    }
+    inbox->len = kept;
+}
