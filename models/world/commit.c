@@ -274,6 +274,8 @@ static void settle_block(struct world *w, struct layer *l, struct block *b)
     t->gas_used = r->gas_used;
     t->fees = wei_double(&r->fees) + wei_double(&r->burnt);
     t->burnt = wei_double(&r->burnt);
+    if (w->desk)
+        desk_settle(w, l, b, r);
     settle_txs(w, l, b, r);
     l->blocks++;
     l->gas_used += r->gas_used;
@@ -288,6 +290,10 @@ static void settle_block(struct world *w, struct layer *l, struct block *b)
         l->schedules_kept++;
     }
     rows_insight(w, b, r, keep);
+    if (w->desk) {
+        routes_settled(w, l, b);
+        desk_settled(w, l, b);
+    }
     court_executed(w, b, cores_truthful(w, b));
     execution_trim(b->execution);
     t->settled = true;

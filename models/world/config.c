@@ -2,6 +2,7 @@
 
 #include "evm/core/fork.h"
 #include "models/consensus/consensus.h"
+#include "models/crosslayer/crosslayer.h"
 #include "models/execution/execution.h"
 #include "models/faults/faults.h"
 #include "models/fees/fees.h"
@@ -126,10 +127,34 @@ static void check_ordering(const struct world_cfg *world, struct field_report *r
                        consensus->model.name);
 }
 
+/* A layer's block is executed on what other layers' blocks did to it, so nobody can build on one
+ * whose execution is not known. */
+static void check_routing(const struct world_cfg *world, struct field_report *report)
+{
+    const struct world_layer *layers = world->layers.items;
+    if (!world->routing.policy.model) {
+        if (world->verify != WORLD_VERIFY_NONE)
+            field_complain(report, "verify", "there is nothing to verify without routing.policy");
+        return;
+    }
+    if (world->ordering != WORLD_ORDER_PER_LAYER)
+        field_complain(report, "ordering", "with routing.policy, each layer orders its own blocks");
+    for (size_t i = 0; i < world->layers.count; i++) {
+        const struct execution_ops *ops = (const struct execution_ops *)layers[i].execution.model;
+        enum execution_coupling coupling = ops->common(layers[i].execution.cfg)->coupling;
+        if (execution_follows(coupling))
+            field_complain(report, "routing",
+                           "layer entry %zu executes blocks after they are ordered; accounts over "
+                           "layers need coupling: execute-before-vote or propose-with-list",
+                           i);
+    }
+}
+
 static void check_world(const void *cfg, struct field_report *report)
 {
     const struct world_cfg *world = cfg;
     check_ordering(world, report);
+    check_routing(world, report);
     enum evm_fork fork;
     if (world->warm_up >= world->duration)
         field_complain(report, "warm_up", "must be shorter than duration");
@@ -164,7 +189,8 @@ static const struct field_registry *const registries[] = {
     &consensus_registry, &execution_registry, &fees_registry,       &mempool_registry,
     &workload_registry,  &faults_registry,    &judges_registry,     &latency_registry,
     &link_registry,      &jitter_registry,    &class_registry,      &topology_registry,
-    &gossip_registry,    &router_registry,    &interlayer_registry, &pairs_registry,
+    &gossip_registry,    &router_registry,    &crosslayer_registry, &interlayer_registry,
+    &pairs_registry,
 };
 
 const struct scenario_spec world_spec = {&world_cfg_table, registries,

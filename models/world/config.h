@@ -128,6 +128,10 @@ FIELD_DECLARE(world_expect, WORLD_EXPECT_FIELDS);
     F(S, LIST(world_layer), layers, NULL, "1", "1024", "Execution layers.")                        \
     F(S, ENUM(world_order), ordering, "per-layer", NULL, NULL, "Who orders blocks with whom.")     \
     F(S, STRUCT(world_routing), routing, "", NULL, NULL, "Accounts over layers.")                  \
+    F(S, MODEL(crosslayer), crosslayer, "two-phase-commit", NULL, NULL,                            \
+      "How a transaction that touches accounts of several layers is carried through.")             \
+    F(S, MODEL(crosslayer), crosslayer_calls, "two-phase-commit", NULL, NULL,                      \
+      "The same for what calls a contract, where `crosslayer` takes plain payments only.")         \
     F(S, STRUCT(interlayer_cfg), interlayer, "", NULL, NULL, "Messages between layers.")           \
     F(S, STRUCT(world_validation), validation, "", NULL, NULL, "Layers that watch one another.")   \
     F(S, ENUM(world_verify), verify, "none", NULL, NULL, "Whether layers together are one state.") \

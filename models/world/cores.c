@@ -325,10 +325,48 @@ static void seal_and_hand_over(struct world *w, node_id node, struct block *b,
 
 /* The block's transactions are those that took effect; the execution is shared where none was left
  * out. */
+/* What was invalid, or touched what it must not, leaves the block, and with it what ran it. False:
+ * memory is out. */
+static bool leave_out(struct world *w, struct block *b, const struct execution_result *r)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < b->tx_count; i++) {
+        enum guard_verdict verdict = r->guarded ? (enum guard_verdict)r->guarded[i] : GUARD_FINE;
+        enum evm_tx_invalid invalid = r->stats[i].invalid;
+        if (verdict == GUARD_FINE && invalid == EVM_TX_VALID) {
+            b->txs[kept++] = b->txs[i];
+            continue;
+        }
+        if (w->desk)
+            desk_left_out(w, b->layer, b->txs[i], verdict, invalid);
+        tx_unref(b->txs[i]);
+    }
+    b->tx_count = kept;
+    return desk_refill_ops(b);
+}
+
+/* In a partitioned network: until none touched what it must not. */
+static bool heed_guard(struct world *w, struct layer *l, struct block *b)
+{
+    while (execution_wait(b->execution)->guarded) {
+        struct execution *tried = b->execution;
+        b->execution = NULL;
+        bool ok = leave_out(w, b, execution_wait(tried));
+        execution_unref(tried);
+        if (!ok || !chain_execute(w, l, b))
+            return false;
+    }
+    return true;
+}
+
 static void finish_build(struct world *w, node_id node, struct task *t)
 {
     struct layer *l = layer_of(w, node);
     struct block *b = t->block;
+    if (!heed_guard(w, l, b)) {
+        world_out_of_memory(w);
+        return;
+    }
     struct execution *tried = execution_ref(b->execution);
     const struct execution_result *r = execution_wait(tried);
     b->state_root = r->state_root;
@@ -336,12 +374,8 @@ static void finish_build(struct world *w, node_id node, struct task *t)
     b->root_height = b->height;
     b->header_gas_used = r->gas_used;
     if (r->receipt_count < b->tx_count) {
-        for (uint32_t i = 0; i < b->tx_count; i++)
-            if (r->stats[i].invalid != EVM_TX_VALID)
-                tx_unref(b->txs[i]);
-        for (uint32_t i = 0; i < r->receipt_count; i++)
-            b->txs[i] = b->txs[r->receipts[i].tx_index];
-        b->tx_count = r->receipt_count;
+        if (!leave_out(w, b, r))
+            world_out_of_memory(w);
         execution_unref(b->execution);
         b->execution = NULL;
         b->track->built = true; /* from now on an invalid transaction makes the block invalid */
@@ -420,7 +454,9 @@ static void finish(struct world *w, node_id node, bool possible)
         free_task(w, t);
         return;
     }
-    bool ran = possible && t->block->execution && execution_wait(t->block->execution)->valid;
+    const struct execution_result *r =
+        possible && t->block->execution ? execution_wait(t->block->execution) : NULL;
+    bool ran = r && (r->valid || (t->kind == TASK_BUILD && r->guarded));
     if (ran && t->kind != TASK_BUILD)
         chain_executed(w, node, t->block);
     switch ((enum task_kind)t->kind) {
@@ -583,12 +619,15 @@ static uint64_t gas_to_try(const struct layer *l, const struct block *b)
 struct censor {
     struct world *world;
     node_id node;
+    const struct holdings *held; /* what the layer holds where the block begins, or NULL */
 };
 
 static bool refuses(void *self, const struct tx *tx)
 {
     const struct censor *c = self;
-    return trouble_refuses(c->world, c->node, tx);
+    return (c->held && desk_refuses(c->world, c->held, tx)) ||
+           (c->world->nodes[c->node].lapses[LAPSE_CENSORS] &&
+            trouble_refuses(c->world, c->node, tx));
 }
 
 static bool fill(struct world *w, node_id node, struct block *b, const struct build_request *asked)
@@ -619,20 +658,26 @@ static bool fill(struct world *w, node_id node, struct block *b, const struct bu
     };
     if (l->fees->room && !(choice.room = l->fees->room(l->fees_state, &b->fees, request.gas)))
         return false;
-    struct censor censor = {w, node};
-    if (w->nodes[node].lapses[LAPSE_CENSORS]) {
+    struct censor censor = {w, node, NULL};
+    if (w->desk) {
+        struct block *before = chain_latest(l, asked->parent);
+        if (!desk_fill(w, l, node, b, asked->parent, &request.gas))
+            return false;
+        censor.held = before->execution ? execution_holdings(before->execution) : NULL;
+    }
+    if (w->desk || w->nodes[node].lapses[LAPSE_CENSORS]) {
         request.refuses = refuses;
         request.refuses_self = &censor;
     }
     uint32_t count = l->mempool->pick(mempool_state(l, node), &request, w->pick);
     if (choice.room)
         l->fees->room_free(choice.room);
-    b->txs = mem_alloc(count, sizeof(struct tx *));
-    if (!b->txs)
+    struct tx **txs = mem_resize(b->txs, b->tx_count + count, sizeof(struct tx *));
+    if (!txs)
         return false;
+    b->txs = txs;
     for (uint32_t i = 0; i < count; i++)
-        b->txs[i] = tx_ref(w->pick[i]);
-    b->tx_count = count;
+        b->txs[b->tx_count++] = tx_ref(w->pick[i]);
     return true;
 }
 

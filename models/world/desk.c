@@ -8,8 +8,8 @@
 #include <string.h>
 
 enum {
-    TOUCHED_MAX = 1000,     /* accounts of a transaction that are remembered */
-    HOLD_TRIES = 1 << 20,   /* tries that a hold's number tells apart */
+    TOUCHED_MAX = 1000,   /* accounts of a transaction that are remembered */
+    HOLD_TRIES = 1 << 20, /* tries that a hold's number tells apart */
 };
 #define MOVING_PATIENCE (500 * SIM_MS) /* before another look at an account that is on its way */
 
@@ -216,8 +216,7 @@ bool desk_refuses(const struct world *w, const struct holdings *held, const stru
     if (!addr_table_count(held->locks) && !addr_table_count(held->homes))
         return false;
     for (uint32_t i = 0; i < tx->touched_count; i++) {
-        const struct evm_addr *addr =
-            &directory_at(&w->desk->directory, tx->touched[i])->addr;
+        const struct evm_addr *addr = &directory_at(&w->desk->directory, tx->touched[i])->addr;
         if (holdings_lock(held, addr) || !holdings_has(held, addr))
             return true;
     }
@@ -424,10 +423,10 @@ static void wake(struct world *w, account_id sender)
     }
 }
 
-/* The pools of its layer hold it no more. */
-static void take_from_pools(struct world *w, struct tx *tx)
+/* The pools of the layer hold it no more. */
+static void take_from_pools(struct world *w, layer_id layer, struct tx *tx)
 {
-    struct layer *l = &w->layers[tx->layer];
+    struct layer *l = &w->layers[layer];
     for (node_id n = l->first; tx->pools > 0 && n < l->first + l->count; n++)
         l->mempool->forget(mempool_state(l, n), tx, POOL_MOVED);
 }
@@ -450,7 +449,7 @@ static void follow(struct world *w)
             continue;
         layer_id to = seat(directory_at(&d->directory, tx->touched[0]));
         if (to != tx->layer) {
-            take_from_pools(w, tx);
+            take_from_pools(w, tx->layer, tx);
             tx->layer = to;
             sources_enter(w, tx);
         }
@@ -494,13 +493,18 @@ void desk_settled(struct world *w, struct layer *l, struct block *b)
     for (uint32_t i = 0; i < b->tx_count; i++)
         if (b->txs[i]->touched_count)
             wake(w, b->txs[i]->touched[0]);
+    for (uint32_t i = 0; i < b->op_count; i++) /* senders whose transactions ran elsewhere */
+        for (uint32_t k = 0; b->ops[i]->kind == OP_APPLY && k < b->ops[i]->values.account_count;
+             k++)
+            wake(w, directory_number(&w->desk->directory, &b->ops[i]->values.accounts[k].addr));
     desk_ops_settled(w, l, b);
 }
 
 /* Users see it as dropped. */
 static void drop_tx(struct world *w, struct tx *tx)
 {
-    take_from_pools(w, tx);
+    take_from_pools(w, tx->layer, tx);
+    take_from_pools(w, desk_home(w, &tx->evm.sender), tx);
     pools_drop(w, tx, RECORD_TX_STATUS_DROPPED);
 }
 
@@ -511,6 +515,26 @@ void desk_give_up(struct world *w, struct desk_crossing *c)
         if (c->pub.txs[i]->phase == TX_PENDING)
             drop_tx(w, c->pub.txs[i]);
     desk_close(w, c);
+}
+
+void desk_leave_behind(struct world *w, struct desk_crossing *c, const struct op *ran)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < c->pub.tx_count; i++) {
+        struct tx *tx = c->pub.txs[i];
+        bool done = false;
+        for (uint32_t k = 0; k < ran->tx_count; k++)
+            done |= ran->txs[k] == tx;
+        if (done) {
+            c->pub.txs[kept++] = tx;
+            continue;
+        }
+        tx->crossing = NULL;
+        if (tx->phase == TX_PENDING && classify(w, tx) && crosses(w, tx))
+            needs_crossing(w, tx);
+        tx_unref(tx);
+    }
+    c->pub.tx_count = kept;
 }
 
 void desk_joined(struct world *w, struct desk_crossing *c)
@@ -570,9 +594,10 @@ enum err_code desk_create(struct world *w, struct err *err)
     if (code == ERR_OK)
         code = create_protocol(w, &w->cfg->crosslayer, &d->protocol, &d->protocol_state, err);
     if (code == ERR_OK && d->protocol->plain_only)
-        code = create_protocol(w, &w->cfg->contracts, &d->otherwise, &d->otherwise_state, err);
+        code =
+            create_protocol(w, &w->cfg->crosslayer_calls, &d->otherwise, &d->otherwise_state, err);
     if (code == ERR_OK && d->otherwise && d->otherwise->plain_only)
-        code = scenario_fail(w->scenario, err, "contracts",
+        code = scenario_fail(w->scenario, err, "crosslayer_calls",
                              "%s takes plain payments only; try two-phase-commit",
                              d->otherwise->model.name);
     return code;

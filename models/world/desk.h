@@ -1,6 +1,6 @@
-/* models/world/desk.h - the desk of a partitioned network: what no single layer does alone. It finds
- * out which layers a transaction touches, carries crossings through by the chosen protocol, keeps
- * the ops that wait for a block of each layer, and draws the consequences of those that are
+/* models/world/desk.h - the desk of a partitioned network: what no single layer does alone. It
+ * finds out which layers a transaction touches, carries crossings through by the chosen protocol,
+ * keeps the ops that wait for a block of each layer, and draws the consequences of those that are
  * committed. Not a node: each thing it does, it does as the layer that is named there, with what
  * mail has brought to that layer.
  *
@@ -12,6 +12,7 @@
 #include "models/world/directory.h"
 #include "models/world/execution.h"
 #include "models/world/op.h"
+#include "sim/base/map.h"
 #include "sim/engine/engine.h"
 
 struct world;
@@ -23,14 +24,14 @@ struct desk_party {
 };
 
 struct desk_crossing {
-    struct crossing pub; /* first member */
-    struct desk_party *parties; /* as pub.parties */
-    struct op *running;         /* OP_EXECUTE, a reference, or NULL */
-    struct op *backing_out;     /* OP_RELEASE at `at` that takes `running` back, or NULL */
-    bool dropping;              /* ... and then it is dropped */
-    sim_time wait;              /* ... or tried again after this */
-    struct sim_timer timer;     /* the protocol's, or that of another try */
-    bool retrying;              /* the timer is that of another try */
+    struct crossing pub;                /* first member */
+    struct desk_party *parties;         /* as pub.parties */
+    struct op *running;                 /* OP_EXECUTE, a reference, or NULL */
+    struct op *backing_out;             /* OP_RELEASE at `at` that takes `running` back, or NULL */
+    bool dropping;                      /* ... and then it is dropped */
+    sim_time wait;                      /* ... or tried again after this */
+    struct sim_timer timer;             /* the protocol's, or that of another try */
+    bool retrying;                      /* the timer is that of another try */
     struct desk_crossing *next_waiting; /* of the same sender, for its nonce */
     bool is_waiting;
     struct desk_crossing *next, *previous; /* all that are open */
@@ -45,32 +46,34 @@ struct desk_layer {
 
 /* What a look at a transaction found: accounts ascending, slots of each ascending. */
 struct discovery {
-    struct evm_changes seen;  /* values as found; `wrote` has the fields of an account that exists */
-    struct vec accounts;      /* account_id, of seen's accounts, in that order */
-    bool moving;              /* one of them is on its way */
-    bool plain;               /* a payment to an account without code */
+    struct evm_changes seen; /* values as found; `wrote` has the fields of an account that exists */
+    struct vec accounts;     /* account_id, of seen's accounts, in that order */
+    bool moving;             /* one of them is on its way */
+    bool plain;              /* a payment to an account without code */
     uint64_t gas;
 };
 
 struct desk {
     struct directory directory;
-    const struct crosslayer_ops *protocol, *otherwise; /* the latter of what the first does not take */
+    const struct crosslayer_ops *protocol,
+        *otherwise; /* the latter of what the first does not take */
     void *protocol_state, *otherwise_state;
     struct cross_env env;
     struct sim_stream rng;
     struct desk_layer *layers;
-    struct map crossings;  /* id: struct desk_crossing *, of those that are open */
+    struct map crossings; /* id: struct desk_crossing *, of those that are open */
     struct desk_crossing *open, *open_last;
-    struct map waiting;    /* account_id: first struct desk_crossing that waits for its nonce */
-    struct vec parked;     /* struct tx *: references; their sender's account is on its way */
+    struct map waiting; /* account_id: first struct desk_crossing that waits for its nonce */
+    struct vec parked;  /* struct tx *: references; their sender's account is on its way */
     uint64_t next_id, serial;
     struct discovery found;
     struct evm_txrun *run;
-    struct vec landed;     /* account_id: came to a layer with the block that is being settled */
+    struct vec landed; /* account_id: came to a layer with the block that is being settled */
     /* totals */
     uint64_t crossings_begun, crossings_done, crossings_dropped, tries;
     uint64_t moves_begun, moves_done, moves_refused, state_bytes;
-    uint64_t foreign, locked; /* transactions left out of a block: they touched what they must not */
+    uint64_t foreign,
+        locked; /* transactions left out of a block: they touched what they must not */
     struct vec cross_latency, lock_time; /* double, seconds; of the measured part */
 };
 
@@ -90,7 +93,8 @@ layer_id desk_home(const struct world *w, const struct evm_addr *addr);
 /* A transaction is offered: says where it is executed, and opens a crossing if it needs one. False:
  * its sender's account is on its way; the desk hands it in when it has come. */
 bool desk_offer(struct world *w, struct tx *tx);
-/* Whether a proposer of the layer must leave it to others, or for later, on a block after `held`. */
+/* Whether a proposer of the layer must leave it to others, or for later, on a block after `held`.
+ */
 bool desk_refuses(const struct world *w, const struct holdings *held, const struct tx *tx);
 /* A builder left it out: of guard `verdict`, or as invalid. */
 void desk_left_out(struct world *w, layer_id layer, struct tx *tx, enum guard_verdict verdict,

@@ -197,8 +197,8 @@ static bool bring_values(const struct desk_crossing *c, struct op *op, bool blin
             return false;
     }
     for (uint32_t i = 0; blind && i < op->values.account_count; i++)
-        op->values.accounts[i] = (struct evm_account_change){
-            .addr = op->values.accounts[i].addr, .wrote = EVM_WROTE_DELETED};
+        op->values.accounts[i] = (struct evm_account_change){.addr = op->values.accounts[i].addr,
+                                                             .wrote = EVM_WROTE_DELETED};
     if (op->values.account_count)
         qsort(op->values.accounts, op->values.account_count, sizeof *op->values.accounts,
               by_address);
@@ -305,8 +305,8 @@ static bool unite_values(struct crossing_party *p, const struct crossing_party *
         i += a != NULL;
         k += b != NULL;
     }
-    struct evm_addr *accounts = ok ? mem_resize(p->accounts, out.account_count, sizeof *accounts)
-                                   : NULL;
+    struct evm_addr *accounts =
+        ok ? mem_resize(p->accounts, out.account_count, sizeof *accounts) : NULL;
     if (!accounts) {
         evm_changes_fini(&out);
         return false;

@@ -16,13 +16,15 @@ void desk_retry(struct world *w, struct desk_crossing *c, sim_time delay);
 void desk_give_up(struct world *w, struct desk_crossing *c);
 /* Each of its transactions becomes a crossing of its own again. */
 void desk_split(struct world *w, struct desk_crossing *c);
+/* Those of its transactions that `ran` did not run become crossings of their own again. */
+void desk_leave_behind(struct world *w, struct desk_crossing *c, const struct op *ran);
 /* Its transactions are another's now: it goes. */
 void desk_joined(struct world *w, struct desk_crossing *c);
 
 /* ---- desk_host.c ---- */
 extern const struct cross_host desk_cross_host;
-/* Takes it back out of its layer's inbox, by that layer's chain; then lets go, and drops it or tries
- * again after `delay`. */
+/* Takes it back out of its layer's inbox, by that layer's chain; then lets go, and drops it or
+ * tries again after `delay`. */
 void desk_back_out(struct world *w, struct desk_crossing *c, bool drop, sim_time delay);
 void desk_backed_out(struct world *w, struct desk_crossing *c);
 /* Copies of what the party touches go into op: accounts, or values too. False: memory is out. */

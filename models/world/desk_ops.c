@@ -110,8 +110,8 @@ static bool read_values(const struct world *w, const struct evm_state *s,
         struct evm_account_change *a = &out->accounts[i];
         struct evm_account have;
         evm_state_account(s, &a->addr, &have);
-        a->wrote = have.exists ? EVM_WROTE_BALANCE | EVM_WROTE_NONCE | EVM_WROTE_CODE
-                               : EVM_WROTE_DELETED;
+        a->wrote =
+            have.exists ? EVM_WROTE_BALANCE | EVM_WROTE_NONCE | EVM_WROTE_CODE : EVM_WROTE_DELETED;
         a->balance = have.balance;
         a->nonce = have.nonce;
         a->code = have.exists ? evm_codes_find(w->codes, &have.code_hash) : NULL;
@@ -134,7 +134,7 @@ static void answer_look(struct world *w, const struct op *op)
 /* ---- an item has come to its layer ---- */
 
 /* An op that is taken back before any block has it never stands in one. */
-static void take_back(struct world *w, struct op *op)
+static void take_back(struct op *op)
 {
     struct op *other = op->cancels;
     if (!other || other->settled || other->kind == OP_EXECUTE)
@@ -148,7 +148,7 @@ void desk_hear(struct world *w, struct mail_item *item, node_id node)
     (void)node;
     if (op->kind < NOTE_HELD) {
         if (op->kind == OP_RELEASE)
-            take_back(w, op);
+            take_back(op);
         if (vec_push(&w->desk->layers[item->to].inbox, &op) != ERR_OK)
             world_out_of_memory(w);
         else
@@ -205,12 +205,8 @@ static bool add(struct filling *f, struct op *op)
 /* Frees and what comes: nothing can be against it but a lock on who is to be credited. */
 static bool consider_first(struct filling *f, struct op *op)
 {
-    if (op->kind == OP_CREDIT || op->kind == OP_SHARE) {
-        struct holdings_draft tried = f->draft;
-        if (op_try(&tried, op) == OP_REFUSED_LOCKED)
-            return true;
-    }
-    op_try(&f->draft, op);
+    if (op_try(&f->draft, op) == OP_REFUSED_LOCKED) /* whom it pays: it waits */
+        return true;
     if (op->cancels) /* not in this block any more */
         op->cancels->mark = f->mark;
     return add(f, op);
@@ -225,8 +221,8 @@ static bool may_run(struct filling *f, const struct op *op)
     for (uint32_t t = 0; t < op->tx_count; t++) {
         const struct tx *tx = op->txs[t];
         struct evm_u256 tip;
-        if (tx->phase != TX_PENDING || !f->layer->fees->tip(f->layer->fees_state, &f->block->fees,
-                                                            &tx->evm, &tip))
+        if (tx->phase != TX_PENDING ||
+            !f->layer->fees->tip(f->layer->fees_state, &f->block->fees, tx, &tip))
             return false;
         gas += tx->evm.gas_limit;
         for (uint32_t i = 0; i < tx->touched_count; i++) {
@@ -414,6 +410,7 @@ static void settle_export(struct world *w, struct layer *l, struct op *op, enum 
         if (!a)
             return;
         a->moving = outcome == OP_DONE;
+        a->ordered = false;
         if (outcome == OP_DONE) {
             a->from = l->id;
             a->home = op->other;
@@ -480,7 +477,7 @@ static void settle_share(struct world *w, struct layer *l, struct op *op)
             return;
         struct directory_account *a = directory_at(&d->directory, n);
         if (a->shares && --a->shares == 0) {
-            a->moving = false;
+            a->ordered = false;
             a->home = LAYER_ALL; /* and `from` executes what it sends */
             d->moves_done++;
             if (vec_push(&d->landed, &n) != ERR_OK)
@@ -632,7 +629,9 @@ void desk_settle(struct world *w, struct layer *l, struct block *b,
         w->desk->layers[l->id].refused += outcome != OP_DONE;
         switch ((enum op_kind)op->kind) {
         case OP_LOCK: settle_lock(w, l, op, outcome, r); break;
-        case OP_EXPORT: settle_export(w, l, op, outcome, (struct evm_changes *)&r->ops.out[i]); break;
+        case OP_EXPORT:
+            settle_export(w, l, op, outcome, (struct evm_changes *)&r->ops.out[i]);
+            break;
         case OP_IMPORT: settle_import(w, l, op); break;
         case OP_SHARE: settle_share(w, l, op); break;
         case OP_CREDIT: settle_credit(w, l, op, outcome); break;

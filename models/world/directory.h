@@ -9,13 +9,14 @@
 
 struct directory_account {
     struct evm_addr addr;
-    layer_id home;    /* or LAYER_ALL; of one that moves, where it goes */
-    layer_id from;    /* of one that moves, where it was; else home */
-    bool moving;      /* in no layer just now, or soon */
-    bool contract;    /* it had code when it was first met */
-    bool landed;      /* it came with the block that is being settled: desk.c */
-    uint32_t moves;   /* so far */
-    uint32_t shares;  /* layers that have yet to learn that all hold it */
+    layer_id home;   /* or LAYER_ALL; of one that moves, where it goes */
+    layer_id from;   /* of one that moves, where it was; else home */
+    bool ordered;    /* it is to move: an order is under way */
+    bool moving;     /* it has left, and not come yet */
+    bool contract;   /* it had code when it was first met */
+    bool landed;     /* it came with the block that is being settled: desk.c */
+    uint32_t moves;  /* so far */
+    uint32_t shares; /* layers that have yet to learn that all hold it */
 };
 
 struct directory {

@@ -123,8 +123,8 @@ static bool note_account(struct world *w, struct whole *v, const struct evm_addr
     evm_state_account(state, addr, &have);
     out->seen.accounts[out->seen.account_count++] = (struct evm_account_change){
         .addr = *addr,
-        .wrote = have.exists ? EVM_WROTE_BALANCE | EVM_WROTE_NONCE | EVM_WROTE_CODE
-                             : EVM_WROTE_DELETED,
+        .wrote =
+            have.exists ? EVM_WROTE_BALANCE | EVM_WROTE_NONCE | EVM_WROTE_CODE : EVM_WROTE_DELETED,
         .balance = have.balance,
         .nonce = have.nonce,
         .code = have.exists ? evm_codes_find(w->codes, &have.code_hash) : NULL,

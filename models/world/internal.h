@@ -11,9 +11,11 @@
 #include "models/mempool/mempool.h"
 #include "models/workload/workload.h"
 #include "models/world/audit.h"
+#include "models/world/desk.h"
 #include "models/world/execution.h"
 #include "models/world/layers.h"
 #include "models/world/mail.h"
+#include "models/world/routes.h"
 #include "models/world/trace.h"
 #include "models/world/world.h"
 #include "sim/base/map.h"
@@ -24,7 +26,7 @@
 
 /* Sources of events that are no node's: these, and then the entries of workload and faults. Nodes
  * have their own numbers. */
-enum { SOURCE_RECORD, SOURCE_POOLS, SOURCE_AUDITS, SOURCE_ENTRIES };
+enum { SOURCE_RECORD, SOURCE_POOLS, SOURCE_AUDITS, SOURCE_DESK, SOURCE_ENTRIES };
 
 /* What happens, and whose `target` it is. */
 enum world_event {
@@ -42,6 +44,8 @@ enum world_event {
     EVENT_POOLS,    /* pools look for old transactions */
     EVENT_MAIL,     /* an outbox between layers is due; outbox. arg: what for */
     EVENT_AUDIT,    /* a window ends, or a proof is sent again; arg: struct audit */
+    EVENT_DESK,     /* a crossing times out, or tries again; arg: its number */
+    EVENT_ROUTE,    /* a report, or an epoch; a layer, or LAYER_NONE */
     EVENT_SAMPLE,   /* series */
     EVENT_COUNT
 };
@@ -245,6 +249,7 @@ struct layer {
     uint32_t heard_count; /* layers */
     uint64_t schedules_kept;
     /* totals */
+    uint64_t crossings; /* transactions that touched other layers too */
     uint64_t blocks, stale, offered, committed_txs, reverted, dropped, pending;
     uint64_t gas_used, executions, aborts;
     double fees_paid, fees_burnt;
@@ -285,6 +290,8 @@ struct world {
     struct net *net;
     struct record *record;
     struct trace *trace;   /* NULL where none is asked for */
+    struct desk *desk;     /* NULL where the network is not partitioned */
+    struct routes *routes; /* likewise */
     struct mail *mail;     /* NULL where the network is not partitioned */
     struct audits *audits; /* NULL: off */
     uint32_t messages_table, interlayer_table, audits_table; /* where the file has them */
@@ -556,10 +563,16 @@ void sync_on_timeout(struct sim *sim, void *self, const struct sim_event *ev);
 void sync_crash(struct world *w, node_id node);
 void sync_fini(struct node *n);
 
+/* ---- partition.c ---- */
+/* All layers' genesis blocks, from the state of all workloads together (borrowed). */
+enum err_code partition_genesis(struct world *w, struct evm_state *whole, struct err *err);
+
 /* ---- sources.c: workloads, signing, entry ---- */
 enum err_code sources_create(struct world *w, struct err *err);
 enum err_code sources_genesis(struct world *w, layer_id layer, struct genesis *g, struct err *err);
 void sources_start(struct world *w);
+/* tx goes to a node of its layer, chosen by chance. */
+void sources_enter(struct world *w, struct tx *tx);
 void sources_on_emit(struct sim *sim, void *self, const struct sim_event *ev);
 void sources_on_resubmit(struct sim *sim, void *self, const struct sim_event *ev);
 void sources_observe(struct world *w, const struct tx *tx);
@@ -575,6 +588,8 @@ void sources_destroy(struct world *w);
 extern const struct mempool_host pools_host;
 bool pools_offer(struct world *w, node_id node, struct tx *tx, bool local);
 void pools_crash(struct world *w, node_id node);
+/* A transaction that is open ends as dropped; no pool holds it. */
+void pools_drop(struct world *w, struct tx *tx, unsigned status);
 void pools_on_tick(struct sim *sim, void *self, const struct sim_event *ev);
 /* Decides the fate of transactions that no pool holds. */
 void pools_settle_fallen(struct world *w, bool last);

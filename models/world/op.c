@@ -19,11 +19,10 @@ enum {
 const char *op_kind_name(enum op_kind kind)
 {
     static const char *const names[OP_KINDS] = {
-        [OP_LOCK] = "lock",       [OP_RELEASE] = "release", [OP_APPLY] = "apply",
-        [OP_EXECUTE] = "execute", [OP_EXPORT] = "export",   [OP_IMPORT] = "import",
-        [OP_CREDIT] = "credit",   [OP_SHARE] = "share",
-        [NOTE_HELD] = "held",     [NOTE_REFUSED] = "refused",
-        [NOTE_LOOK] = "look",     [NOTE_SEEN] = "seen",
+        [OP_LOCK] = "lock",         [OP_RELEASE] = "release", [OP_APPLY] = "apply",
+        [OP_EXECUTE] = "execute",   [OP_EXPORT] = "export",   [OP_IMPORT] = "import",
+        [OP_CREDIT] = "credit",     [OP_SHARE] = "share",     [NOTE_HELD] = "held",
+        [NOTE_REFUSED] = "refused", [NOTE_LOOK] = "look",     [NOTE_SEEN] = "seen",
     };
     return names[kind];
 }
@@ -48,6 +47,7 @@ struct op *op_create(enum op_kind kind, layer_id from, layer_id to, uint64_t cro
     op->item = (struct mail_item){.refs = 1, .from = from, .to = to, .release = release};
     op->kind = (uint8_t)kind;
     op->crossing = crossing;
+    op->other = LAYER_NONE;
     evm_changes_init(&op->values);
     return op;
 }

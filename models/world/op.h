@@ -28,7 +28,8 @@ enum op_kind {
     OP_CREDIT,  /* adds balances of `values`; refused where an account is not here, or locked */
     OP_SHARE,   /* `accounts` are in all layers from now on; their homes keep what they have */
     /* What stands in no block: the desks' notes to one another. */
-    NOTE_HELD,    /* an OP_LOCK was granted, `values` are what its accounts hold; or OP_IMPORT is done */
+    NOTE_HELD, /* an OP_LOCK was granted, `values` are what its accounts hold; or OP_IMPORT is done
+                */
     NOTE_REFUSED, /* an OP_LOCK or OP_EXPORT was refused: `outcome` */
     NOTE_LOOK,    /* asks what `accounts`, with the slots of `values`, hold */
     NOTE_SEEN,    /* `values`: they hold that */
@@ -59,13 +60,14 @@ struct op {
     struct evm_changes values; /* by address ascending */
     struct tx **txs;           /* references; the order in which they run */
     uint32_t tx_count;
-    struct op *cancels; /* OP_RELEASE: a reference on the op that it takes back if it can, or NULL */
-    struct op *origin;  /* OP_EXECUTE: a reference on the op of which it runs a part, or NULL */
+    struct op
+        *cancels;      /* OP_RELEASE: a reference on the op that it takes back if it can, or NULL */
+    struct op *origin; /* OP_EXECUTE: a reference on the op of which it runs a part, or NULL */
     /* The desk's own. */
-    bool settled;   /* it stands in a committed block, or never will */
-    bool withdrawn; /* no proposer takes it any more */
+    bool settled;    /* it stands in a committed block, or never will */
+    bool withdrawn;  /* no proposer takes it any more */
     uint8_t outcome; /* NOTE_REFUSED: enum op_outcome */
-    uint64_t mark;  /* desk_fill: the block that it stands in, or one below */
+    uint64_t mark;   /* desk_fill: the block that it stands in, or one below */
 };
 
 static inline struct op *op_of(struct mail_item *item)

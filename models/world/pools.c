@@ -158,6 +158,20 @@ void pools_on_tick(struct sim *sim, void *self, const struct sim_event *ev)
                        EVENT_POOLS, 0, 0);
 }
 
+void pools_drop(struct world *w, struct tx *tx, unsigned status)
+{
+    struct layer *l = &w->layers[tx->layer];
+    tx->phase = TX_DROPPED;
+    l->dropped++;
+    if (tx->emitted >= w->cfg->warm_up) {
+        w->tally.dropped++;
+        w->tally.invalid += status == RECORD_TX_STATUS_INVALID;
+    }
+    rows_transaction(w, tx, status, NULL);
+    sources_observe(w, tx);
+    chain_close_tx(w, tx);
+}
+
 static unsigned status_of(enum pool_verdict why)
 {
     switch (why) {
@@ -198,17 +212,7 @@ void pools_settle_fallen(struct world *w, bool last)
             continue;
         }
         if (!back && !travels(tx) && !tx->lost) {
-            struct layer *l = &w->layers[tx->layer];
-            unsigned status = status_of((enum pool_verdict)tx->verdict);
-            tx->phase = TX_DROPPED;
-            l->dropped++;
-            if (tx->emitted >= w->cfg->warm_up) {
-                w->tally.dropped++;
-                w->tally.invalid += status == RECORD_TX_STATUS_INVALID;
-            }
-            rows_transaction(w, tx, status, NULL);
-            sources_observe(w, tx);
-            chain_close_tx(w, tx);
+            pools_drop(w, tx, status_of((enum pool_verdict)tx->verdict));
         }
         tx->fallen = tx->lost = false;
         tx_unref(tx);

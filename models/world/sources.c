@@ -317,6 +317,11 @@ static void enter(struct world *w, struct tx *tx, node_id wanted)
     net_publish(w->net, chain_index(w, l->chain), node, m);
 }
 
+void sources_enter(struct world *w, struct tx *tx)
+{
+    enter(w, tx, NODE_NONE);
+}
+
 /* To every node that is up. */
 static void enter_everywhere(struct world *w, struct tx *tx)
 {
@@ -352,19 +357,22 @@ void sources_on_emit(struct sim *sim, void *self, const struct sim_event *ev)
             s->last = NULL;
         s->batches--;
     }
-    struct layer *l = &w->layers[tx->layer];
     tx->id = w->tx_count++;
     tx->emitted = sim_now(sim);
     tx->previous = w->open_last;
     *(w->open_last ? &w->open_last->next : &w->open_txs) = tx;
     w->open_last = tx;
+    bool ready = !w->desk || desk_offer(w, tx);
+    struct layer *l = &w->layers[tx->layer];
     if (item->wished < 0) {
         l->offered++;
         l->sample_offered++;
     }
     if (tx->emitted >= w->cfg->warm_up && item->wished < w->cfg->warm_up)
         w->tally.offered++;
-    if (item->everywhere)
+    if (!ready)
+        ; /* the desk keeps it until its sender's account is there */
+    else if (item->everywhere)
         enter_everywhere(w, tx);
     else
         enter(w, tx, item->entry);
@@ -440,20 +448,25 @@ static void see_layer_fee(const struct workload_env *env, layer_id layer, struct
 static void see_base_fee(const struct workload_env *env, struct evm_u256 *out)
 {
     struct world *w = env->world;
-    const struct layer *l = &w->layers[env->layer];
+    const struct layer *l = &w->layers[env->layer == LAYER_NONE ? 0 : env->layer];
     *out = w->nodes[l->first].head->track->next.base_fee;
 }
 
 static node_id place(const struct workload_env *env, const char *region)
 {
     struct world *w = env->world;
-    const struct layer *l = &w->layers[env->layer];
+    const struct layer *l = &w->layers[env->layer == LAYER_NONE ? 0 : env->layer];
     for (node_id n = l->first; n < l->first + l->count; n++)
         if (strcmp(net_region(w->net, n), region) == 0)
             return n;
     world_fail(w, ERR_INPUT, "workload %s: region: no node of layer %s is in '%s'",
                w->sources[env->instance].name, l->name, region);
     return NODE_NONE;
+}
+
+static layer_id home_of(const struct workload_env *env, const struct evm_addr *addr)
+{
+    return desk_home(env->world, addr);
 }
 
 static sim_time delay(const struct workload_env *env, node_id from, node_id to)
@@ -564,6 +577,12 @@ static enum err_code find_layer(const struct world *w, size_t index, const char 
                                 layer_id *out, struct err *err)
 {
     *out = 0;
+    if (name[0] && w->cfg->routing.policy.model) {
+        char here[48];
+        snprintf(here, sizeof here, "workload[%zu].layer", index);
+        return scenario_fail(w->scenario, err, here,
+                             "with routing.policy, a transaction goes to its sender's layer");
+    }
     for (layer_id i = 0; name[0] && i < w->layer_count; i++)
         if (strcmp(w->layers[i].name, name) == 0) {
             *out = i;
@@ -591,8 +610,11 @@ static enum err_code create_source(struct world *w, size_t index, struct err *er
     if (code != ERR_OK)
         return code;
     sim_stream_init(&s->rng, w->cfg->seed, (uint32_t)index, sim_purpose("world.workload"));
+    bool routed = w->cfg->routing.policy.model != NULL;
     s->env = (struct workload_env){
-        .layer = s->layer,
+        .layer = routed ? LAYER_NONE : s->layer,
+        .layers = routed ? w->layer_count : 0,
+        .home = routed ? home_of : NULL,
         .chain_id = w->cfg->chain_id,
         .start = start,
         .end = stop < w->cfg->duration ? stop : w->cfg->duration,
@@ -646,7 +668,7 @@ enum err_code sources_genesis(struct world *w, layer_id layer, struct genesis *g
     for (uint32_t i = 0; i < w->source_count; i++) {
         struct source *s = &w->sources[i];
         struct err inner = {0};
-        if (s->layer != layer || !s->ops->genesis)
+        if ((layer != LAYER_NONE && s->layer != layer) || !s->ops->genesis)
             continue;
         enum err_code code = s->ops->genesis(s->state, g, &inner);
         if (code != ERR_OK) {

@@ -133,6 +133,7 @@ static enum err_code create_service(struct world *w, struct layer *l, struct err
         .precompute = l->execution_cfg->precompute,
         .lists = l->with_list,
         .storage = l->fees->tables,
+        .partitioned = w->desk != NULL,
         .real_root = l->execution_cfg->state_root == EXECUTION_ROOT_MPT,
         .seed = w->cfg->seed,
         .classes = l->classes,
@@ -143,21 +144,42 @@ static enum err_code create_service(struct world *w, struct layer *l, struct err
     return execution_service_create(&l->service, w->workers, &config, err);
 }
 
-static enum err_code create_genesis(struct world *w, struct layer *l, struct err *err)
+/* What the workloads of a layer, or LAYER_NONE for all, put into the first state. */
+static enum err_code first_state(struct world *w, layer_id layer, struct evm_state **out,
+                                 struct err *err)
 {
     struct genesis *g = NULL;
-    struct evm_state *state = NULL;
     enum err_code code = genesis_create(&g, w->codes, w->rules, w->cfg->chain_id, err);
     if (code == ERR_OK)
         genesis_heed(g, w->options.stop);
     if (code == ERR_OK)
-        code = sources_genesis(w, l->id, g, err);
+        code = sources_genesis(w, layer, g, err);
     if (code == ERR_OK)
-        code = genesis_finish(g, &state, err);
+        code = genesis_finish(g, out, err);
+    genesis_destroy(g);
+    return code;
+}
+
+static enum err_code create_genesis(struct world *w, struct layer *l, struct err *err)
+{
+    struct evm_state *state = NULL;
+    enum err_code code = first_state(w, l->id, &state, err);
     if (code == ERR_OK && w->audits && (code = audits_state(w, l, state, err)) != ERR_OK)
         evm_state_unref(state);
-    genesis_destroy(g);
     return code == ERR_OK ? chain_genesis(w, l, state, NULL, err) : code;
+}
+
+/* One state for all layers, cut up as the policy says. */
+static enum err_code create_partition(struct world *w, struct err *err)
+{
+    struct evm_state *whole = NULL;
+    enum err_code code = routes_create(w, err);
+    if (code == ERR_OK)
+        code = first_state(w, LAYER_NONE, &whole, err);
+    if (code == ERR_OK)
+        code = partition_genesis(w, whole, err);
+    evm_state_unref(whole);
+    return code;
 }
 
 static enum err_code failed_init(struct world *w, const struct layer *l, const char *section,
@@ -209,7 +231,7 @@ static enum err_code create_layer(struct world *w, layer_id id, struct err *err)
     if (code != ERR_OK)
         return failed_init(w, l, "fees", code, &inner, err);
     code = create_service(w, l, err);
-    return code == ERR_OK ? create_genesis(w, l, err) : code;
+    return code == ERR_OK && !w->desk ? create_genesis(w, l, err) : code;
 }
 
 /* ---- nodes ---- */
@@ -301,6 +323,8 @@ static const struct {
     [EVENT_POOLS] = {"pool tick", pools_on_tick},
     [EVENT_MAIL] = {"mail between layers", mail_on_event},
     [EVENT_AUDIT] = {"audit", audits_on_event},
+    [EVENT_DESK] = {"crossing", desk_on_event},
+    [EVENT_ROUTE] = {"routing", routes_on_event},
     [EVENT_SAMPLE] = {"sample", rows_on_sample},
 };
 
@@ -449,9 +473,13 @@ enum err_code world_create(struct world **out, const struct scenario *scenario,
         code = prepare_layer(w, i, err);
     if (code == ERR_OK)
         code = audits_create(w, err);
+    if (code == ERR_OK && w->cfg->routing.policy.model)
+        code = desk_create(w, err);
     for (layer_id i = 0; i < w->layer_count && code == ERR_OK; i++)
         if ((code = keep_going(w, err)) == ERR_OK)
             code = create_layer(w, i, err);
+    if (code == ERR_OK && w->desk)
+        code = create_partition(w, err);
     if (code == ERR_OK)
         code = create_nodes(w, err);
     if (code == ERR_OK)
@@ -489,6 +517,8 @@ static void start_models(struct world *w)
                 l->chain->consensus->start(life_state(w, n, life));
     }
     sources_start(w);
+    if (w->routes)
+        routes_start(w);
     world_schedule(w, SIM_SEC, SIM_CLASS_TIMER, world_source(w, SOURCE_POOLS), EVENT_POOLS, 0, 0);
     sim_time first = w->cfg->record.interval < w->end ? w->cfg->record.interval : w->end;
     world_schedule(w, first, SIM_CLASS_RECORD, world_source(w, SOURCE_RECORD), EVENT_SAMPLE, 0, 1);
@@ -590,7 +620,9 @@ void world_destroy(struct world *w)
     net_destroy(w->net);
     if (w->sim)
         sim_drain(w->sim, drop_event, w);
+    desk_destroy(w);
     mail_destroy(w);
+    routes_destroy(w);
     for (layer_id i = 0; w->layers && i < w->layer_count; i++)
         if (w->layers[i].cfg)
             destroy_layer(w, &w->layers[i]);
