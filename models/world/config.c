@@ -182,6 +182,16 @@ static void check_figure(const void *cfg, struct field_report *report)
                    e->figure, near ? "; did you mean " : "", near ? near : "");
 }
 FIELD_DEFINE(world_figure, WORLD_FIGURE_FIELDS, "A figure and its target.", check_figure);
+static void check_sweep(const void *cfg, struct field_report *report)
+{
+    const struct world_sweep *sweep = cfg;
+    for (size_t i = 0; i < sweep->vary.count; i++) {
+        const char *text = sweep->vary.items[i], *equals = strchr(text, '=');
+        if (!equals || equals == text || !equals[1])
+            field_complain(report, "vary", "'%s' is not PATH=A,B,...", text);
+    }
+}
+FIELD_DEFINE(world_sweep, WORLD_SWEEP_FIELDS, "What weft compare runs of a scenario.", check_sweep);
 FIELD_DEFINE(world_expect, WORLD_EXPECT_FIELDS, "What is expected of the run.", NULL);
 FIELD_DEFINE(world_cfg, WORLD_FIELDS, "A scenario.", check_world);
 

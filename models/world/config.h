@@ -113,6 +113,17 @@ FIELD_DECLARE(world_figure, WORLD_FIGURE_FIELDS);
     F(S, LIST(world_figure), figures, "", "0", "100", "Figures of the summary and their targets.")
 FIELD_DECLARE(world_expect, WORLD_EXPECT_FIELDS);
 
+/* What weft compare runs; no other command heeds it. */
+#define WORLD_SWEEP_FIELDS(F, S)                                                                   \
+    F(S, STRINGS, vary, "", "0", "8",                                                              \
+      "Settings and their values, PATH=A,B,...; every combination of them runs, the last one's "   \
+      "values changing fastest.")                                                                  \
+    F(S, COUNT, replications, "1", "1", "1000",                                                    \
+      "Runs of each combination, with seeds from the scenario's own on.")                          \
+    F(S, STRINGS, figures, "", "0", "64",                                                          \
+      "Columns beside the usual ones: figures by their names in weft run --json.")
+FIELD_DECLARE(world_sweep, WORLD_SWEEP_FIELDS);
+
 #define WORLD_FIELDS(F, S)                                                                         \
     F(S, STRING, name, "", NULL, NULL, "What the run is called; empty is the file's name.")        \
     F(S, PATHS, plugins, "", "0", "64", "Shared objects, each with a model of one's own.")         \
@@ -141,7 +152,8 @@ FIELD_DECLARE(world_expect, WORLD_EXPECT_FIELDS);
       "[agreement, certificates, quorum, finality, progress, validity, once]", "0", "64",          \
       "Who looks on, and tells of what must not be.")                                              \
     F(S, STRUCT(world_record), record, "", NULL, NULL, "What the results file holds.")             \
-    F(S, STRUCT(world_expect), expect, "", NULL, NULL, "What is expected of the run.")
+    F(S, STRUCT(world_expect), expect, "", NULL, NULL, "What is expected of the run.")             \
+    F(S, STRUCT(world_sweep), sweep, "", NULL, NULL, "What weft compare runs of it.")
 FIELD_DECLARE(world_cfg, WORLD_FIELDS);
 
 /* An entry of first_weights; false if it is none. */

@@ -60,3 +60,45 @@ YAML
 "$weft" compare "$dir/unsafe.yaml" >"$dir/out" 2>&1
 [ $? -eq 3 ] && grep -q '^unsafe.yaml .* safety$' "$dir/out"
 judge $? "broken safety is status 3"
+
+# A scenario's own sweep: what it varies, how often, which columns; intervals are Student's; any number of processes.
+cat >"$dir/sweep.yaml" <<'YAML'
+extends: small.yaml
+sweep:
+  vary: ['workload[0].rate=20/s,40/s', 'layers.main.nodes=4,7']
+  replications: 4
+  figures: [achieved_per_s]
+YAML
+"$weft" compare "$dir/sweep.yaml" --threads 3 --csv "$dir/sweep.csv" >"$dir/three" 2>"$dir/err"
+judge $? "a scenario's sweep runs"
+[ "$(sed 's/  .*//' "$dir/three" | paste -sd'|')" = "variant|20/s, 4|20/s, 7|40/s, 4|40/s, 7" ] && head -1 "$dir/three" | grep -q 'achieved_per_s *limit$'
+judge $? "it has a row for each combination, and its own columns"
+[ "$(grep -o '±' "$dir/three" | wc -l)" -eq 40 ]
+judge $? "figures of several runs have intervals"
+"$weft" compare "$dir/sweep.yaml" --threads 1 >"$dir/one" 2>>"$dir/err"
+cmp -s "$dir/one" "$dir/three"
+judge $? "the number of processes changes nothing"
+"$weft" compare "$dir/sweep.yaml" --vary layers.main.nodes=5 --seeds 2 --json >"$dir/json"
+[ "$(grep -c '"variant": "5"' "$dir/json")" -eq 1 ] && [ "$(grep -c '"variant"' "$dir/json")" -eq 1 ] && grep -q '"runs": 2,' "$dir/json"
+judge $? "--vary and --seeds go before the sweep"
+"$weft" compare "$dir/sweep.yaml" --json >"$dir/json"
+grep -m1 -F '"latency_s.p50"' "$dir/json" |
+    sed -E 's/.*"mean": ([^,]*), "half_width_95": ([^,]*), "sd": ([^,]*), "values": \[([^]]*)\].*/\1 \2 \3 \4/; s/,//g' |
+    awk '{ for (i = 4; i <= NF; i++) s += $i; n = NF - 3; for (i = 4; i <= NF; i++) q += ($i - s / n) ^ 2
+           e = sqrt(q / (n - 1)); t = 3.182446305 * e / sqrt(n) # of Student, 3 degrees of freedom
+           exit !(n == 4 && e > 0 && ($1 - s / n) ^ 2 < 1e-18 && ($3 - e) ^ 2 < 1e-18 && ($2 - t) ^ 2 < 1e-16) }'
+judge $? "mean and interval are those of the runs that JSON lists"
+for seed in 1 2; do "$weft" run "$dir/small.yaml" --set 'workload[0].rate=20/s' --set seed=$seed -o "$dir/x.h5" --json 2>/dev/null; done |
+    grep -oE '"latency_s": \{[^}]*\}' | grep -oE '"p50": [0-9.e-]+' | sed 's/.*: //' | paste -sd, | sed 's/,/, /' >"$dir/runs"
+[ -s "$dir/runs" ] && grep -m1 -F '"latency_s.p50"' "$dir/json" | grep -qF "$(cat "$dir/runs")"
+judge $? "and those are runs of weft run, seed after seed"
+head -1 "$dir/sweep.csv" | grep -q '^file,workload\[0\].rate,layers.main.nodes,runs,seed,limit,simulated_s,simulated_s.half_width_95,' &&
+    [ "$(wc -l <"$dir/sweep.csv")" -eq 5 ] && [ "$(sed 's/[^,]//g' "$dir/sweep.csv" | sort -u | wc -l)" -eq 1 ] && grep -q ',20/s,7,4,1,load,' "$dir/sweep.csv"
+judge $? "--csv has a line a variant, settings and figures in columns"
+"$weft" compare "$dir/sweep.yaml" --csv "$dir/none/x.csv" >"$dir/out" 2>"$dir/err"
+[ $? -eq 2 ] && [ ! -s "$dir/out" ] && [ "$(wc -l <"$dir/err")" -eq 1 ]
+judge $? "a CSV that cannot be written is refused before the runs"
+sed 's/vary: .*/vary: [layers.main.nodes]/' "$dir/sweep.yaml" >"$dir/wrong.yaml"
+"$weft" check "$dir/wrong.yaml" 2>"$dir/err" >/dev/null
+[ $? -eq 2 ] && grep -q "sweep.vary: 'layers.main.nodes' is not PATH=A,B" "$dir/err"
+judge $? "weft check knows a sweep that is none"
