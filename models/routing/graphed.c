@@ -167,21 +167,40 @@ bool route_stay(const struct route_graph *g, const double *caps, layer_id *targe
     return true;
 }
 
-bool route_worth(const struct route_graph *g, const layer_id *target, double threshold,
-                 const double *caps)
+/* The fullest layer's load over its bound; -1: memory is out. */
+static double fullest(const struct route_graph *g, const layer_id *at, const double *caps)
 {
-    layer_id k = g->env->layer_count;
-    double *loads = mem_alloc(k, sizeof *loads);
-    bool broken = false;
+    double *loads = mem_alloc(g->env->layer_count, sizeof *loads), worst = 0;
     if (!loads) {
         g->env->fail(g->env);
-        return false;
+        return -1;
     }
-    route_loads_of(g, g->home, loads);
-    for (layer_id l = 0; l < k; l++)
-        broken = broken || loads[l] > caps[l];
+    route_loads_of(g, at, loads);
+    for (layer_id l = 0; l < g->env->layer_count; l++)
+        if (loads[l] > worst * caps[l])
+            worst = loads[l] / caps[l];
     mem_free(loads);
-    return broken || route_graph_cut(g, g->home) - route_graph_cut(g, target) >= threshold;
+    return worst;
+}
+
+bool route_worth(const struct route_graph *g, const layer_id *target, const layer_id *instead,
+                 double saving, const double *caps)
+{
+    double gain = 0, moves = 0;
+    for (uint32_t v = 0; v < g->count; v++) {
+        moves += target[v] != g->home[v];
+        moves -= instead[v] != g->home[v];
+        for (uint32_t i = g->first[v]; i < g->first[v + 1]; i++) {
+            uint32_t u = g->other[i];
+            gain += instead[v] != instead[u] ? g->weight[i] / 2 : 0;
+            gain -= target[v] != target[u] ? g->weight[i] / 2 : 0;
+        }
+    }
+    double now = fullest(g, instead, caps), then = fullest(g, target, caps);
+    if (now < 0 || then < 0)
+        return false;
+    /* Bounds hold to within the error of adding loads up. */
+    return (now > 1 + 1e-9 && then < now) || (gain > 0 && gain >= saving * moves);
 }
 
 /* ---- names ---- */

@@ -21,9 +21,9 @@
     F(S, COUNT, iterations, "4", "1", "1k", "Rounds of the Leiden algorithm.")                     \
     F(S, FRACTION, imbalance, "10%", "0%", "1000%",                                                \
       "Load that a layer may have above its share, which is by processing power.")                 \
-    F(S, FRACTION, threshold, "2%", "0%", "100%",                                                  \
-      "Of all pairs, those that a new packing must bring together for anything to move, unless "   \
-      "loads are beyond their bounds.")
+    F(S, REAL, saving, "0.25", "0", "1000",                                                        \
+      "Transactions of the graph's pairs that a new packing must bring together for each account " \
+      "that it moves.")
 FIELD_DECLARE(router_leiden_cfg, ROUTER_LEIDEN_FIELDS);
 FIELD_DEFINE(router_leiden_cfg, ROUTER_LEIDEN_FIELDS, "Settings of leiden.", NULL);
 
@@ -118,7 +118,7 @@ static void close_gaps(const struct route_graph *g, uint32_t *community, uint32_
 static bool find_communities(struct leiden *s, double most, uint32_t *community, uint32_t *count,
                              struct group *groups, uint32_t *members, uint32_t *scratch)
 {
-    enum { FINER = 8 };
+    enum { FINER = 4, FACTOR = 4 };
     const struct route_graph *g = &s->shared.graph;
     double resolution = s->cfg->resolution;
     uint32_t iterations = (uint32_t)s->cfg->iterations;
@@ -132,11 +132,11 @@ static bool find_communities(struct leiden *s, double most, uint32_t *community,
             fit = fit && !too_large(&groups[c], most);
         if (fit)
             break;
-        resolution *= 2;
+        resolution *= FACTOR;
         if (i == FINER) /* no way but one by one */
             for (uint32_t v = 0; v < g->count; v++)
                 scratch[v] = v;
-        else if (route_leiden(g, resolution, iterations, g->env->rng, scratch, &finer_count))
+        else if (route_leiden(g, resolution, 1, g->env->rng, scratch, &finer_count))
             return false;
         if (!split(g, groups, most, scratch, community, count))
             return false;
@@ -214,7 +214,7 @@ static bool partition(void *state, layer_id *target)
     done = done && find_communities(s, most / 2, community, &count, groups, members, scratch);
     if (done) {
         pack(s, groups, count, members, target);
-        if (!route_worth(g, target, s->cfg->threshold, s->caps))
+        if (!route_worth(g, target, g->home, s->cfg->saving, s->caps))
             memcpy(target, g->home, g->count * sizeof *target);
     }
     mem_free(community);

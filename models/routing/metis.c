@@ -1,11 +1,13 @@
 /* metis: every epoch, the graph of accounts used together is cut into as many parts as there are
  * layers, each with its share of the load, so that few pairs are apart; a part goes to the layer
- * with which it has most accounts in common.
+ * with which it has most accounts in common. Where that does not save enough for what it moves, the
+ * placement there is gets refined instead, which moves little.
  *
  * After the programs of Karypis and Kumar (see kway.h for the papers and sections): multilevel
- * k-way partitioning. Left out: their adaptive repartitioning, which starts from where vertices are
- * (here names of parts are chosen to keep accounts in place, and nothing moves for less than a
- * threshold), and k-way refinement that climbs hills. */
+ * k-way partitioning; the choice between parts drawn anew, with names that keep vertices in place,
+ * and old ones made better is that of Schloegel, Karypis, Kumar: A unified algorithm for
+ * load-balancing adaptive scientific simulations, SC 2000, without its diffusion of loads over all
+ * levels. Left out: k-way refinement that climbs hills. */
 #include "models/routing/graphed.h"
 #include "models/routing/kway.h"
 
@@ -15,9 +17,9 @@
     F(S, FRACTION, memory, "50%", "0%", "99%", "What the graph keeps of older epochs.")            \
     F(S, FRACTION, imbalance, "5%", "0%", "1000%",                                                 \
       "Load that a layer may have above its share, which is by processing power.")                 \
-    F(S, FRACTION, threshold, "2%", "0%", "100%",                                                  \
-      "Of all pairs, those that new parts must bring together for anything to move, unless loads " \
-      "are beyond their bounds.")                                                                  \
+    F(S, REAL, saving, "0.25", "0", "1000",                                                        \
+      "Transactions of the graph's pairs that parts drawn anew must bring together for each "      \
+      "account that they move, against the present ones refined.")                                 \
     F(S, COUNT, tries, "4", "1", "1k", "Initial cuts of which the best is taken.")                 \
     F(S, COUNT, passes, "10", "1", "1k", "Passes of refinement at each level at most.")
 FIELD_DECLARE(router_metis_cfg, ROUTER_METIS_FIELDS);
@@ -29,6 +31,17 @@ struct metis {
     double *share, *caps; /* by layer */
 };
 
+/* Where vertices are, made better. */
+static bool refine(const struct kway_graph *graph, const struct kway_rules *rules,
+                   struct sim_stream *rng, layer_id *part)
+{
+    struct arena a;
+    arena_init(&a, 0);
+    bool done = kway_refine(graph, rules, rng, &a, part);
+    arena_fini(&a);
+    return done;
+}
+
 static bool partition(void *state, layer_id *target)
 {
     struct metis *s = state;
@@ -39,13 +52,15 @@ static bool partition(void *state, layer_id *target)
                                      .imbalance = s->cfg->imbalance,
                                      .tries = (uint32_t)s->cfg->tries,
                                      .passes = (uint32_t)s->cfg->passes};
+    layer_id *anew = mem_alloc(g->count, sizeof *anew);
     route_caps(g, s->cfg->imbalance, s->caps);
-    if (!kway_partition(&graph, &rules, g->env->rng, target) || !route_relabel(g, target) ||
-        !route_stay(g, s->caps, target))
-        return false;
-    if (!route_worth(g, target, s->cfg->threshold, s->caps))
-        memcpy(target, g->home, g->count * sizeof *target);
-    return true;
+    bool done = anew && kway_partition(&graph, &rules, g->env->rng, anew) &&
+                route_relabel(g, anew) && route_stay(g, s->caps, anew) &&
+                refine(&graph, &rules, g->env->rng, target) && route_stay(g, s->caps, target);
+    if (done && route_worth(g, anew, target, s->cfg->saving, s->caps))
+        memcpy(target, anew, g->count * sizeof *target);
+    mem_free(anew);
+    return done;
 }
 
 static enum err_code init(void *state, const void *cfg, const struct route_env *env,

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "sim/base/mem.h"
+
 static void count_homes(const struct routing_rig *r, uint32_t *out)
 {
     memset(out, 0, r->env.layer_count * sizeof *out);
@@ -293,6 +295,66 @@ static void test_nothing_to_do(void **state)
     }
 }
 
+/* Memory that runs out at the n-th allocation of a policy: it says so, and nothing breaks. */
+static bool starve(const char *policy, long n)
+{
+    struct routing_rig r;
+    struct vec edges;
+    struct route_move moves[64];
+    struct err err = {0};
+    rig_prepare(&r, policy, 4, 5);
+    const struct rig_cfg *cfg = scenario_root(r.scenario);
+    const struct router_ops *ops = (const struct router_ops *)cfg->policy.model;
+    r.state = calloc(1, ops->state_size);
+    vec_init(&edges, sizeof(struct route_edge));
+    for (account_id i = 0; i < 40; i++) {
+        struct evm_addr addr = {{(uint8_t)i, [19] = (uint8_t)i}};
+        layer_id home = (layer_id)(i % 3);
+        struct rig_tx tx = {{i, (i * 7 + 1) % 40}, 2, 21000 + i};
+        assert_int_equal(vec_push(&r.named, &addr), ERR_OK);
+        assert_int_equal(vec_push(&r.homes, &home), ERR_OK);
+        rig_edges(&edges, &tx);
+    }
+    struct route_report report = {.to = SIM_SEC, .txs = 40, .gas_used = 900000};
+    report.edge_count = rig_gather(&edges);
+    report.edges = edges.data;
+    mem_fail_after(n);
+    bool failed = ops->init(r.state, cfg->policy.cfg, &r.env, &err) == ERR_MEMORY;
+    if (!failed) {
+        for (account_id i = 0; i < 40; i++)
+            ops->place(r.state, i, vec_at(&r.named, i), i < 4);
+        for (int e = 0; e < 2 && !r.failed; e++) {
+            if (ops->observe)
+                ops->observe(r.state, &report);
+            if (ops->epoch && !r.failed)
+                ops->epoch(r.state, SIM_SEC, moves, 64);
+        }
+    }
+    mem_fail_never();
+    if (ops->fini)
+        ops->fini(r.state);
+    failed = failed || r.failed;
+    r.failed = false;
+    vec_fini(&edges);
+    rig_close(&r);
+    return failed;
+}
+
+static void test_memory_runs_out(void **state)
+{
+    (void)state;
+    if (!mem_fail_supported())
+        skip();
+    for (size_t i = 0; i < router_registry.count; i++) {
+        if (((const struct router_ops *)router_registry.entries[i])->foresees)
+            continue;
+        long n = 0;
+        while (n < 3000 && starve(router_registry.entries[i]->name, n))
+            n++;
+        assert_true(n < 3000);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -302,6 +364,7 @@ int main(void)
         cmocka_unit_test(test_loads_are_evened_out), cmocka_unit_test(test_one_hot_account_stays),
         cmocka_unit_test(test_senders_are_the_load), cmocka_unit_test(test_waiting_counts),
         cmocka_unit_test(test_same_again),           cmocka_unit_test(test_nothing_to_do),
+        cmocka_unit_test(test_memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

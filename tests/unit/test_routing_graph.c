@@ -358,6 +358,37 @@ static void test_kway_stars_and_shares(void **state)
     rig_close(&r);
 }
 
+/* Where a move has to save more than it can, parts are not drawn anew: leiden leaves all where they
+ * are, metis makes the placement there is better, one account at a time. */
+static void test_moves_have_to_pay(void **state)
+{
+    static const char *const policies[] = {"leiden", "{kind: leiden, saving: 1000}", "metis",
+                                           "{kind: metis, saving: 1000}"};
+    uint32_t moves[4];
+    double share[4];
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct routing_rig r;
+        struct sim_stream s;
+        rig_open(&r, policies[i], 2, 1);
+        for (account_id a = 0; a < GROUPS * GROUP; a++) { /* two of three with their group's half */
+            layer_id home = (layer_id)((a % GROUPS + (a / GROUPS % 3 == 0)) % 2);
+            rig_account(&r, &(struct evm_addr){{[19] = (uint8_t)home}}, false);
+        }
+        sim_stream_init(&s, 2, 0, sim_purpose("test.planted"));
+        planted(&r, &s);
+        rig_report(&r);
+        moves[i] = rig_epoch(&r, GROUPS * GROUP);
+        planted(&r, &s);
+        share[i] = rig_report(&r);
+        rig_close(&r);
+    }
+    print_message("leiden moves %u or %u, metis %u or %u: crossing %.3f, %.3f, %.3f, %.3f\n",
+                  moves[0], moves[1], moves[2], moves[3], share[0], share[1], share[2], share[3]);
+    assert_true(moves[0] > 300 && moves[1] == 0 && moves[2] > 300 && moves[3] > 300);
+    assert_true(share[0] < 0.1 && share[1] > 0.4 && share[2] < 0.1 && share[3] < 0.1);
+}
+
 /* ---- brokers ---- */
 
 static void test_brokers(void **state)
@@ -433,15 +464,16 @@ static void test_town(void **state)
     static const struct {
         const char *policy;
         double most, worst; /* of hash's share; load */
+        uint32_t moves;
     } cases[] = {
-        {"hash", 1.01, 1.3},
-        {"{kind: co-access}", 0.2, 1.25},
-        {"{kind: nearest}", 0.2, 1.35},
-        {"{kind: clpa}", 0.25, 1.3},
-        {"{kind: leiden}", 0.15, 1.25},
-        {"{kind: metis}", 0.15, 1.2},
-        {"{kind: broker, brokers: 200}", 0.75, 1.3},
-        {"{kind: broker, brokers: 200, others: clpa}", 0.2, 1.3},
+        {"hash", 1.01, 1.3, 0},
+        {"{kind: co-access}", 0.2, 1.25, 1000},
+        {"{kind: nearest}", 0.2, 1.35, 1000},
+        {"{kind: clpa}", 0.25, 1.3, 4000},
+        {"{kind: leiden}", 0.15, 1.25, 1000},
+        {"{kind: metis}", 0.15, 1.2, 1000},
+        {"{kind: broker, brokers: 200}", 0.75, 1.3, 0},
+        {"{kind: broker, brokers: 200, others: clpa}", 0.2, 1.3, 4000},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -450,6 +482,7 @@ static void test_town(void **state)
                       c.first, c.last, c.worst, c.moves);
         assert_true(c.last <= cases[i].most * 0.875);
         assert_true(c.worst <= cases[i].worst);
+        assert_true(c.moves <= cases[i].moves);
     }
 }
 
@@ -466,6 +499,7 @@ int main(void)
         cmocka_unit_test(test_leiden_finds_planted_communities),
         cmocka_unit_test(test_kway_finds_planted_partitions),
         cmocka_unit_test(test_kway_stars_and_shares),
+        cmocka_unit_test(test_moves_have_to_pay),
         cmocka_unit_test(test_brokers),
         cmocka_unit_test(test_town),
     };
