@@ -290,7 +290,8 @@ static void settle_block(struct world *w, struct layer *l, struct block *b)
         l->schedules_kept++;
     }
     rows_insight(w, b, r, keep);
-    if (w->desk) {
+    l->chain->settled++;
+    if (w->desk) { /* who looks at accounts sees them as b left them */
         routes_settled(w, l, b);
         desk_settled(w, l, b);
     }
@@ -425,7 +426,6 @@ static void settle_ready(struct world *w, struct chain *c)
         if (b->track->executed == 0)
             return;
         settle_block(w, &w->layers[b->layer], b);
-        c->settled++;
         flatten(w, c);
         cut(w, c);
     }

@@ -2,6 +2,10 @@
  * that should not, and threads change nothing. */
 #include "tests/property/world_fixture.h"
 
+#include "models/world/desk.h"
+
+#include <math.h>
+
 #define NETWORK                                                                                    \
     "seed: 11\nduration: 4s\ndrain: 6s\nsignatures: modelled\n"                                    \
     "network: {latency: {kind: constant, delay: 5ms}}\n"                                           \
@@ -62,11 +66,51 @@ static void test_recorded(void **state)
     fixture_free(&f);
 }
 
+/* The dial, in a network of four layers: the share of crossings is that of the setting, whether
+ * payments are in ether or in tokens of the layers, and all is committed. */
+static void test_dial(void **state)
+{
+    static const struct {
+        const char *workload;
+        double share;
+    } cases[] = {
+        {"{kind: transfer, rate: 150/s, accounts: 500, pairs: {kind: layers, cross: 35%}}", 0.35},
+        {"{kind: transfer, rate: 150/s, accounts: 500, pairs: {kind: layers, cross: 0%}}", 0},
+        {"{kind: transfer, rate: 150/s, accounts: 5k}", 0.75}, /* 1 - 1/k */
+        {"{kind: erc20, rate: 150/s, accounts: 500, tokens: 64, token_by: group, pairs: {kind: "
+         "layers, cross: 10%}}",
+         0.1},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[1024];
+        struct world_summary s;
+        snprintf(
+            text, sizeof text,
+            "seed: 5\nduration: 4s\ndrain: 40s\nsignatures: modelled\nrouting: {policy: "
+            "hash}\nnetwork: {latency: {kind: constant, delay: 5ms}}\nlayers: [{count: 4, "
+            "nodes: 1, consensus: {kind: tendermint, block_interval: 250ms}}]\nworkload: [%s]\n",
+            cases[i].workload);
+        struct fixture f = fixture_make(text, NULL, 0, 2, NULL);
+        fixture_run(&f);
+        world_summarise(f.world, &s);
+        double n = (double)s.offered, p = cases[i].share;
+        double off = (double)f.world->desk->crossings_begun - n * p;
+        if (fabs(off) > 3.3 * sqrt(n * p * (1 - p)))
+            fail_msg("%s: %llu of %g cross", cases[i].workload,
+                     (unsigned long long)f.world->desk->crossings_begun, n);
+        assert_true(n > 400);
+        assert_int_equal(s.committed, s.offered);
+        fixture_free(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each),
         cmocka_unit_test(test_recorded),
+        cmocka_unit_test(test_dial),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

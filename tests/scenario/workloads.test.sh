@@ -11,7 +11,8 @@ count=0
 for part in "$dir"/*.part; do
     count=$((count + 1))
     file=$dir/$(basename "$part" .part).yaml
-    { printf 'chain_id: 31337\nlayers: [{name: a, nodes: 4}, {name: b, nodes: 4}]\nworkload:\n'; grep -v 'kind: layers' "$part"; } >"$file"
+    grep -q 'kind: layers' "$part" && echo 'routing: {policy: hash}' >"$file"
+    { printf 'chain_id: 31337\nlayers: [{name: a, nodes: 4}, {name: b, nodes: 4}]\nworkload:\n'; cat "$part"; } >>"$file"
     if "$WEFT" check "$file" >"$dir/out" 2>&1; then echo "ok example_$count"; else echo "not ok example_$count: $(head -1 "$dir/out")"; fi
 done
 if [ "$count" -ge 5 ]; then echo "ok found"; else echo "not ok found: $count examples"; fi
