@@ -63,8 +63,6 @@ void fees_tip_of(const struct block_fees *fees, const struct evm_tx *tx, struct 
 bool fees_hear(struct world *w, layer_id at, layer_id of, const struct fees_report *report)
 {
     struct layer *l = &w->layers[at];
-    if (!l->fees->reports || at == of)
-        return true;
     if (!l->heard && !(l->heard = mem_zalloc(w->layer_count, sizeof *l->heard)))
         return false;
     struct fees_report *known = &l->heard[of];
@@ -82,8 +80,86 @@ bool fees_hear(struct world *w, layer_id at, layer_id of, const struct fees_repo
     return true;
 }
 
-struct fees_report fees_report_of(const struct block *b)
+static struct fees_report report_of(const struct block *b)
 {
     const struct block_fees *next = &b->track->next;
     return (struct fees_report){b->height, next->gas_smoothed, next->gas_target, next->base_fee};
+}
+
+bool fees_begin(struct world *w)
+{
+    for (layer_id at = 0; at < w->layer_count; at++)
+        for (layer_id of = 0; w->layers[at].fees->reports && of < w->layer_count; of++) {
+            struct fees_report genesis = report_of(w->layers[of].genesis);
+            if (at != of && w->layers[of].fees->reports && !fees_hear(w, at, of, &genesis))
+                return false;
+        }
+    return true;
+}
+
+enum { REPORT_BYTES = 58 }; /* layer 2, height 8, gas used 8, target 8, base fee 32 */
+
+/* Mail: what one layer tells another. */
+struct told {
+    struct mail_item item; /* first member */
+    struct fees_report report;
+};
+
+static void hear(struct world *w, struct mail_item *item, node_id node)
+{
+    const struct told *t = (const struct told *)item; /* its first member */
+    (void)node;
+    if (!fees_hear(w, item->to, item->from, &t->report))
+        world_out_of_memory(w);
+    mail_done(w, item);
+}
+
+/* Whether what was posted got lost, or never left: what is newer goes in its place. */
+static bool is_stuck(const struct world *w, const struct mail_item *item)
+{
+    return !item->arrived &&
+           (item->sendings > 1 || sim_now(w->sim) - item->posted > w->cfg->interlayer.retry);
+}
+
+static bool tell(struct world *w, struct layer *l, layer_id to, const struct fees_report *report,
+                 node_id node)
+{
+    struct told *t = mem_zalloc(1, sizeof *t);
+    if (!t)
+        return false;
+    t->item =
+        (struct mail_item){.refs = 1, .size = REPORT_BYTES, .from = l->id, .to = to, .hear = hear};
+    t->report = *report;
+    if (l->told[to] && is_stuck(w, l->told[to]))
+        mail_done(w, l->told[to]);
+    mail_unref(l->told[to]);
+    l->told[to] = &t->item;
+    mail_post(w, &t->item, node);
+    return true;
+}
+
+void fees_committed(struct world *w, const struct block *b, node_id node)
+{
+    struct layer *l = &w->layers[b->layer];
+    if (!l->fees->reports || w->layer_count == 1)
+        return;
+    struct fees_report report = report_of(b);
+    bool ok = l->told || (l->told = mem_zalloc(w->layer_count, sizeof *l->told));
+    l->told_count = ok ? w->layer_count : 0;
+    for (layer_id to = 0; ok && to < w->layer_count; to++)
+        if (to != l->id && w->layers[to].fees->reports)
+            ok = tell(w, l, to, &report, node);
+    if (!ok)
+        world_out_of_memory(w);
+}
+
+void fees_fini(struct layer *l)
+{
+    for (layer_id i = 0; i < l->told_count; i++)
+        mail_unref(l->told[i]);
+    mem_free(l->told);
+    mem_free(l->heard);
+    if (l->fees_state && l->fees->fini)
+        l->fees->fini(l->fees_state);
+    mem_free(l->fees_state);
 }

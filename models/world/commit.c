@@ -453,6 +453,7 @@ static bool continues(const struct chain *c, const struct block *b)
 static void commit_newly(struct world *w, node_id node, struct block *b)
 {
     commit_first(w, chain_of(w, node), b);
+    fees_committed(w, b, node);
     if (w->audits)
         audits_committed(w, node, b);
 }

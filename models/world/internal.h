@@ -246,7 +246,9 @@ struct layer {
     struct fees_report *heard; /* by layer; NULL until something is (fees: global) */
     struct fees_note note;     /* of it, summed up */
     struct evm_u256 heard_fees;
-    uint32_t heard_count; /* layers */
+    uint32_t heard_count;    /* layers */
+    struct mail_item **told; /* by layer: a reference on the last report; NULL until there is one */
+    layer_id told_count;
     uint64_t schedules_kept;
     /* totals */
     uint64_t crossings; /* transactions that touched other layers too */
@@ -269,6 +271,7 @@ struct tally {
     uint64_t offered, committed, reverted;
     uint64_t dropped, invalid, skipped; /* each counts those behind it too */
     uint64_t gave_up;                   /* of dropped: their users waited for a lower fee */
+    uint64_t waiting;                   /* offered, and held back by their users so far */
     uint64_t gas, packed, gas_limit;    /* packed: what counts against the limit */
     uint64_t blocks, full, txs, executions, aborts;
     int64_t serial, makespan, critical_path, duration;
@@ -292,7 +295,7 @@ struct world {
     struct trace *trace;   /* NULL where none is asked for */
     struct desk *desk;     /* NULL where the network is not partitioned */
     struct routes *routes; /* likewise */
-    struct mail *mail;     /* NULL where the network is not partitioned */
+    struct mail *mail;     /* NULL where layers tell one another nothing */
     struct audits *audits; /* NULL: off */
     uint32_t messages_table, interlayer_table, audits_table; /* where the file has them */
     struct workers *workers;
@@ -343,6 +346,7 @@ struct world {
 };
 
 /* ---- world.c ---- */
+bool world_has_mail(const struct world *w); /* whether layers tell one another anything */
 void world_out_of_memory(struct world *w);
 void world_fail(struct world *w, enum err_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -461,7 +465,12 @@ void fees_tip_of(const struct block_fees *fees, const struct evm_tx *tx, struct 
 /* Layer `at` hears of layer `of`: an older report than one heard already changes nothing. False
  * when memory is out. */
 bool fees_hear(struct world *w, layer_id at, layer_id of, const struct fees_report *report);
-struct fees_report fees_report_of(const struct block *b); /* b is sealed */
+/* Everybody knows all genesis blocks. False when memory is out. */
+bool fees_begin(struct world *w);
+/* b is the first block of its height that its layer commits, at this node: other layers are told.
+ */
+void fees_committed(struct world *w, const struct block *b, node_id node);
+void fees_fini(struct layer *l);
 static inline struct fees_note fees_heard(const struct layer *l)
 {
     return l->note;

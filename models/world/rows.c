@@ -597,7 +597,7 @@ enum err_code rows_open(struct world *w, struct err *err)
     if (code == ERR_OK && w->trace)
         code = record_add_table(w->record, &w->messages_table,
                                 &record_optional_tables[RECORD_O_messages], err);
-    if (code == ERR_OK && w->cfg->routing.policy.model)
+    if (code == ERR_OK && world_has_mail(w))
         code = record_add_table(w->record, &w->interlayer_table,
                                 &record_optional_tables[RECORD_O_interlayer], err);
     if (code == ERR_OK && w->cfg->validation.committee)

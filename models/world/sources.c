@@ -370,6 +370,8 @@ void sources_on_emit(struct sim *sim, void *self, const struct sim_event *ev)
     }
     if (tx->emitted >= w->cfg->warm_up && item->wished < w->cfg->warm_up)
         w->tally.offered++;
+    if (item->wished >= w->cfg->warm_up)
+        w->tally.waiting--;
     if (!ready)
         ; /* the desk keeps it until its sender's account is there */
     else if (item->everywhere)
@@ -554,8 +556,10 @@ static void wished(const struct workload_env *env, const struct evm_addr *from)
     struct layer *l = layer_at(w, &w->sources[env->instance], from);
     l->offered++;
     l->sample_offered++;
-    if (sim_now(w->sim) >= w->cfg->warm_up)
-        w->tally.offered++;
+    if (sim_now(w->sim) < w->cfg->warm_up)
+        return;
+    w->tally.offered++;
+    w->tally.waiting++;
 }
 
 static void gave_up(const struct workload_env *env, const struct evm_addr *from, sim_time since)
@@ -566,6 +570,7 @@ static void gave_up(const struct workload_env *env, const struct evm_addr *from,
         return;
     w->tally.dropped++;
     w->tally.gave_up++;
+    w->tally.waiting--;
 }
 
 static void no_memory(const struct workload_env *env)

@@ -205,6 +205,14 @@ static void choose_executor(struct layer *l)
         chosen->params(l->cfg->execution.cfg, &l->execution_params);
 }
 
+bool world_has_mail(const struct world *w)
+{
+    bool reports = false;
+    for (layer_id i = 0; i < w->layer_count; i++)
+        reports |= ((const struct fees_ops *)w->layers[i].cfg->fees.model)->reports;
+    return w->cfg->routing.policy.model || (reports && w->layer_count > 1);
+}
+
 static enum err_code prepare_layer(struct world *w, layer_id id, struct err *err)
 {
     struct layer *l = &w->layers[id];
@@ -450,7 +458,7 @@ enum err_code world_check(const struct scenario *scenario, struct err *err)
         code = net_check_topology(w->net, w->layer_count, w->layer_first, err);
     if (code == ERR_OK)
         code = trouble_create(w, err);
-    if (code == ERR_OK && w->cfg->routing.policy.model)
+    if (code == ERR_OK && world_has_mail(w))
         code = mail_check(w, err);
     world_destroy(w);
     return code;
@@ -490,8 +498,10 @@ enum err_code world_create(struct world **out, const struct scenario *scenario,
     if (code == ERR_OK)
         code = net_create(&w->net, &w->cfg->network, w->sim, w->chain_count, w->chain_first, &host,
                           err);
-    if (code == ERR_OK && w->cfg->routing.policy.model)
+    if (code == ERR_OK && world_has_mail(w))
         code = mail_create(w, err);
+    if (code == ERR_OK && !fees_begin(w))
+        code = err_set(err, ERR_MEMORY, "no memory for what layers hear of fees");
     if (code == ERR_OK)
         code = court_create(w, err);
     if (code == ERR_OK)
@@ -577,10 +587,7 @@ static void drop_blocks(struct layer *l)
 static void destroy_execution(struct layer *l)
 {
     execution_service_destroy(l->service);
-    if (l->fees_state && l->fees->fini)
-        l->fees->fini(l->fees_state);
-    mem_free(l->fees_state);
-    mem_free(l->heard);
+    fees_fini(l);
     mem_free(l->classes);
     mem_free(l->profiles);
     mem_free(l->mempool_states);

@@ -127,6 +127,7 @@ struct world_summary {
     /* Transactions; the first is the sum of committed (reverted ones too), dropped (skipped ones
      * too: ordered, but left out by execution) and pending. */
     uint64_t offered, committed, reverted, dropped, skipped, pending;
+    uint64_t gave_up; /* of dropped: their users waited for a lower fee, and sent nothing */
     double offered_rate, achieved_rate;          /* a second */
     double gas_rate;                             /* gas a second */
     struct world_percentiles latency_s;          /* submitted to committed */

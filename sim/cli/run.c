@@ -230,6 +230,8 @@ static void print_summary(const struct world_summary *s, const char *name, size_
            (unsigned long long)s->dropped);
     if (s->skipped)
         printf(" (%llu ordered, but skipped as invalid)", (unsigned long long)s->skipped);
+    if (s->gave_up)
+        printf(" (%llu given up, waiting for a lower fee)", (unsigned long long)s->gave_up);
     printf(", %llu pending\n", (unsigned long long)s->pending);
     print_percentiles("latency", "s", &s->latency_s);
     print_fees(&s->fee_gwei);
