@@ -2,25 +2,30 @@
  * layer's committed blocks again, and prove a false one.
  *
  * When a block is first committed, a share `sample` of blocks gets a committee of nodes of the
- * other layers, all equally likely. The draw is a counter-based stream keyed by (seed, block hash):
- * it stands for a beacon whose value nobody knows before the block is committed, so a proposer
- * cannot choose a block that suits it. A node of the layer sends each member the block and its
- * witness (models/world/witness.h) over the links; the member checks the certificate, hashes the
- * witness, recovers the senders and executes, on its own cores and by its own hardware's schedule,
- * after its own layer's blocks. What comes out is the shared execution of the block, so a member
- * finds a false root because it is false.
+ * other layers, each set equally likely. The draw is a counter-based stream keyed by (seed, block
+ * hash): it stands for a beacon whose value nobody knows before the block is committed, so a
+ * proposer cannot choose a block that suits it. The node of the layer that committed it first sends
+ * each member the block and its witness (models/world/witness.h) over the links, once. The member
+ * checks the certificate as of any mail between layers, hashes the witness, recovers the senders
+ * and executes, on its own cores and by its own hardware's schedule, when its own layer's blocks
+ * leave it time. What comes out is the shared execution of the block: a member finds a false root
+ * because it is false.
  *
- * A member that finds fraud sends a proof (block and witness again) to a node of every other layer;
- * there it is executed likewise. When more than half of those layers have found it true, and the
- * challenge window (from commit on) is not over, the block's proposer and the validators whose
- * votes the first commit named are slashed; the challenger gets a share, the rest is burnt. Stakes
- * are the world's own amounts, no accounts of the EVM.
+ * A member that finds fraud sends a proof (block and witness again) to a node of every other layer,
+ * by turns until one accepts; there it is executed likewise, unless that node was a member too.
+ * When more than half of those layers have found it true, and the challenge window (from commit on)
+ * is not over, the block's proposer is slashed, and those validators of its layer whose votes the
+ * first commit named; the challenger whose proof it was gets a share, the rest is burnt. Stakes are
+ * the world's own amounts, no accounts of the EVM.
  *
- * The window is that of optimistic rollups (Kalodner et al.,
- * "Arbitrum", USENIX Security 2018, section 4), with whole proofs in place of bisection; the
- * dilemma of who verifies for nothing is that of Luu et al., "Demystifying Incentives in the
- * Consensus Computer", CCS 2015. Left out: false accusations (a Byzantine member is silent), the
- * reversal of a block that was proven false, and deposits of challengers. */
+ * Sources: proofs of false state transitions that need no state of one's own are those of
+ * Al-Bassam, Sonnino, Buterin, "Fraud and Data Availability Proofs", 2018, here of whole blocks and
+ * not of the stretch between two intermediate roots; the challenge within a window, with stakes at
+ * both sides, is that of Kalodner et al., "Arbitrum", USENIX Security 2018, without its bisection
+ * and the challenger's deposit; who verifies for nothing: Luu et al., "Demystifying Incentives in
+ * the Consensus Computer", CCS 2015, section 2.3. Left out: false accusations (a Byzantine member
+ * is silent), withheld data, the reversal of a block that was proven false, the end of a validator
+ * without stake (it goes on, with nothing to lose). */
 #ifndef MODELS_WORLD_AUDIT_H
 #define MODELS_WORLD_AUDIT_H
 

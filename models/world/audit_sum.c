@@ -93,53 +93,68 @@ void audits_finish(struct world *w)
 /* ---- the summary ---- */
 
 /* The layer whose proposers are the least likely to be found out, as nodes are now. */
-static double least_chance(const struct world *w, uint64_t *n, uint64_t *bad)
+struct weakest {
+    const struct layer *layer;
+    uint64_t n, bad; /* nodes of other layers; those that say nothing */
+    double chance;   /* that a false block is proven */
+};
+
+static struct weakest weakest_layer(const struct world *w)
 {
-    double least = 2;
+    const struct world_validation *cfg = w->audits->cfg;
+    struct weakest least = {.chance = 2};
     for (layer_id i = 0; i < w->layer_count; i++) {
-        uint64_t count, silent;
-        audit_others(w, &w->layers[i], &count, &silent);
-        double chance = audit_chance(count, silent, w->audits->cfg->committee);
-        if (chance >= least)
-            continue;
-        least = chance;
-        *n = count;
-        *bad = silent;
+        struct weakest at = {.layer = &w->layers[i]};
+        audit_others(w, at.layer, &at.n, &at.bad);
+        at.chance = cfg->sample * audit_chance(at.n, at.bad, cfg->committee);
+        if (at.chance < least.chance)
+            least = at;
     }
     return least;
 }
 
-/* Whether a proposer who thinks of nothing but money cheats. */
+/* ": from committees of 3 on it would not" */
+static void say_enough(char *out, size_t size, uint64_t enough, uint64_t now, bool pays)
+{
+    if (pays && enough)
+        snprintf(out, size, "; from committees of %llu on it would not",
+                 (unsigned long long)enough);
+    else if (pays)
+        snprintf(out, size, "; no committee of these nodes would change that");
+    else if (enough < now)
+        snprintf(out, size, "; a committee of %llu would do", (unsigned long long)enough);
+    else
+        out[0] = 0;
+}
+
+/* Whether a proposer who thinks of nothing but money cheats: (1 - p) gain - p loss. */
 static void say_whether_it_pays(const struct world *w, struct world_audits *out)
 {
     const struct world_validation *cfg = w->audits->cfg;
-    uint64_t n = 0, bad = 0;
-    double p = cfg->on_fraud == WORLD_ON_FRAUD_PROVE ? cfg->sample * least_chance(w, &n, &bad) : 0;
-    double gain = (double)audit_gwei(&cfg->gain) / 1e9, loss = (double)w->audits->slash / 1e9;
-    out->chance = p;
     if (cfg->on_fraud != WORLD_ON_FRAUD_PROVE) {
         snprintf(out->text, sizeof out->text,
                  "Cheating pays: whoever finds a false block stays silent.");
         return;
     }
-    uint64_t enough = out->enough = audit_committee(n, bad, cfg->sample, gain, loss);
-    char from[120];
-    if (enough)
-        snprintf(from, sizeof from, "it does not from committees of %llu on",
-                 (unsigned long long)enough);
+    struct weakest at = weakest_layer(w);
+    double gain = (double)audit_gwei(&cfg->gain) / 1e9, loss = (double)w->audits->slash / 1e9;
+    bool pays = (1 - at.chance) * gain > at.chance * loss;
+    char enough[80], worth[80];
+    out->chance = at.chance;
+    out->enough = audit_committee(at.n, at.bad, cfg->sample, gain, loss);
+    say_enough(enough, sizeof enough, out->enough, cfg->committee, pays);
+    if (at.chance < 1)
+        snprintf(worth, sizeof worth, "when a false block that stands is worth over %.4g ether",
+                 at.chance / (1 - at.chance) * loss);
     else
-        snprintf(from, sizeof from,
-                 "no committee of these nodes would change that; a larger "
-                 "sample or slash might");
-    bool pays = (1 - p) * gain > p * loss;
+        snprintf(worth, sizeof worth, "never");
     snprintf(out->text, sizeof out->text,
-             "Cheating pays when a false block that stands is worth more than %.4g ether: its "
-             "proposer is found out with a chance of %.2f %% (committee of %llu; %llu of %llu "
-             "nodes say nothing) and then loses %.4g ether. At %.4g ether it %s%s%s.",
-             p < 1 ? p / (1 - p) * loss : INFINITY, p * 100, (unsigned long long)cfg->committee,
-             (unsigned long long)bad, (unsigned long long)n, loss, gain, pays ? "pays" : "does not",
-             pays || enough < cfg->committee ? "; " : "",
-             pays || enough < cfg->committee ? from : "");
+             "Cheating pays %s: in layer %s, the easiest, its proposer is found out with a chance "
+             "of %.2f %% (committee of %llu; of %llu nodes %llu say nothing) and loses %.4g ether. "
+             "At %.4g ether it %s%s.",
+             worth, at.layer->name, at.chance * 100, (unsigned long long)cfg->committee,
+             (unsigned long long)at.n, (unsigned long long)at.bad, loss, gain,
+             pays ? "pays" : "does not", enough);
 }
 
 void audits_summarise(const struct world *w, struct world_audits *out)

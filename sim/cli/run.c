@@ -211,6 +211,9 @@ static void print_audits(const struct world_audits *a)
         printf("; %llu proven too late", (unsigned long long)a->late);
     if (a->frauds)
         printf("\n");
+    if (a->executed)
+        printf("  %-24s mean income of who executed: %.4g ether in the whole run\n", "",
+               a->income_ether);
     printf("  %-24s %s\n", "", a->text);
 }
 
