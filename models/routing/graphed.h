@@ -50,9 +50,10 @@ bool route_relabel(const struct route_graph *g, layer_id *part);
  * one by one, while loads stay below caps. In place. False: memory is out. O(edges). */
 bool route_stay(const struct route_graph *g, const double *caps, layer_id *target);
 
-/* Whether target is worth more than `instead` (both by vertex): against that one, it brings together
- * `saving` pairs' transactions at least for each account more that it moves from home; or that one
- * breaks the bounds on loads, and target does so by less. False also when memory is out. */
+/* Whether target is worth more than `instead` (both by vertex): against that one, it brings
+ * together `saving` pairs' transactions at least for each account more that it moves from home; or
+ * that one goes beyond a bound on loads by a twentieth, and target does not, or by less. False also
+ * when memory is out. */
 bool route_worth(const struct route_graph *g, const layer_id *target, const layer_id *instead,
                  double saving, const double *caps);
 

@@ -2,79 +2,10 @@
  * growing a region and refining its edge (Karypis, Kumar, SIAM J. Sci. Comput. 20 (1998), sections
  * 3.2 and 3.3; Fiduccia, Mattheyses: A linear-time heuristic for improving network partitions, DAC
  * 1982, with a heap in place of buckets, for gains are no whole numbers). */
+#include "models/routing/heap.h"
 #include "models/routing/kway.h"
 
 #include <string.h>
-
-/* ---- a heap of vertices: the highest gain on top, ties to the lowest vertex ---- */
-
-struct heap {
-    uint32_t *items, *place; /* place[v]: where in items; UINT32_MAX: not in it */
-    uint32_t len;
-    const double *gain; /* by vertex */
-};
-
-static bool above(const struct heap *h, uint32_t v, uint32_t u)
-{
-    return h->gain[v] > h->gain[u] || (!(h->gain[v] < h->gain[u]) && v < u);
-}
-
-static void put(struct heap *h, uint32_t at, uint32_t v)
-{
-    h->items[at] = v;
-    h->place[v] = at;
-}
-
-/* Vertex v, which is to stand near place `at`, goes where it belongs. */
-static void settle(struct heap *h, uint32_t at, uint32_t v)
-{
-    while (at > 0 && above(h, v, h->items[(at - 1) / 2])) {
-        put(h, at, h->items[(at - 1) / 2]);
-        at = (at - 1) / 2;
-    }
-    for (;;) {
-        uint32_t child = 2 * at + 1;
-        if (child >= h->len)
-            break;
-        if (child + 1 < h->len && above(h, h->items[child + 1], h->items[child]))
-            child++;
-        if (!above(h, h->items[child], v))
-            break;
-        put(h, at, h->items[child]);
-        at = child;
-    }
-    put(h, at, v);
-}
-
-/* Adds v, or moves it where its gain has changed. */
-static void heap_set(struct heap *h, uint32_t v)
-{
-    settle(h, h->place[v] == UINT32_MAX ? h->len++ : h->place[v], v);
-}
-
-static void heap_remove(struct heap *h, uint32_t v)
-{
-    uint32_t at = h->place[v], last = h->items[--h->len];
-    h->place[v] = UINT32_MAX;
-    if (last != v)
-        settle(h, at, last);
-}
-
-static bool heap_init(struct heap *h, struct arena *a, uint32_t count, const double *gain)
-{
-    *h = (struct heap){arena_alloc(a, count * sizeof *h->items),
-                       arena_alloc(a, count * sizeof *h->place), 0, gain};
-    if (!h->items || !h->place)
-        return false;
-    memset(h->place, 0xff, count * sizeof *h->place);
-    return true;
-}
-
-static void heap_clear(struct heap *h)
-{
-    while (h->len)
-        h->place[h->items[--h->len]] = UINT32_MAX;
-}
 
 /* ---- a cut in two ---- */
 
@@ -83,8 +14,8 @@ struct halves {
     double aim[2], cap[2]; /* load of each side: what it should have, what it may have */
     double load[2], cut;
     uint8_t *side, *best;
-    double *gain;        /* what the cut loses if the vertex changes sides */
-    struct heap heap[2]; /* those that may leave each side */
+    double *gain;              /* what the cut loses if the vertex changes sides */
+    struct route_heap heap[2]; /* those that may leave each side */
     bool *locked;
     uint32_t *moved; /* vertices in the order in which they changed sides */
 };
@@ -108,8 +39,14 @@ static bool halves_init(struct halves *h, const struct kway_graph *g, double sha
     h->aim[1] = all - h->aim[0];
     h->cap[0] = h->aim[0] * (1 + imbalance);
     h->cap[1] = h->aim[1] * (1 + imbalance);
-    return heap_init(&h->heap[0], a, g->count, h->gain) &&
-           heap_init(&h->heap[1], a, g->count, h->gain);
+    for (int s = 0; s < 2; s++) {
+        uint32_t *items = arena_alloc(a, n * sizeof *items);
+        uint32_t *place = arena_alloc(a, n * sizeof *place);
+        if (!items || !place)
+            return false;
+        route_heap_init(&h->heap[s], items, place, g->count, h->gain);
+    }
+    return true;
 }
 
 /* Loads, cut and gains from scratch. */
@@ -141,7 +78,7 @@ static void change_side(struct halves *h, uint32_t v, bool queue)
         uint32_t u = g->other[i];
         h->gain[u] += h->side[u] == to ? -2 * g->weight[i] : 2 * g->weight[i];
         if (queue && !h->locked[u])
-            heap_set(&h->heap[h->side[u]], u);
+            route_heap_set(&h->heap[h->side[u]], u);
     }
 }
 
@@ -159,10 +96,10 @@ static double excess(const struct halves *h)
 static void grow(struct halves *h, struct sim_stream *rng)
 {
     const struct kway_graph *g = h->g;
-    struct heap *edge = &h->heap[1];
+    struct route_heap *edge = &h->heap[1];
     memset(h->side, 1, g->count);
     memset(h->locked, 0, g->count * sizeof *h->locked);
-    heap_clear(edge);
+    route_heap_clear(edge);
     measure(h);
     uint32_t next = (uint32_t)sim_stream_below(rng, g->count);
     for (uint32_t taken = 0; taken < g->count; taken++) {
@@ -174,13 +111,13 @@ static void grow(struct halves *h, struct sim_stream *rng)
             (more > h->aim[0] && more - h->aim[0] > h->aim[0] - h->load[0]))
             break;
         if (edge->len)
-            heap_remove(edge, v);
+            route_heap_remove(edge, v);
         change_side(h, v, false);
         for (uint32_t i = g->first[v]; i < g->first[v + 1]; i++)
             if (h->side[g->other[i]] == 1)
-                heap_set(edge, g->other[i]);
+                route_heap_set(edge, g->other[i]);
     }
-    heap_clear(edge);
+    route_heap_clear(edge);
 }
 
 /* The side that a vertex leaves next: one that has too much, else the one whose best gains more and
@@ -211,10 +148,10 @@ static bool pass(struct halves *h)
     int s;
     memset(h->locked, 0, h->g->count * sizeof *h->locked);
     for (uint32_t v = 0; v < h->g->count; v++)
-        heap_set(&h->heap[h->side[v]], v);
+        route_heap_set(&h->heap[h->side[v]], v);
     while (count - kept < PATIENCE && (s = leaving(h)) != 2) {
         uint32_t v = h->heap[s].items[0];
-        heap_remove(&h->heap[s], v);
+        route_heap_remove(&h->heap[s], v);
         h->locked[v] = true;
         change_side(h, v, true);
         h->moved[count++] = v;
@@ -227,8 +164,8 @@ static bool pass(struct halves *h)
     }
     while (count > kept)
         change_side(h, h->moved[--count], false);
-    heap_clear(&h->heap[0]);
-    heap_clear(&h->heap[1]);
+    route_heap_clear(&h->heap[0]);
+    route_heap_clear(&h->heap[1]);
     return kept > 0;
 }
 
