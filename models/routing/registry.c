@@ -14,6 +14,7 @@ extern const struct router_ops
     router_leiden,
     router_metis,
     router_broker,
+    router_predictive,
     router_oracle;
 
 static const struct field_model *const entries[] = {
@@ -29,6 +30,7 @@ static const struct field_model *const entries[] = {
     &router_leiden.model,
     &router_metis.model,
     &router_broker.model,
+    &router_predictive.model,
     &router_oracle.model,
 };
 /* clang-format on */
