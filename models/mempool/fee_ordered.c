@@ -138,13 +138,22 @@ static enum pool_verdict admit(struct fee_pool *p, struct fee_sender *s, struct 
     return POOL_ADDED;
 }
 
+static void ask_sender(const struct fee_pool *p, struct tx *tx, uint64_t *nonce,
+                       struct evm_u256 *balance)
+{
+    if (p->env->host->sender)
+        p->env->host->sender(p->env, tx, nonce, balance);
+    else
+        p->env->host->account(p->env, &tx->evm.sender, nonce, balance);
+}
+
 static enum pool_verdict pool_add(void *state, struct tx *tx, bool local)
 {
     struct fee_pool *p = state;
     uint64_t nonce;
     struct evm_u256 balance;
     struct fee_sender *s = fee_sender_get(p, &tx->evm.sender);
-    p->env->host->account(p->env, &tx->evm.sender, &nonce, &balance);
+    ask_sender(p, tx, &nonce, &balance);
     if (!s && !(s = fee_sender_add(p, &tx->evm.sender, nonce)))
         return POOL_FULL;
     enum pool_verdict v = admit(p, s, tx, local, &balance);
@@ -177,24 +186,32 @@ static bool account_knows(const struct fee_pool *p, const struct evm_addr *addr,
 
 enum { AHEAD = 8 }; /* transactions whose place in the index is fetched beforehand */
 
+static bool sender_knows(const struct fee_pool *p, struct tx *tx, uint64_t next)
+{
+    uint64_t nonce;
+    struct evm_u256 balance;
+    ask_sender(p, tx, &nonce, &balance);
+    return nonce >= next;
+}
+
 static void pool_included(void *state, const struct block *b, const struct block_fees *fees)
 {
     struct fee_pool *p = state;
     for (uint32_t i = 0; i < b->tx_count && i < AHEAD; i++)
         fee_sender_prefetch(p, &b->txs[i]->evm.sender);
     for (uint32_t i = 0; i < b->tx_count; i++) {
-        const struct tx *tx = b->txs[i];
+        struct tx *tx = b->txs[i];
         if (i + AHEAD < b->tx_count)
             fee_sender_prefetch(p, &b->txs[i + AHEAD]->evm.sender);
         struct fee_sender *s = fee_sender_get(p, &tx->evm.sender);
-        if (!s && account_knows(p, &tx->evm.sender, tx->evm.nonce + 1))
+        if (!s && sender_knows(p, tx, tx->evm.nonce + 1))
             continue;
         if (!s && !(s = fee_sender_add(p, &tx->evm.sender, tx->evm.nonce)))
             continue; /* memory is out: the account's own nonce will tell later */
         if (s->nonce <= tx->evm.nonce)
             s->nonce = tx->evm.nonce + 1;
         settle(p, s, tx);
-        if (!s->count && account_knows(p, &s->addr, s->nonce))
+        if (!s->count && sender_knows(p, tx, s->nonce))
             fee_sender_drop(p, s);
     }
     p->head_height = b->height;

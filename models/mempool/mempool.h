@@ -49,6 +49,9 @@ struct mempool_host {
      * included() and reverted(). Returns false with *known false where a block's base fee, which
      * included() tells, is all there is to pay. NULL: always so. */
     bool (*tip)(struct mempool_env *env, const struct tx *tx, struct evm_u256 *out, bool *known);
+    /* account() of tx's sender, which is cheaper by way of the transaction. NULL: ask account(). */
+    void (*sender)(struct mempool_env *env, struct tx *tx, uint64_t *nonce,
+                   struct evm_u256 *balance);
 };
 struct mempool_env {
     const struct mempool_host *host;

@@ -16,6 +16,7 @@ struct execution_service {
     struct evm_exec_pool *pool;
     bool learns;               /* some class's executor wants the history of the blocks before */
     struct execution *running; /* begun, and not yet seen to be done: newest first */
+    uint64_t made;
 };
 
 /* One class's share of an execution. */
@@ -29,6 +30,7 @@ struct class_job {
 
 struct execution {
     uint32_t refs;
+    uint64_t number;
     bool keep_schedule, genesis, settled; /* settled: all jobs seen done, inputs let go */
     struct execution_service *service;
     struct execution *parent, *next, *previous;
@@ -430,6 +432,7 @@ static struct execution *execution_alloc(struct execution_service *s, uint32_t c
     if (!e)
         return NULL;
     e->refs = 1;
+    e->number = ++s->made;
     pthread_mutex_init(&e->lock, NULL);
     e->service = s;
     for (uint32_t i = 0; i < classes; i++) {
@@ -438,6 +441,11 @@ static struct execution *execution_alloc(struct execution_service *s, uint32_t c
         e->jobs[i].job.run = run_class;
     }
     return e;
+}
+
+uint64_t execution_number(const struct execution *e)
+{
+    return e->number;
 }
 
 static void execution_free(struct execution *e)

@@ -137,6 +137,9 @@ const struct execution_timing *execution_wait_timing(struct execution *e, uint32
  * invalid. */
 struct holdings *execution_holdings(struct execution *e);
 
+/* From 1, in the order of their making; each stands for one state. */
+uint64_t execution_number(const struct execution *e);
+
 /* Lets go of the state version, or of receipts, statistics and slices. Waits first. */
 void execution_drop_state(struct execution *e);
 void execution_trim(struct execution *e);

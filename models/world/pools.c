@@ -9,9 +9,9 @@ static sim_time host_now(struct mempool_env *env)
     return sim_now(w->sim);
 }
 
-/* The newest state that the node has executed on its chain; a node that lags behind what has been
- * folded away reads the folded state. */
-static const struct evm_state *known_state(const struct world *w, node_id node)
+/* What gave the newest state that the node has executed on its chain; a node that lags behind what
+ * has been folded away reads the folded state. */
+static struct execution *known(const struct world *w, node_id node)
 {
     const struct node *n = &w->nodes[node];
     const struct layer *l = &w->layers[n->layer];
@@ -19,20 +19,35 @@ static const struct evm_state *known_state(const struct world *w, node_id node)
     for (; b && b->height > l->flattened->height; b = chain_before(w, b)) {
         if (!track_get(l->chain, b, TRACK_EXECUTED, node))
             continue; /* a head that others certified */
-        const struct evm_state *state = b->execution ? execution_wait(b->execution)->state : NULL;
-        if (state)
-            return state;
+        if (b->execution && execution_wait(b->execution)->state)
+            return b->execution;
     }
-    return execution_wait(l->flattened->execution)->state;
+    return l->flattened->execution;
 }
 
 static void host_account(struct mempool_env *env, const struct evm_addr *addr, uint64_t *nonce,
                          struct evm_u256 *balance)
 {
     struct evm_account account;
-    evm_state_account(known_state(env->world, env->node), addr, &account);
+    evm_state_account(execution_wait(known(env->world, env->node))->state, addr, &account);
     *nonce = account.nonce;
     *balance = account.balance;
+}
+
+/* The nodes of a layer ask for one transaction shortly after each other, mostly of one state. */
+static void host_sender(struct mempool_env *env, struct tx *tx, uint64_t *nonce,
+                        struct evm_u256 *balance)
+{
+    const struct world *w = env->world;
+    struct execution *e = known(w, env->node);
+    uint64_t at = ((uint64_t)w->nodes[env->node].layer << 48) + execution_number(e);
+    if (tx->account.at != at) {
+        struct evm_account account;
+        evm_state_account(execution_wait(e)->state, &tx->evm.sender, &account);
+        tx->account = (struct tx_account){at, account.nonce, account.balance};
+    }
+    *nonce = tx->account.nonce;
+    *balance = tx->account.balance;
 }
 
 /* No pool holds it: its fate is looked at once messages and blocks that have it have had their
@@ -85,7 +100,8 @@ static bool host_tip(struct mempool_env *env, const struct tx *tx, struct evm_u2
     return l->fees->tip(l->fees_state, &head->track->next, tx, out);
 }
 
-const struct mempool_host pools_host = {host_now, host_account, host_joined, host_left, host_tip};
+const struct mempool_host pools_host = {host_now,  host_account, host_joined,
+                                        host_left, host_tip,     host_sender};
 
 /* Whether a block of the node's chain that may still lose holds tx. */
 static bool in_open_block(const struct world *w, node_id node, const struct tx *tx)

@@ -67,12 +67,17 @@ struct tx {
     bool row_due;               /* its row is written with its block's */
     bool skipped;               /* ordered, but execution left it out: counts as dropped */
     uint32_t executions;        /* by the node that proposed it, repeats included */
+    struct tx_account {         /* its sender's account, as a pool last asked for it */
+        uint64_t at;            /* the world's number of the state; 0: none did */
+        uint64_t nonce;
+        struct evm_u256 balance;
+    } account;
     /* Of a partitioned network: */
     struct crossing *crossing; /* it touches several layers; the desk's, until its fate is known */
     uint32_t *touched;         /* accounts that it is known to touch, its sender first; its own */
     uint16_t touched_count;
-    bool crosses; /* at some time it touched several */
-    uint32_t cross_bytes;       /* of mail between layers that it causes; 0: none, or not known */
+    bool crosses;         /* at some time it touched several */
+    uint32_t cross_bytes; /* of mail between layers that it causes; 0: none, or not known */
     struct fees_use seen; /* by its last execution in a built block; gas 0: there was none, or the
                              layer's fees do not ask */
     struct evm_tx evm;

@@ -66,7 +66,8 @@ static void host_left(struct mempool_env *env, struct tx *tx, enum pool_verdict 
     f->why[f->drop_count++ % DROPS] = why;
 }
 
-static const struct mempool_host host = {host_now, host_account, host_joined, host_left, NULL};
+static const struct mempool_host host = {host_now,  host_account, host_joined,
+                                         host_left, NULL,         NULL};
 
 static void fixture_init(struct fixture *f, uint64_t capacity)
 {
