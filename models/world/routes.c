@@ -15,7 +15,7 @@ struct window {
     sim_time from;
     uint32_t txs, crossings, executions, aborts;
     uint64_t gas_used, gas_room;
-    double latency;  /* summed, seconds */
+    double latency;   /* summed, seconds */
     struct vec edges; /* struct route_edge */
     struct map at;    /* a, b: place there, plus 1 */
 };
@@ -28,6 +28,7 @@ struct routes {
     struct window *windows;
     sim_time *executed; /* a node: what it had executed at the last report */
     struct sim_stream rng;
+    struct net *places; /* where nodes are, until the network itself is there */
     struct route_move *moves;
     uint32_t epochs;
 };
@@ -221,6 +222,8 @@ void routes_on_event(struct sim *sim, void *self, const struct sim_event *ev)
 
 void routes_start(struct world *w)
 {
+    net_destroy(w->routes->places);
+    w->routes->places = NULL;
     for (layer_id i = 0; i < w->layer_count; i++)
         schedule(w, w->cfg->routing.report_interval, i);
     schedule(w, w->cfg->routing.epoch, LAYER_NONE);
@@ -243,11 +246,12 @@ static sim_time env_delay(const struct route_env *env, layer_id a, layer_id b)
     enum { PAIRS = 4 }; /* of nodes that are looked at */
     struct world *w = env->world;
     const struct layer *x = &w->layers[a], *y = &w->layers[b];
+    const struct net *net = w->net ? w->net : w->routes->places;
     sim_time sum = 0;
-    if (a == b || !w->net)
+    if (a == b)
         return 0;
     for (uint32_t i = 0; i < PAIRS; i++)
-        sum += net_latency(w->net, x->first + i * x->count / PAIRS % x->count,
+        sum += net_latency(net, x->first + i * x->count / PAIRS % x->count,
                            y->first + i * y->count / PAIRS % y->count);
     return sum / PAIRS;
 }
@@ -325,7 +329,11 @@ enum err_code routes_create(struct world *w, struct err *err)
         .world = w,
     };
     struct err inner = {0};
-    enum err_code code = s->ops->init(s->state, choice->cfg, &s->env, &inner);
+    enum err_code code =
+        net_create_places(&s->places, &w->cfg->network, w->sim, w->node_count, err);
+    if (code != ERR_OK)
+        return code;
+    code = s->ops->init(s->state, choice->cfg, &s->env, &inner);
     return code == ERR_OK      ? ERR_OK
            : code == ERR_INPUT ? scenario_fail(w->scenario, err, "routing.policy", "%s", inner.text)
                                : err_set(err, code, "%s", inner.text);
@@ -336,6 +344,7 @@ void routes_destroy(struct world *w)
     struct routes *s = w->routes;
     if (!s)
         return;
+    net_destroy(s->places);
     if (s->state && s->ops->fini)
         s->ops->fini(s->state);
     for (layer_id i = 0; s->windows && i < w->layer_count; i++) {
