@@ -260,6 +260,7 @@ static void tally_block(struct world *w, const struct layer *l, const struct blo
     t->executions += e->executions;
     t->aborts += e->aborts;
     t->serial += e->serial_ns;
+    t->ladder += e->ladder_ns;
     t->makespan += e->makespan_ns;
     t->duration += e->duration_ns;
     t->critical_path += e->critical_path_ns;

@@ -57,7 +57,11 @@ FIELD_ENUM_DECLARE(world_order, WORLD_ORDER);
       "Time between two reports of a layer, by which the policy learns what goes on.")             \
     F(S, COUNT, report_edges, "20k", "0", "10M",                                                   \
       "Pairs of accounts that a report lists at most, those used together most often.")            \
-    F(S, COUNT, moves, "1k", "0", "10M", "Accounts that move in one round at most.")
+    F(S, COUNT, moves, "1k", "0", "10M", "Accounts that move in one round at most.")               \
+    F(S, COUNT, regret_sample, "2k", "0", "1M",                                                    \
+      "Transactions of an epoch, evenly chosen, for which the best placement is sought, to "       \
+      "compare "                                                                                   \
+      "the policy's with; 0: none.")
 FIELD_DECLARE(world_routing, WORLD_ROUTING_FIELDS);
 
 #define WORLD_VERIFY(E, S)                                                                         \

@@ -93,6 +93,7 @@ static void stop_waiting(struct world *w, struct desk_crossing *c)
 void desk_close(struct world *w, struct desk_crossing *c)
 {
     stop_waiting(w, c);
+    book_crossing(w, c);
     for (uint32_t i = 0; i < c->pub.tx_count; i++)
         c->pub.txs[i]->crossing = NULL;
     free_crossing(w, c);

@@ -35,6 +35,7 @@ struct desk_crossing {
     struct desk_crossing *next_waiting; /* of the same sender, for its nonce */
     bool is_waiting;
     struct desk_crossing *next, *previous; /* all that are open */
+    sim_time proposed;  /* the block in which it ran, once it has */
     uint32_t unsettled; /* ops for parties that are not in a committed block yet */
 };
 

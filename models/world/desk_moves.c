@@ -25,6 +25,7 @@ void desk_move(struct world *w, account_id account, layer_id to)
         return;
     a->ordered = true;
     d->moves_begun++;
+    book_ordered(w, account, a->home, to, w->cfg->routing.policy.model->name);
     if (to != LAYER_ALL) {
         struct op *op = order(w, OP_EXPORT, a->home, &a->addr);
         if (op) {

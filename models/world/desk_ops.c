@@ -38,7 +38,7 @@ static struct crossing_party *party_asked(struct desk_crossing *c, layer_id laye
 static void note(struct world *w, enum op_kind kind, layer_id from, uint64_t hold,
                  enum op_outcome outcome, struct evm_changes *values)
 {
-    const struct desk_crossing *c = desk_find(w, hold);
+    struct desk_crossing *c = desk_find(w, hold);
     struct op *op = op_create(kind, from, c ? c->pub.at : from, hold);
     if (!op) {
         if (values)
@@ -50,6 +50,8 @@ static void note(struct world *w, enum op_kind kind, layer_id from, uint64_t hol
     if (values)
         op->values = *values;
     op_sized(op);
+    if (c && c->pub.at != from)
+        c->pub.bytes += op->item.size;
     desk_post(w, op);
 }
 
@@ -409,6 +411,7 @@ static void settle_export(struct world *w, struct layer *l, struct op *op, enum 
         struct directory_account *a = n == ACCOUNT_NONE ? NULL : directory_at(&d->directory, n);
         if (!a)
             return;
+        book_left(w, n, l->id, op, outcome);
         a->moving = outcome == OP_DONE;
         a->ordered = false;
         if (outcome == OP_DONE) {
@@ -450,6 +453,7 @@ static void settle_import(struct world *w, struct layer *l, struct op *op)
         if (vec_push(&d->landed, &n) != ERR_OK)
             world_out_of_memory(w);
         d->moves_done++;
+        book_came(w, n, l->id, op->item.size / op->values.account_count);
     }
     if (!op->crossing)
         return;
@@ -480,6 +484,7 @@ static void settle_share(struct world *w, struct layer *l, struct op *op)
             a->ordered = false;
             a->home = LAYER_ALL; /* and `from` executes what it sends */
             d->moves_done++;
+            book_came(w, n, LAYER_ALL, (uint64_t)op->item.size * w->layer_count);
             if (vec_push(&d->landed, &n) != ERR_OK)
                 world_out_of_memory(w);
         }
@@ -606,6 +611,7 @@ static void settle_run(struct world *w, struct layer *l, struct op *op, const st
     }
     c->pub.phase = CROSSING_DONE;
     c->pub.done = sim_now(w->sim);
+    c->proposed = b->created;
     w->desk->crossings_done++;
     tally_crossing(w, c);
     void *state;
@@ -627,6 +633,7 @@ void desk_settle(struct world *w, struct layer *l, struct block *b,
         op->settled = true;
         w->desk->layers[l->id].ops[op->kind]++;
         w->desk->layers[l->id].refused += outcome != OP_DONE;
+        book_op(w, l->id, op, outcome);
         switch ((enum op_kind)op->kind) {
         case OP_LOCK: settle_lock(w, l, op, outcome, r); break;
         case OP_EXPORT:

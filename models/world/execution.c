@@ -391,6 +391,7 @@ static void run_class(struct job *job)
             .makespan_ns = result.makespan_ns,
             .busy_ns = result.busy_ns,
             .serial_ns = result.serial_ns,
+            .ladder_ns = result.ladder_ns,
             .critical_path_ns = result.critical_path_ns,
             .oracle_ns = result.oracle_ns,
             .root_ns = root_time(&s->config, class, &result.changes, e->result.ops.written),

@@ -30,6 +30,7 @@ struct hardware_class {
 struct execution_timing {
     int64_t duration_ns; /* makespan, state root included */
     int64_t makespan_ns, busy_ns, serial_ns, critical_path_ns, oracle_ns, root_ns;
+    int64_t ladder_ns; /* of busy_ns: the commit ladder, one transaction after the other */
     uint64_t executions, aborts, validations, wasted_gas;
     uint32_t ahead_hits, ahead_misses; /* of struct evm_block_result */
     int64_t ahead_ns;

@@ -11,6 +11,7 @@
 #include "models/mempool/mempool.h"
 #include "models/workload/workload.h"
 #include "models/world/audit.h"
+#include "models/world/book.h"
 #include "models/world/desk.h"
 #include "models/world/execution.h"
 #include "models/world/layers.h"
@@ -274,7 +275,7 @@ struct tally {
     uint64_t waiting;                   /* offered, and held back by their users so far */
     uint64_t gas, packed, gas_limit;    /* packed: what counts against the limit */
     uint64_t blocks, full, txs, executions, aborts;
-    int64_t serial, makespan, critical_path, duration;
+    int64_t serial, makespan, critical_path, duration, ladder;
     struct vec latency, tip, fee; /* double */
     struct vec half, most, all;   /* double: seconds until so many nodes had a block that won */
     struct vec after_first[2];    /* likewise, from the first node that got it: half, 99 in 100 */
@@ -296,6 +297,7 @@ struct world {
     struct desk *desk;     /* NULL where the network is not partitioned */
     struct routes *routes; /* likewise */
     struct mail *mail;     /* NULL where layers tell one another nothing */
+    struct book *book;     /* NULL where the network is not partitioned */
     struct audits *audits; /* NULL: off */
     uint32_t messages_table, interlayer_table, audits_table; /* where the file has them */
     struct workers *workers;
@@ -631,6 +633,7 @@ void court_tick(struct world *w);
 enum err_code rows_open(struct world *w, struct err *err);
 void rows_start(struct world *w); /* the first rows of nodes and layers */
 void rows_on_sample(struct sim *sim, void *self, const struct sim_event *ev);
+bool rows_recorded(const struct world *w, const struct tx *tx); /* whether it gets a row */
 /* b: the block that committed it, or NULL. */
 void rows_transaction(struct world *w, struct tx *tx, unsigned status, const struct block *b);
 void rows_blocks(struct world *w, struct chain *c, bool last);

@@ -62,6 +62,7 @@ static void add_edge(struct world *w, struct window *v, account_id sender, accou
 
 void routes_settled(struct world *w, struct layer *l, const struct block *b)
 {
+    book_settled(w, l, b);
     struct window *v = &w->routes->windows[l->id];
     for (uint32_t i = 0; i < b->tx_count; i++) {
         const struct tx *tx = b->txs[i];
@@ -193,12 +194,12 @@ static void end_epoch(struct world *w)
     struct routes *s = w->routes;
     uint32_t room = (uint32_t)w->cfg->routing.moves;
     s->epochs++;
-    if (!s->ops->epoch)
-        return;
-    uint32_t count = s->ops->epoch(s->state, sim_now(w->sim), s->moves, room);
+    book_epoch_ends(w, s->ops, s->state, s->layers);
+    uint32_t count = s->ops->epoch ? s->ops->epoch(s->state, sim_now(w->sim), s->moves, room) : 0;
     CHECK(count <= room, "%s moves %u accounts of at most %u", s->ops->model.name, count, room);
     for (uint32_t i = 0; i < count; i++)
         desk_move(w, s->moves[i].account, s->moves[i].to);
+    book_epoch(w, s->ops, s->state, count);
 }
 
 static void schedule(struct world *w, sim_time at, uint32_t target)

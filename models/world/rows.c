@@ -35,7 +35,7 @@ static uint64_t wei_u64(const struct evm_u256 *x)
 
 /* ---- rows ---- */
 
-static bool recorded(const struct world *w, const struct tx *tx)
+bool rows_recorded(const struct world *w, const struct tx *tx)
 {
     uint64_t head;
     if (w->cfg->record.transactions == WORLD_RECORD_ALL)
@@ -46,7 +46,7 @@ static bool recorded(const struct world *w, const struct tx *tx)
 
 void rows_transaction(struct world *w, struct tx *tx, unsigned status, const struct block *b)
 {
-    if (!recorded(w, tx))
+    if (!rows_recorded(w, tx))
         return;
     struct record_transactions_row row = {
         .layer = tx->layer,
@@ -64,6 +64,7 @@ void rows_transaction(struct world *w, struct tx *tx, unsigned status, const str
         .position = tx->position,
         .gas_used = tx->gas_used,
         .executions = b ? tx->executions : 0,
+        .crosses = tx->crosses,
     };
     memcpy(row.hash, tx->evm.hash.b, sizeof row.hash);
     TEXT(row.kind, sources_name(w, tx->workload));
@@ -126,6 +127,7 @@ static void block_row(struct world *w, const struct layer *l, const struct block
         .makespan = t->timing.makespan_ns,
         .busy = t->timing.busy_ns,
         .serial = t->timing.serial_ns,
+        .ladder = t->timing.ladder_ns,
         .critical_path = t->timing.critical_path_ns,
         .oracle = t->timing.oracle_ns,
         .utilisation = utilisation(&t->timing, l->classes[n->class].cores),
@@ -422,6 +424,8 @@ sim_time rows_interval(const struct layer *l)
 
 static void layer_row(struct world *w, const struct layer *l)
 {
+    const struct book_layer none = {0}, *book = w->book ? &w->book->layers[l->id] : &none;
+    const struct committed *top = vec_at(&l->chain->committed, l->chain->committed.len - 1);
     struct record_layers_row row = {
         .id = l->id,
         .nodes = l->count,
@@ -440,6 +444,11 @@ static void layer_row(struct world *w, const struct layer *l)
         .fees_burnt = l->fees_burnt,
         .executions = l->executions,
         .aborts = l->aborts,
+        .crossings = book->crossings,
+        .moves_in = book->moves_in,
+        .moves_out = book->moves_out,
+        .locked_time = book->locked,
+        .base_fee = wei_u64(&chain_latest(l, top->block)->fees.base_fee),
     };
     TEXT(row.name, l->name);
     TEXT(row.kind, world_layer_kind_names.names[l->cfg->kind]);
@@ -600,6 +609,8 @@ enum err_code rows_open(struct world *w, struct err *err)
     if (code == ERR_OK && world_has_mail(w))
         code = record_add_table(w->record, &w->interlayer_table,
                                 &record_optional_tables[RECORD_O_interlayer], err);
+    if (code == ERR_OK && w->cfg->routing.policy.model)
+        code = book_create(w, err);
     if (code == ERR_OK && w->cfg->validation.committee)
         code = record_add_table(w->record, &w->audits_table,
                                 &record_optional_tables[RECORD_O_audits], err);
@@ -667,6 +678,8 @@ enum err_code rows_finish(struct world *w, struct err *err)
     for (layer_id i = 0; i < w->chain_count; i++)
         rows_blocks(w, &w->chains[i], true);
     open_transactions(w);
+    if (w->book)
+        book_finish(w);
     audits_finish(w);
     snapshots(w);
     strftime(end, sizeof end, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));

@@ -628,6 +628,7 @@ void world_destroy(struct world *w)
     if (w->sim)
         sim_drain(w->sim, drop_event, w);
     desk_destroy(w);
+    book_destroy(w);
     mail_destroy(w);
     routes_destroy(w);
     for (layer_id i = 0; w->layers && i < w->layer_count; i++)
