@@ -239,7 +239,7 @@ enum evm_status chain_seal(struct world *w, struct layer *l, struct block *b,
                         evm_block_size(&whole) + (result ? result->list_size : 0) +
                             (b->seal ? b->seal->size : 0) + ops_size(b));
     mem_free(txs);
-    return status == EVM_OK ? fees_follow(l, b, result) : status;
+    return status == EVM_OK ? fees_follow(w, l, b, result) : status;
 }
 
 enum err_code chain_genesis(struct world *w, struct layer *l, struct evm_state *state,

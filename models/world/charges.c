@@ -6,25 +6,38 @@
 
 /* ---- what children charge ---- */
 
+uint32_t fees_usual_mail(const struct world *w)
+{
+    enum { BEFORE = 300 }; /* a lock and new values, while nothing has been measured */
+    const struct desk *d = w->desk;
+    return d->cross_txs ? (uint32_t)(d->cross_bytes / d->cross_txs) : BEFORE;
+}
+
 /* What each transaction used, as the block's receipts say; NULL where they are not known yet, which
  * they are not where execution follows ordering. Also remembers it with the transactions. */
-static struct fees_use *uses_of(const struct layer *l, const struct block *b,
+static struct fees_use *uses_of(const struct world *w, const struct block *b,
                                 const struct execution_result *r)
 {
     struct fees_use *uses = mem_zalloc(b->tx_count, sizeof *uses);
     for (uint32_t i = 0; uses && i < b->tx_count; i++) {
         const struct evm_receipt *got = &r->receipts[i];
         uses[i] = (struct fees_use){got->gas_used, r->storage ? r->storage[got->tx_index] : 0};
-        b->txs[i]->seen = uses[i];
+        struct tx *tx = b->txs[i];
+        tx->seen = uses[i];
+        if (!tx->crossing)
+            continue;
+        uint64_t so_far = tx->crossing->bytes / tx->crossing->tx_count; /* more comes after b */
+        uint32_t usual = fees_usual_mail(w);
+        tx->cross_bytes = so_far > usual ? (uint32_t)so_far : usual;
     }
-    (void)l;
     return uses;
 }
 
-enum evm_status fees_follow(struct layer *l, struct block *b, const struct execution_result *r)
+enum evm_status fees_follow(struct world *w, struct layer *l, struct block *b,
+                            const struct execution_result *r)
 {
     bool told = l->fees->tables && !l->after_order && r && r->receipt_count == b->tx_count;
-    struct fees_use *uses = told ? uses_of(l, b, r) : NULL;
+    struct fees_use *uses = told ? uses_of(w, b, r) : NULL;
     if (told && !uses)
         return EVM_ERR_MEMORY;
     struct fees_parent parent = {
@@ -48,6 +61,24 @@ bool fees_takes(void *self, const struct tx *tx)
 {
     const struct fees_choice *c = self;
     return c->layer->fees->fits(c->room, tx);
+}
+
+bool fees_room(struct fees_choice *c, const struct block *b, uint64_t gas)
+{
+    c->room = c->layer->fees->room(c->layer->fees_state, &b->fees, gas);
+    for (uint32_t i = 0; c->room && i < b->tx_count; i++)
+        fees_takes(c, b->txs[i]); /* ops run it: it is in whether it fits or not */
+    return c->room != NULL;
+}
+
+bool fees_crosses(struct world *w, struct tx *tx)
+{
+    const struct layer *l = &w->layers[tx->layer];
+    const struct committed *top = vec_at(&l->chain->committed, l->chain->committed.len - 1);
+    struct evm_u256 tip;
+    if (!tx->seen.gas)
+        tx->cross_bytes = fees_usual_mail(w);
+    return l->fees->tip(l->fees_state, &chain_latest(l, top->block)->track->next, tx, &tip);
 }
 
 void fees_tip_of(const struct block_fees *fees, const struct evm_tx *tx, struct evm_u256 *out)

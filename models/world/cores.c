@@ -656,8 +656,6 @@ static bool fill(struct world *w, node_id node, struct block *b, const struct bu
         .fits = l->fees->room ? fees_takes : NULL,
         .choice = &choice,
     };
-    if (l->fees->room && !(choice.room = l->fees->room(l->fees_state, &b->fees, request.gas)))
-        return false;
     struct censor censor = {w, node, NULL};
     if (w->desk) {
         struct block *before = chain_latest(l, asked->parent);
@@ -665,6 +663,8 @@ static bool fill(struct world *w, node_id node, struct block *b, const struct bu
             return false;
         censor.held = before->execution ? execution_holdings(before->execution) : NULL;
     }
+    if (l->fees->room && !fees_room(&choice, b, request.gas))
+        return false;
     if (w->desk || w->nodes[node].lapses[LAPSE_CENSORS]) {
         request.refuses = refuses;
         request.refuses_self = &censor;

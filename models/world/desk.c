@@ -11,6 +11,7 @@ enum {
     TOUCHED_MAX = 1000,   /* accounts of a transaction that are remembered */
     HOLD_TRIES = 1 << 20, /* tries that a hold's number tells apart */
 };
+#define FEE_PATIENCE    (500 * SIM_MS) /* before another look at what its layer charges */
 #define MOVING_PATIENCE (500 * SIM_MS) /* before another look at an account that is on its way */
 
 /* ---- crossings ---- */
@@ -370,6 +371,10 @@ static void try_start(struct world *w, struct desk_crossing *c)
     tx->layer = c->pub.at = seat(sender);
     if (!crosses(w, tx)) { /* not any more: it is in the pools, where it waits for its turn */
         desk_close(w, c);
+        return;
+    }
+    if (!fees_crosses(w, tx)) { /* it would hold locks for nothing */
+        desk_retry(w, c, FEE_PATIENCE);
         return;
     }
     stop_waiting(w, c);

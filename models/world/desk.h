@@ -72,6 +72,7 @@ struct desk {
     struct vec landed; /* account_id: came to a layer with the block that is being settled */
     /* totals */
     uint64_t crossings_begun, crossings_done, crossings_dropped, tries;
+    uint64_t cross_txs, cross_bytes; /* of those done: transactions, and mail for them */
     uint64_t moves_begun, moves_done, moves_refused, state_bytes;
     uint64_t foreign,
         locked; /* transactions left out of a block: they touched what they must not */

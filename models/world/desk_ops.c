@@ -613,6 +613,8 @@ static void settle_run(struct world *w, struct layer *l, struct op *op, const st
     c->pub.done = sim_now(w->sim);
     c->proposed = b->created;
     w->desk->crossings_done++;
+    w->desk->cross_txs += c->pub.tx_count;
+    w->desk->cross_bytes += c->pub.bytes;
     tally_crossing(w, c);
     void *state;
     const struct crosslayer_ops *protocol = desk_protocol(w, c, &state);

@@ -453,7 +453,8 @@ void chain_fini(struct chain *c);
 
 /* ---- charges.c: fees ---- */
 /* b is complete: what its children charge. r: what its header's results are from, or NULL. */
-enum evm_status fees_follow(struct layer *l, struct block *b, const struct execution_result *r);
+enum evm_status fees_follow(struct world *w, struct layer *l, struct block *b,
+                            const struct execution_result *r);
 /* The callbacks of struct pool_request, whose `choice` this is. */
 struct fees_choice {
     const struct layer *layer;
@@ -462,6 +463,13 @@ struct fees_choice {
 };
 bool fees_offers(void *self, const struct tx *tx, struct evm_u256 *out);
 bool fees_takes(void *self, const struct tx *tx);
+/* Sets c->room, for transactions of `gas` beside those that b has already. False: memory is out. */
+bool fees_room(struct fees_choice *c, const struct block *b, uint64_t gas);
+/* Bytes of mail that a crossing has taken on average, for each transaction. */
+uint32_t fees_usual_mail(const struct world *w);
+/* Whether tx, which crosses layers, offers what the next block of its layer asks. Not const: it is
+ * noted how much mail it may cause. */
+bool fees_crosses(struct world *w, struct tx *tx);
 /* What tx, in a block with these fees, paid its proposer a gas. */
 void fees_tip_of(const struct block_fees *fees, const struct evm_tx *tx, struct evm_u256 *out);
 /* Layer `at` hears of layer `of`: an older report than one heard already changes nothing. False

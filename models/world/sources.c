@@ -202,6 +202,8 @@ static void add_owed(struct world *w, const struct source *s, struct workload_tx
     struct tx probe = {.evm = out->tx};
     if (!l->fees->owed)
         return;
+    if (w->desk && !out->tx.is_create && &w->layers[desk_home(w, &out->tx.to)] != l)
+        probe.cross_bytes = fees_usual_mail(w);
     const struct block *head = chain_latest(l, w->nodes[l->first].head);
     l->fees->owed(l->fees_state, &head->track->next, &probe, &owed);
     if (evm_u256_add(tip, tip, &owed) || evm_u256_lt(&out->tx.max_fee, tip))
@@ -471,6 +473,21 @@ static layer_id home_of(const struct workload_env *env, const struct evm_addr *a
     return desk_home(env->world, addr);
 }
 
+static bool ask_move(const struct workload_env *env, const struct evm_addr *addr, layer_id to)
+{
+    struct world *w = env->world;
+    account_id account = directory_number(&w->desk->directory, addr);
+    if (account == ACCOUNT_NONE) {
+        world_out_of_memory(w);
+        return false;
+    }
+    const struct directory_account *a = directory_at(&w->desk->directory, account);
+    if (a->ordered || a->moving || a->home == to || a->home == LAYER_ALL)
+        return false;
+    desk_move(w, account, to);
+    return true;
+}
+
 static sim_time delay(const struct workload_env *env, node_id from, node_id to)
 {
     return net_latency(((const struct world *)env->world)->net, from, to);
@@ -636,6 +653,7 @@ static enum err_code create_source(struct world *w, size_t index, struct err *er
         .now = now,
         .tips = tips,
         .layer_fee = see_layer_fee,
+        .move = routed ? ask_move : NULL,
         .wished = wished,
         .gave_up = gave_up,
         .world = w,

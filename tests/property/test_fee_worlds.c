@@ -292,6 +292,90 @@ static void test_one_base_fee(void **state)
     fixture_free(&apart);
 }
 
+/* ---- one state over two layers ---- */
+
+/* A small layer, too small for the half of the users that hash gives it, and a large one. */
+static const char uneven[] =
+    "duration: 40s\n"
+    "drain: 2s\n"
+    "signatures: modelled\n"
+    "network: {latency: {kind: constant, delay: 20ms}}\n"
+    "routing: {policy: hash}\n"
+    "layers:\n"
+    "  - {name: small, nodes: 4, consensus: {kind: tendermint, block_interval: 300ms},\n"
+    "     fees: {kind: eip1559, gas_limit: 300kgas, initial_base_fee: 5gwei,\n"
+    "       min_base_fee: 1gwei}}\n"
+    "  - {name: large, nodes: 4, consensus: {kind: tendermint, block_interval: 300ms},\n"
+    "     fees: {kind: eip1559, gas_limit: 4Mgas, initial_base_fee: 5gwei, min_base_fee: 1gwei}}\n"
+    "workload:\n"
+    "  - {kind: transfer, rate: 60/s, accounts: 400, max_fee: 900gwei, move_after: 4s}\n";
+
+static uint32_t at_home(const struct world *w, layer_id layer)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < w->desk->directory.accounts.len; i++)
+        count += directory_at(&w->desk->directory, i)->home == layer;
+    return count;
+}
+
+/* Who looks at fees leaves the small layer until its base fee is that of the large one. */
+static void test_movers(void **state)
+{
+    static const char *const moves[] = {"workload[0].wallet=move"};
+    (void)state;
+    struct fixture stay = fixture_make(uneven, NULL, 0, 2, NULL);
+    struct fixture go = fixture_make(uneven, moves, 1, 2, NULL);
+    fixture_run(&stay);
+    fixture_run(&go);
+    assert_true(base_fee_at(&stay.world->layers[0], 40 * SIM_SEC) > 100 * GWEI);
+    assert_true(base_fee_at(&go.world->layers[0], 40 * SIM_SEC) < 3 * GWEI);
+    assert_int_equal(stay.world->desk->moves_begun, 0);
+    assert_true(at_home(go.world, 0) + 40 < at_home(stay.world, 0));
+    assert_true(at_home(go.world, 0) > 40); /* they stop when it is no dearer */
+    fixture_free(&stay);
+    fixture_free(&go);
+}
+
+/* Twice the mail between layers that its target allows: its price rises until half of those who
+ * would cross do not, and who stays within a layer pays none of it. */
+static void test_cross_price(void **state)
+{
+    static const char *const sets[] = {
+        "duration=30s",
+        "layers.small.fees={kind: multidimensional, gas_limit: 2Mgas, "
+        "min_base_fee: 1gwei, cross_target: 2KB, cross_fee: 3000gwei}",
+        "layers.large.fees={kind: multidimensional, gas_limit: 2Mgas, "
+        "min_base_fee: 1gwei, cross_target: 2KB, cross_fee: 3000gwei}",
+        "workload[0]={kind: transfer, rate: 120/s, accounts: 3k, max_fee: 'uniform(2gwei, "
+        "100gwei)', "
+        "wallet: bid}",
+        "layers.small.consensus.block_interval=600ms",
+        "layers.large.consensus.block_interval=600ms"};
+    (void)state;
+    struct fixture f = fixture_make(uneven, sets, 6, 2, NULL);
+    fixture_run(&f);
+    for (int i = 0; i < 2; i++) {
+        const struct layer *l = &f.world->layers[i];
+        double bytes = 0, blocks = 0, tips[2] = {0}, count[2] = {0};
+        uint64_t h = l->chain->settled / 2;
+        for (; h < l->chain->settled && fixture_block(l, h)->created < 60 * SIM_SEC; h++, blocks++)
+            for (uint32_t k = 0; k < fixture_block(l, h)->tx_count; k++) {
+                const struct tx *tx = fixture_block(l, h)->txs[k];
+                bytes += tx->cross_bytes;
+                tips[tx->cross_bytes > 0] += wei_double(&tx->evm.max_priority_fee);
+                count[tx->cross_bytes > 0]++;
+            }
+        double price = wei_double(&fixture_block(l, h - 1)->fees.table->price[FEE_CROSS]);
+        if (bytes / blocks < 1500 || bytes / blocks > 2500)
+            fail_msg("%.0f bytes of mail a block at %.3g gwei a byte, the target is 2000",
+                     bytes / blocks, price / GWEI);
+        assert_true(price > 2000 * GWEI);
+        assert_true(count[0] > 3 * blocks && tips[0] / count[0] < 1.01 * GWEI);
+        assert_true(tips[1] / count[1] > 15 * GWEI);
+    }
+    fixture_free(&f);
+}
+
 /* ---- the same whatever the host ---- */
 
 static void digest_holds(const char *text, const char *const *sets, size_t count)
@@ -311,11 +395,14 @@ static void test_threads(void **state)
 {
     static const char *const brief[] = {"duration=8s"};
     const char *const brief_waits[] = {waits[0], waits[1], waits[2], waits[3], "duration=8s"};
+    static const char *const brief_moves[] = {"duration=8s", "workload[0].wallet=move",
+                                              "workload[0].move_after=1s"};
     (void)state;
     digest_holds(market, brief, 1);
     digest_holds(crowd, brief, 1);
     digest_holds(crowd, brief_waits, 5);
     digest_holds(layers, brief, 1);
+    digest_holds(uneven, brief_moves, 3);
 }
 
 int main(void)
@@ -323,7 +410,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hot_contract), cmocka_unit_test(test_storage_price),
         cmocka_unit_test(test_bidders),      cmocka_unit_test(test_waiters),
-        cmocka_unit_test(test_one_base_fee), cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_one_base_fee), cmocka_unit_test(test_movers),
+        cmocka_unit_test(test_cross_price),  cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
