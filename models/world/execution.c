@@ -573,7 +573,7 @@ static void settle(struct execution *e)
     if (e->settled)
         return;
     for (uint32_t i = 0; i < e->service->config.class_count; i++) {
-        workers_wait(e->service->workers, &e->jobs[i].job);
+        workers_help(e->service->workers, &e->jobs[i].job);
         if (e->result.status == EVM_OK)
             e->result.status = e->jobs[i].status;
     }

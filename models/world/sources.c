@@ -345,7 +345,7 @@ void sources_on_emit(struct sim *sim, void *self, const struct sim_event *ev)
     struct world *w = self;
     struct source *s = &w->sources[ev->target];
     struct batch *b = s->first;
-    workers_wait(w->workers, &b->job);
+    workers_help(w->workers, &b->job);
     if (b->status != EVM_OK) {
         world_fail(w, b->failure.code, "workload %s: %s", s->name, b->failure.text);
         return;

@@ -109,6 +109,21 @@ void workers_wait(struct workers *w, struct job *job)
     pthread_mutex_unlock(&w->lock);
 }
 
+void workers_help(struct workers *w, struct job *job)
+{
+    pthread_mutex_lock(&w->lock);
+    CHECK(job->state != JOB_NEW, "waiting for a job that nobody submitted");
+    while (job->state != JOB_DONE) {
+        if (job->state == JOB_QUEUED)
+            run_job(w, job);
+        else if (w->first)
+            run_job(w, w->first);
+        else
+            pthread_cond_wait(&w->done, &w->lock);
+    }
+    pthread_mutex_unlock(&w->lock);
+}
+
 void workers_cancel(struct workers *w, struct job *job)
 {
     pthread_mutex_lock(&w->lock);

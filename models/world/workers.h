@@ -30,6 +30,9 @@ void workers_destroy(struct workers *w);
 void workers_submit(struct workers *w, struct job *job);
 /* Returns when the job is done; what it wrote is visible. */
 void workers_wait(struct workers *w, struct job *job);
+/* The same, but while another thread is at it, jobs that nobody has begun are carried out: some of
+ * them may be long. Not from within a job, which those may be waiting for. */
+void workers_help(struct workers *w, struct job *job);
 /* Takes a queued job back, or waits for a running one: afterwards it does not run. */
 void workers_cancel(struct workers *w, struct job *job);
 /* Whether it is done, without waiting. Never let a result depend on it. */
