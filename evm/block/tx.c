@@ -391,7 +391,7 @@ static enum evm_status encode_plain(struct evm_tx *tx, struct evm_err *err)
     uint8_t *block = evm_malloc(b.size);
     if (!block)
         return evm_fail(err, EVM_ERR_MEMORY, "transaction: out of memory");
-    memcpy(block, space, b.size);
+    memcpy(block, b.data, b.size);
     free(tx->storage);
     tx->storage = block;
     tx->raw = (struct evm_bytes){block, b.size};
