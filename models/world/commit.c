@@ -275,6 +275,8 @@ static void settle_block(struct world *w, struct layer *l, struct block *b)
     t->gas_used = r->gas_used;
     t->fees = wei_double(&r->fees) + wei_double(&r->burnt);
     t->burnt = wei_double(&r->burnt);
+    if (w->verify)
+        verify_block(w, l, b, r);
     if (w->desk)
         desk_settle(w, l, b, r);
     settle_txs(w, l, b, r);

@@ -73,6 +73,17 @@ static void keep_finding(struct world *w, const struct world_finding *f)
         w->findings[w->finding_count++] = *f;
 }
 
+void court_finding(struct world *w, const char *judge, layer_id layer, uint64_t height,
+                   const char *text)
+{
+    struct world_finding f = {
+        .time = sim_now(w->sim), .judge = judge, .layer = layer, .node = -1};
+    snprintf(f.text, sizeof f.text, "%s", text);
+    w->violations++;
+    keep_finding(w, &f);
+    rows_violation(w, &f, height, 0);
+}
+
 static void host_violation(struct judge_env *env, const struct judge_violation *v)
 {
     struct world *w = env->world;

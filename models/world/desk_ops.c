@@ -14,6 +14,8 @@ void desk_post(struct world *w, struct op *op)
 {
     op->serial = w->desk->serial++;
     op->item.hear = desk_hear;
+    if (w->verify)
+        verify_posted(w, op);
     mail_post(w, &op->item, NODE_NONE);
     op_unref(op);
 }
@@ -204,18 +206,7 @@ static bool add(struct filling *f, struct op *op)
     return vec_push(&f->ops, &op) == ERR_OK;
 }
 
-/* Frees and what comes: nothing can be against it but a lock on who is to be credited. */
-static bool consider_first(struct filling *f, struct op *op)
-{
-    if (op_try(&f->draft, op) == OP_REFUSED_LOCKED) /* whom it pays: it waits */
-        return true;
-    if (op->cancels) /* not in this block any more */
-        op->cancels->mark = f->mark;
-    return add(f, op);
-}
-
-/* Whether the accounts that it touches here are its own to take, and takes them: for the rest of
- * the block nobody else locks them. */
+/* Whether what it touches here is here, and held by nobody else; and there is room. */
 static bool may_run(struct filling *f, const struct op *op)
 {
     const struct directory *d = &f->world->desk->directory;
@@ -230,58 +221,62 @@ static bool may_run(struct filling *f, const struct op *op)
         for (uint32_t i = 0; i < tx->touched_count; i++) {
             const struct evm_addr *addr = &directory_at(d, tx->touched[i])->addr;
             uint64_t holder = holdings_lock(&f->draft.now, addr);
-            if (holder && holder != op->crossing && holdings_has(&f->draft.now, addr))
+            bool here = holdings_has(&f->draft.now, addr);
+            if (here ? holder && holder != op->crossing
+                     : !evm_changes_find(&op->values, addr, NULL))
                 return false;
         }
     }
     if (gas > *f->gas)
         return false;
     *f->gas -= gas;
-    for (uint32_t t = 0; t < op->tx_count; t++)
-        for (uint32_t i = 0; i < op->txs[t]->touched_count; i++) {
-            const struct evm_addr *addr = &directory_at(d, op->txs[t]->touched[i])->addr;
-            if (holdings_home(&f->draft.now, addr) == f->layer->id)
-                holdings_take(&f->draft, addr, op->crossing);
-        }
+    f->runs += op->tx_count;
     return true;
 }
 
-static bool consider(struct filling *f, struct op *op)
+/* When an op has its turn: what frees and brings; what takes at once; what runs; what takes at the
+ * end. */
+enum turn { TURN_FREE, TURN_TAKE, TURN_RUN, TURN_LAST, TURNS };
+
+static enum turn turn_of(const struct op *op)
 {
-    if (op->withdrawn)
-        return true;
-    if (op->kind == OP_EXECUTE) {
-        if (!may_run(f, op))
-            return true;
-        f->runs += op->tx_count;
-        return add(f, op);
-    }
-    if (op->waits) { /* refused for a lock: it leaves the draft as it is */
-        if (op_try(&f->draft, op) == OP_REFUSED_LOCKED)
-            return true;
-    } else {
-        op_try(&f->draft, op);
-    }
-    return add(f, op);
+    if (op_is_last(op))
+        return TURN_LAST;
+    return op->kind == OP_EXECUTE                              ? TURN_RUN
+           : op->kind == OP_LOCK || op->kind == OP_EXPORT ? TURN_TAKE
+                                                               : TURN_FREE;
 }
 
-static bool is_first(const struct op *op)
+/* An op that its proposer knows: in, or not now. False when memory is out. */
+static bool consider(struct filling *f, struct op *op)
 {
-    return op->kind != OP_EXECUTE && op->kind != OP_LOCK && op->kind != OP_EXPORT;
+    enum turn turn = turn_of(op);
+    if (op->withdrawn || (turn == TURN_RUN && !may_run(f, op)))
+        return true;
+    bool waits = turn == TURN_FREE || op->waits;
+    if (op_try(&f->draft, op) == OP_REFUSED_LOCKED && waits)
+        return true;
+    if (op->cancels) /* not in this block any more */
+        op->cancels->mark = f->mark;
+    return add(f, op);
 }
 
 static bool collect(struct filling *f)
 {
     const struct vec *inbox = &f->world->desk->layers[f->layer->id].inbox;
-    for (int round = 0; round < 2; round++)
+    for (int turn = 0; turn < TURNS; turn++) {
+        for (size_t i = 0; turn == TURN_LAST && i < f->ops.len; i++) {
+            const struct op *op = *(struct op **)vec_at(&f->ops, i);
+            if (op->kind == OP_EXECUTE)
+                holdings_free(&f->draft, op->crossing);
+        }
         for (size_t i = 0; i < inbox->len && f->bytes < OPS_BYTES_MAX; i++) {
             struct op *op = *(struct op **)vec_at(inbox, i);
-            if (!known(f, op) || is_first(op) != (round == 0))
-                continue;
-            if (!(round == 0 ? consider_first(f, op) : consider(f, op)) || f->draft.failed)
+            if ((int)turn_of(op) == turn && known(f, op) && !consider(f, op))
                 return false;
         }
-    return true;
+    }
+    return !f->draft.failed;
 }
 
 static bool put_in(struct filling *f)

@@ -18,6 +18,7 @@
 #include "models/world/mail.h"
 #include "models/world/routes.h"
 #include "models/world/trace.h"
+#include "models/world/verify.h"
 #include "models/world/world.h"
 #include "sim/base/map.h"
 #include "sim/base/mem.h"
@@ -296,6 +297,7 @@ struct world {
     struct trace *trace;   /* NULL where none is asked for */
     struct desk *desk;     /* NULL where the network is not partitioned */
     struct routes *routes; /* likewise */
+    struct verify *verify; /* NULL: not asked for */
     struct mail *mail;     /* NULL where layers tell one another nothing */
     struct book *book;     /* NULL where the network is not partitioned */
     struct audits *audits; /* NULL: off */
@@ -634,6 +636,9 @@ void court_certificate(struct world *w, node_id node, const char *what, const st
 /* b is committed and executed; holds: its header states what that gave. */
 void court_executed(struct world *w, const struct block *b, bool holds);
 void court_tick(struct world *w);
+/* Safety broke, as somebody else than a judge found. judge: what it is called; lasts. */
+void court_finding(struct world *w, const char *judge, layer_id layer, uint64_t height,
+                   const char *text);
 
 /* ---- rows.c: the results file ---- */
 /* Makes the results file, still without rows: before the work of setting up, so that a run that is

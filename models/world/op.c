@@ -291,6 +291,8 @@ enum evm_status ops_apply(struct ops_result *out, struct op *const *ops, uint32_
     holdings_begin(&draft, held);
     enum evm_status st = EVM_OK;
     for (uint32_t i = 0; st == EVM_OK && i < count; i++) {
+        if (op_is_last(ops[i]))
+            continue;
         bool stale = ops[i]->checks && !is_there(out->base, &ops[i]->values);
         out->outcomes[i] = stale ? OP_REFUSED_CHANGED : (uint8_t)op_try(&draft, ops[i]);
         if (out->outcomes[i] == OP_DONE)
@@ -308,6 +310,9 @@ enum evm_status ops_apply(struct ops_result *out, struct op *const *ops, uint32_
     for (uint32_t i = 0; i < count; i++)
         if (ops[i]->kind == OP_EXECUTE)
             holdings_free(&draft, ops[i]->crossing);
+    for (uint32_t i = 0; i < count; i++)
+        if (op_is_last(ops[i]))
+            out->outcomes[i] = (uint8_t)op_try(&draft, ops[i]);
     out->after = holdings_end(&draft, out->during);
     return out->after ? lend(out, ops, count) : EVM_ERR_MEMORY;
 }

@@ -1,6 +1,7 @@
 /* models/world/op.h - what one layer's block does to another layer: ops, which stand in blocks
  * beside transactions, and what the execution of a block makes of them.
  *
+ *
  * An op follows from a committed block of its layer `item.from` (or from what the desk decides
  * there) and is brought by mail; the proposers of `item.to` take it into a block. A block's ops
  * take effect in order, on the state and the holdings of the block before; then its transactions
@@ -17,8 +18,9 @@
 #include "models/world/types.h"
 
 enum op_kind {
-    OP_LOCK,    /* takes `accounts` for the crossing; refused if one is not here, or locked (and it
-                   does not wait), or does not hold what `values` says */
+    OP_LOCK,    /* takes `accounts` for the crossing, once the block's transactions have run; refused
+                   if one is not here or locked. Where it `checks`, before they run, and refused too
+                   if one does not hold what `values` says */
     OP_RELEASE, /* what the crossing holds here is free */
     OP_APPLY,   /* `values` are what its accounts hold from now on; then free */
     OP_EXECUTE, /* runs `txs` in this block, with `values` of other layers' accounts; what it holds
@@ -84,6 +86,12 @@ static inline void op_unref(struct op *op)
 
 /* ---- in a block ---- */
 
+/* Whether it takes effect when the block's transactions have run, and OP_EXECUTE's accounts are
+ * free: so those of the layer's own users run between two crossings that want the same. */
+static inline bool op_is_last(const struct op *op)
+{
+    return op->kind == OP_LOCK && !op->checks;
+}
 /* What the op would come to on these holdings; changes them as it would. Looks at no state: an
  * OP_LOCK that checks may still be refused for what accounts hold. */
 enum op_outcome op_try(struct holdings_draft *d, const struct op *op);
@@ -93,7 +101,7 @@ struct ops_result {
     uint8_t *outcomes;       /* enum op_outcome, an op */
     struct evm_changes *out; /* of OP_EXPORT: the accounts whole; else empty; an op */
     uint32_t count;
-    struct holdings *during; /* with the locks of what runs in the block: the guard's */
+    struct holdings *during; /* while its transactions run: the guard's */
     struct holdings *after;  /* a child block's */
     struct evm_state *base;  /* after the ops, sealed */
     struct evm_state *lent; /* base with the accounts that OP_EXECUTE brings, sealed; may be base */

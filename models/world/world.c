@@ -178,6 +178,8 @@ static enum err_code create_partition(struct world *w, struct err *err)
         code = first_state(w, LAYER_NONE, &whole, err);
     if (code == ERR_OK)
         code = partition_genesis(w, whole, err);
+    if (code == ERR_OK && w->cfg->verify == WORLD_VERIFY_SERIALISABLE)
+        code = verify_create(w, whole, err);
     evm_state_unref(whole);
     return code;
 }
@@ -546,6 +548,10 @@ enum err_code world_run(struct world *w, struct err *err)
     if (code != ERR_OK)
         return err_set(err, code, "out of memory at %.3f s of virtual time",
                        (double)sim_now(w->sim) / 1e9);
+    if (w->verify)
+        verify_end(w);
+    if (w->failed != ERR_OK)
+        return err_set(err, w->failed, "%s", w->failure.text);
     code = rows_finish(w, err);
     w->finished = code == ERR_OK;
     return code;
@@ -627,6 +633,7 @@ void world_destroy(struct world *w)
     net_destroy(w->net);
     if (w->sim)
         sim_drain(w->sim, drop_event, w);
+    verify_destroy(w);
     desk_destroy(w);
     book_destroy(w);
     mail_destroy(w);

@@ -1,0 +1,275 @@
+#include "models/world/verify.h"
+#include "models/world/desk.h"
+#include "models/world/internal.h"
+
+#include "evm/core/u256.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    SEAL_EVERY = 64, /* blocks between two foldings */
+    TOLD_MAX = 20,   /* differences that are reported */
+};
+
+struct verify {
+    struct evm_state *state; /* sealed */
+    struct evm_exec_pool *pool;
+    struct vec posted; /* struct op *: references; OP_APPLY, OP_IMPORT, OP_CREDIT under way */
+    uint64_t blocks, told;
+};
+
+enum err_code verify_create(struct world *w, struct evm_state *whole, struct err *err)
+{
+    struct verify *v = w->verify = mem_zalloc(1, sizeof *v);
+    if (!v || !(v->pool = evm_exec_pool_create()))
+        return err_set(err, ERR_MEMORY, "no memory to verify the run");
+    vec_init(&v->posted, sizeof(struct op *));
+    v->state = evm_state_ref(whole);
+    return ERR_OK;
+}
+
+void verify_destroy(struct world *w)
+{
+    struct verify *v = w->verify;
+    if (!v)
+        return;
+    for (size_t i = 0; i < v->posted.len; i++)
+        op_unref(*(struct op **)vec_at(&v->posted, i));
+    vec_fini(&v->posted);
+    evm_state_unref(v->state);
+    evm_exec_pool_destroy(v->pool);
+    mem_free(v);
+    w->verify = NULL;
+}
+
+static void tell(struct world *w, layer_id layer, uint64_t height, const char *text)
+{
+    if (w->verify->told++ < TOLD_MAX)
+        court_finding(w, "serialisable", layer, height, text);
+}
+
+/* ---- block by block ---- */
+
+static void compare(struct world *w, const struct layer *l, const struct block *b,
+                    const struct execution_result *r, const struct evm_block_result *alone)
+{
+    char text[160];
+    struct evm_hash root;
+    if (alone->invalid != EVM_TX_VALID) {
+        snprintf(text, sizeof text, "transaction %u of block %llu of layer %s is invalid (%s) alone",
+                 b->txs[alone->invalid_tx]->id, (unsigned long long)b->height, l->name,
+                 evm_tx_invalid_name(alone->invalid));
+        tell(w, l->id, b->height, text);
+        return;
+    }
+    if (evm_receipts_root(alone->receipts, alone->receipt_count, &root) != EVM_OK) {
+        world_out_of_memory(w);
+        return;
+    }
+    if (evm_hash_eq(&root, &r->receipts_root))
+        return;
+    uint32_t i = 0;
+    while (i < alone->receipt_count && i < r->receipt_count &&
+           alone->receipts[i].success == r->receipts[i].success &&
+           alone->receipts[i].gas_used == r->receipts[i].gas_used)
+        i++;
+    snprintf(text, sizeof text, "block %llu of layer %s: receipt %u differs from that of one state",
+             (unsigned long long)b->height, l->name, i);
+    tell(w, l->id, b->height, text);
+}
+
+static enum evm_status keep(struct verify *v, const struct evm_changes *changes)
+{
+    struct evm_state *next = evm_state_fork(v->state);
+    enum evm_status st = next ? evm_state_apply(next, changes) : EVM_ERR_MEMORY;
+    if (st != EVM_OK) {
+        evm_state_unref(next);
+        return st;
+    }
+    evm_state_seal(next);
+    evm_state_unref(v->state);
+    v->state = next;
+    if (++v->blocks % SEAL_EVERY == 0 && evm_state_foldable(v->state))
+        st = evm_state_flatten(v->state);
+    return st;
+}
+
+void verify_block(struct world *w, const struct layer *l, const struct block *b,
+                  const struct execution_result *r)
+{
+    struct verify *v = w->verify;
+    static const struct evm_block_hashes none = {0};
+    const struct evm_tx **txs = mem_alloc(b->tx_count, sizeof *txs);
+    struct evm_exec_config config = {.executor = evm_executor_find("serial"),
+                                     .driver = EVM_DRIVER_THREADS,
+                                     .cores = 1,
+                                     .pool = v->pool};
+    struct evm_block_result alone = {0};
+    for (uint32_t i = 0; txs && i < b->tx_count; i++)
+        txs[i] = &b->txs[i]->evm;
+    struct evm_block_input in = {.rules = w->rules,
+                                 .env = &b->env,
+                                 .txs = txs,
+                                 .tx_count = b->tx_count,
+                                 .pre = v->state,
+                                 .hashes = &none,
+                                 .invalid_policy = EVM_INVALID_REJECTS_BLOCK};
+    struct evm_err why = {0};
+    enum evm_status st = txs ? evm_execute(&config, &in, &alone, &why) : EVM_ERR_MEMORY;
+    if (st == EVM_OK) {
+        compare(w, l, b, r, &alone);
+        if (w->failed == ERR_OK)
+            st = keep(v, &alone.changes);
+    }
+    if (st != EVM_OK)
+        world_out_of_memory(w);
+    evm_block_result_fini(&alone);
+    mem_free(txs);
+}
+
+/* ---- what is under way ---- */
+
+void verify_posted(struct world *w, struct op *op)
+{
+    struct verify *v = w->verify;
+    struct op **all = v->posted.data;
+    if (op->kind != OP_APPLY && op->kind != OP_IMPORT && op->kind != OP_CREDIT)
+        return;
+    if (v->posted.len % 1024 == 1023) { /* those that arrived are no longer under way */
+        size_t kept = 0;
+        for (size_t i = 0; i < v->posted.len; i++)
+            if (all[i]->settled)
+                op_unref(all[i]);
+            else
+                all[kept++] = all[i];
+        v->posted.len = kept;
+    }
+    if (vec_push(&v->posted, &op) != ERR_OK)
+        world_out_of_memory(w);
+    else
+        mail_ref(&op->item);
+}
+
+/* The layer's last settled state, with what is under way to it. */
+static struct evm_state *final_state(struct world *w, layer_id layer)
+{
+    struct verify *v = w->verify;
+    struct evm_state *s = evm_state_fork(desk_state(w, layer));
+    for (size_t i = 0; s && i < v->posted.len; i++) {
+        const struct op *op = *(struct op **)vec_at(&v->posted, i);
+        if (op->settled || op->item.to != layer)
+            continue;
+        struct evm_changes sum;
+        evm_changes_init(&sum);
+        enum evm_status st = evm_changes_copy(&sum, &op->values);
+        for (uint32_t k = 0; st == EVM_OK && op->kind == OP_CREDIT && k < sum.account_count; k++) {
+            struct evm_account have;
+            evm_state_account(s, &sum.accounts[k].addr, &have);
+            evm_u256_add(&sum.accounts[k].balance, &sum.accounts[k].balance, &have.balance);
+        }
+        if (st == EVM_OK)
+            st = evm_state_apply(s, &sum);
+        evm_changes_fini(&sum);
+        if (st != EVM_OK) {
+            evm_state_unref(s);
+            return NULL;
+        }
+    }
+    if (s)
+        evm_state_seal(s);
+    return s;
+}
+
+/* ---- at the end ---- */
+
+struct ending {
+    struct world *world;
+    struct evm_state **layers;
+};
+
+static void name_account(const struct evm_addr *addr, char out[43])
+{
+    snprintf(out, 3, "0x");
+    for (int i = 0; i < 20; i++)
+        snprintf(out + 2 + 2 * i, 3, "%02x", addr->b[i]);
+}
+
+static void differs(struct ending *e, const struct evm_addr *addr, const char *what)
+{
+    char name[43], text[160];
+    layer_id home = desk_home(e->world, addr);
+    name_account(addr, name);
+    snprintf(text, sizeof text, "at the end the %s of account %s is not that of one state", what,
+             name);
+    tell(e->world, home == LAYER_ALL ? 0 : home, 0, text);
+}
+
+/* Balances add up over layers: brokers and beneficiaries have a piece in several. */
+static void end_account(void *self, const struct evm_addr *addr, const struct evm_account *acc)
+{
+    struct ending *e = self;
+    struct evm_u256 sum = {{0}};
+    uint64_t nonce = 0;
+    for (layer_id i = 0; i < e->world->layer_count; i++) {
+        struct evm_account have;
+        evm_state_account(e->layers[i], addr, &have);
+        evm_u256_add(&sum, &sum, &have.balance);
+        nonce = have.nonce > nonce ? have.nonce : nonce;
+    }
+    if (!evm_u256_eq(&sum, &acc->balance))
+        differs(e, addr, "balance");
+    if (nonce != acc->nonce)
+        differs(e, addr, "nonce");
+}
+
+static void end_slot(void *self, const struct evm_addr *addr, const struct evm_u256 *key,
+                     const struct evm_u256 *value)
+{
+    struct ending *e = self;
+    layer_id home = desk_home(e->world, addr);
+    struct evm_u256 have;
+    if (home == LAYER_ALL)
+        return;
+    evm_state_slot(e->layers[home], addr, key, &have);
+    if (!evm_u256_eq(&have, value))
+        differs(e, addr, "storage");
+}
+
+/* Nothing in a layer that one state does not have, and no storage but at home. */
+static void extra_account(void *self, const struct evm_addr *addr, const struct evm_account *acc)
+{
+    struct ending *e = self;
+    struct evm_account one;
+    evm_state_account(e->world->verify->state, addr, &one);
+    if (!one.exists && (!evm_u256_is_zero(&acc->balance) || acc->nonce))
+        differs(e, addr, "existence");
+}
+
+static void extra_slot(void *self, const struct evm_addr *addr, const struct evm_u256 *key,
+                       const struct evm_u256 *value)
+{
+    struct ending *e = self;
+    struct evm_u256 one;
+    evm_state_slot(e->world->verify->state, addr, key, &one);
+    if (!evm_u256_eq(&one, value))
+        differs(e, addr, "storage");
+}
+
+void verify_end(struct world *w)
+{
+    struct ending e = {.world = w};
+    bool ok = true;
+    e.layers = mem_zalloc(w->layer_count, sizeof *e.layers);
+    for (layer_id i = 0; e.layers && i < w->layer_count && ok; i++)
+        ok = (e.layers[i] = final_state(w, i)) != NULL;
+    ok = ok && e.layers &&
+         evm_state_each(w->verify->state, end_account, end_slot, &e) == EVM_OK;
+    for (layer_id i = 0; ok && i < w->layer_count; i++)
+        ok = evm_state_each(e.layers[i], extra_account, extra_slot, &e) == EVM_OK;
+    for (layer_id i = 0; e.layers && i < w->layer_count; i++)
+        evm_state_unref(e.layers[i]);
+    mem_free(e.layers);
+    if (!ok)
+        world_out_of_memory(w);
+}
