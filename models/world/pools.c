@@ -29,7 +29,11 @@ static void host_account(struct mempool_env *env, const struct evm_addr *addr, u
                          struct evm_u256 *balance)
 {
     struct evm_account account;
-    evm_state_account(execution_wait(known(env->world, env->node))->state, addr, &account);
+    const struct world *w = env->world;
+    evm_state_account(execution_wait(known(w, env->node))->state, addr, &account);
+    /* An account that came here with a block that this node has yet to execute. */
+    if (w->desk && !account.exists)
+        evm_state_account(desk_state(w, w->nodes[env->node].layer), addr, &account);
     *nonce = account.nonce;
     *balance = account.balance;
 }
