@@ -182,6 +182,24 @@ static bool classify(struct world *w, struct tx *tx)
     return true;
 }
 
+/* No pool holds it any more. */
+static void take_from_pools(struct world *w, struct tx *tx)
+{
+    struct layer *l = tx->pool_layer == LAYER_NONE ? NULL : &w->layers[tx->pool_layer];
+    for (node_id n = 0; l && tx->pools > 0 && n < l->count; n++)
+        l->mempool->forget(mempool_state(l, l->first + n), tx, POOL_MOVED);
+}
+
+/* It is executed by layer `to`, whose pools are to have it. */
+static void relocate(struct world *w, struct tx *tx, layer_id to)
+{
+    tx->layer = to;
+    if (tx->pool_layer == to || tx->pool_layer == LAYER_NONE)
+        return;
+    take_from_pools(w, tx);
+    sources_enter(w, tx);
+}
+
 static void try_start(struct world *w, struct desk_crossing *c);
 
 static void needs_crossing(struct world *w, struct tx *tx)
@@ -368,7 +386,8 @@ static void try_start(struct world *w, struct desk_crossing *c)
         desk_close(w, c);
         return;
     }
-    tx->layer = c->pub.at = seat(sender);
+    relocate(w, tx, seat(sender));
+    c->pub.at = tx->layer;
     if (!crosses(w, tx)) { /* not any more: it is in the pools, where it waits for its turn */
         desk_close(w, c);
         return;
@@ -429,12 +448,16 @@ static void wake(struct world *w, account_id sender)
     }
 }
 
-/* The pools of the layer hold it no more. */
-static void take_from_pools(struct world *w, layer_id layer, struct tx *tx)
+/* An account that it uses at its own layer, where it need not lock it yet, lives elsewhere now. */
+static void lost_ground(struct world *w, struct desk_crossing *c)
 {
-    struct layer *l = &w->layers[layer];
-    for (node_id n = l->first; tx->pools > 0 && n < l->first + l->count; n++)
-        l->mempool->forget(mempool_state(l, n), tx, POOL_MOVED);
+    const struct crossing_party *p = party_of(c, c->pub.at);
+    bool under_way = c->pub.phase == CROSSING_GATHERS || c->pub.phase == CROSSING_RUNS;
+    for (uint32_t i = 0; p && under_way && !c->backing_out && i < p->count; i++)
+        if (desk_home(w, &p->accounts[i]) != c->pub.at) {
+            desk_back_out(w, c, false, 0);
+            return;
+        }
 }
 
 /* Some accounts came to another layer: what is pending and touches one of them may be executed
@@ -451,15 +474,14 @@ static void follow(struct world *w)
         bool touched = false;
         for (uint32_t i = 0; i < tx->touched_count && !touched; i++)
             touched = directory_at(&d->directory, tx->touched[i])->landed;
-        if (!touched || tx->phase != TX_PENDING || tx->crossing)
+        if (!touched || tx->phase != TX_PENDING)
             continue;
-        layer_id to = seat(directory_at(&d->directory, tx->touched[0]));
-        if (to != tx->layer) {
-            take_from_pools(w, tx->layer, tx);
-            tx->layer = to;
-            sources_enter(w, tx);
+        if (tx->crossing) {
+            lost_ground(w, (struct desk_crossing *)tx->crossing);
+            continue;
         }
-        if (!tx->crossing && crosses(w, tx))
+        relocate(w, tx, seat(directory_at(&d->directory, tx->touched[0])));
+        if (crosses(w, tx))
             needs_crossing(w, tx);
     }
     for (size_t i = 0; i < d->landed.len; i++) {
@@ -509,8 +531,7 @@ void desk_settled(struct world *w, struct layer *l, struct block *b)
 /* Users see it as dropped. */
 static void drop_tx(struct world *w, struct tx *tx)
 {
-    take_from_pools(w, tx->layer, tx);
-    take_from_pools(w, desk_home(w, &tx->evm.sender), tx);
+    take_from_pools(w, tx);
     pools_drop(w, tx, RECORD_TX_STATUS_DROPPED);
 }
 

@@ -172,6 +172,7 @@ static struct tx *make_tx(struct world *w, const struct source *s, struct worklo
     t->refs = 1;
     t->workload = (uint16_t)(s - w->sources);
     t->layer = s->layer;
+    t->pool_layer = LAYER_NONE;
     t->sender = from->sender;
     t->recipient = from->recipient;
     t->pooled = t->included = t->committed = RECORD_NEVER;
@@ -297,6 +298,7 @@ static node_id first_up(struct world *w, const struct layer *l, node_id node)
 static void enter(struct world *w, struct tx *tx, node_id wanted)
 {
     struct layer *l = &w->layers[tx->layer];
+    tx->pool_layer = tx->layer;
     if (wanted < l->first || wanted >= l->first + l->count)
         wanted = l->first + (node_id)sim_stream_below(&w->entry_random, l->count);
     node_id node = first_up(w, l, wanted);
@@ -328,6 +330,7 @@ void sources_enter(struct world *w, struct tx *tx)
 static void enter_everywhere(struct world *w, struct tx *tx)
 {
     struct layer *l = &w->layers[tx->layer];
+    tx->pool_layer = tx->layer;
     tx->entry = NODE_NONE;
     for (node_id node = l->first; node < l->first + l->count; node++) {
         if (!w->nodes[node].up)
