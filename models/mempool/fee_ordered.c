@@ -147,6 +147,14 @@ static void ask_sender(const struct fee_pool *p, struct tx *tx, uint64_t *nonce,
         p->env->host->account(p->env, &tx->evm.sender, nonce, balance);
 }
 
+/* What the account shows was done elsewhere. */
+static void catch_up(struct fee_pool *p, struct fee_sender *s, uint64_t nonce)
+{
+    s->nonce = nonce;
+    while (s->count && fee_tx(s, 0)->evm.nonce < nonce)
+        let_go(p, s, 0, POOL_NONCE_TOO_LOW);
+}
+
 static enum pool_verdict pool_add(void *state, struct tx *tx, bool local)
 {
     struct fee_pool *p = state;
@@ -156,6 +164,8 @@ static enum pool_verdict pool_add(void *state, struct tx *tx, bool local)
     ask_sender(p, tx, &nonce, &balance);
     if (!s && !(s = fee_sender_add(p, &tx->evm.sender, nonce)))
         return POOL_FULL;
+    if (s->nonce < nonce) /* it lived in another layer meanwhile */
+        catch_up(p, s, nonce);
     enum pool_verdict v = admit(p, s, tx, local, &balance);
     if (!s->count && s->nonce <= nonce)
         fee_sender_drop(p, s);

@@ -76,8 +76,7 @@ static void keep_finding(struct world *w, const struct world_finding *f)
 void court_finding(struct world *w, const char *judge, layer_id layer, uint64_t height,
                    const char *text)
 {
-    struct world_finding f = {
-        .time = sim_now(w->sim), .judge = judge, .layer = layer, .node = -1};
+    struct world_finding f = {.time = sim_now(w->sim), .judge = judge, .layer = layer, .node = -1};
     snprintf(f.text, sizeof f.text, "%s", text);
     w->violations++;
     keep_finding(w, &f);

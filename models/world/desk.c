@@ -171,14 +171,13 @@ static bool crosses(const struct world *w, const struct tx *tx)
     return false;
 }
 
-/* Where it goes now, by what was found; opens a crossing where it needs one and has none. */
-static bool classify(struct world *w, struct tx *tx)
+/* What it touches is found and remembered. */
+static bool look(struct world *w, struct tx *tx)
 {
     if (!discover(w, tx, &w->desk->found) || !remember(w, tx)) {
         world_out_of_memory(w);
         return false;
     }
-    tx->layer = seat(directory_at(&w->desk->directory, tx->touched[0]));
     return true;
 }
 
@@ -209,6 +208,18 @@ static void needs_crossing(struct world *w, struct tx *tx)
         try_start(w, c);
 }
 
+/* To where its sender lives, unless that is on its way: then it follows; and it crosses, if it
+ * needs to. */
+static void place(struct world *w, struct tx *tx)
+{
+    const struct directory_account *sender = directory_at(&w->desk->directory, tx->touched[0]);
+    if (sender->moving)
+        return;
+    relocate(w, tx, seat(sender));
+    if (crosses(w, tx))
+        needs_crossing(w, tx);
+}
+
 static void park(struct world *w, struct tx *tx)
 {
     if (vec_push(&w->desk->parked, &tx) != ERR_OK)
@@ -219,14 +230,17 @@ static void park(struct world *w, struct tx *tx)
 
 bool desk_offer(struct world *w, struct tx *tx)
 {
-    if (!classify(w, tx))
+    if (!look(w, tx))
         return false;
-    bool moving = directory_at(&w->desk->directory, tx->touched[0])->moving;
+    const struct directory_account *sender = directory_at(&w->desk->directory, tx->touched[0]);
+    tx->layer = seat(sender);
+    if (sender->moving) {
+        park(w, tx);
+        return false;
+    }
     if (crosses(w, tx))
         needs_crossing(w, tx);
-    if (moving)
-        park(w, tx);
-    return !moving;
+    return true;
 }
 
 bool desk_refuses(const struct world *w, const struct holdings *held, const struct tx *tx)
@@ -257,8 +271,8 @@ void desk_left_out(struct world *w, layer_id layer, struct tx *tx, enum guard_ve
             (verdict == GUARD_FOREIGN || invalid == EVM_TX_NONCE_TOO_LOW ||
              invalid == EVM_TX_INSUFFICIENT_FUNDS))
             desk_back_out(w, c, invalid == EVM_TX_NONCE_TOO_LOW, 0);
-    } else if (verdict != GUARD_FINE && classify(w, tx) && crosses(w, tx)) {
-        needs_crossing(w, tx);
+    } else if (verdict != GUARD_FINE && look(w, tx)) {
+        place(w, tx);
     }
 }
 
@@ -480,9 +494,7 @@ static void follow(struct world *w)
             lost_ground(w, (struct desk_crossing *)tx->crossing);
             continue;
         }
-        relocate(w, tx, seat(directory_at(&d->directory, tx->touched[0])));
-        if (crosses(w, tx))
-            needs_crossing(w, tx);
+        place(w, tx);
     }
     for (size_t i = 0; i < d->landed.len; i++) {
         account_id account = *(account_id *)vec_at(&d->landed, i);
@@ -505,8 +517,10 @@ static void unpark(struct world *w)
             continue;
         }
         all[i]->layer = seat(a);
-        if (all[i]->phase == TX_PENDING)
+        if (all[i]->phase == TX_PENDING) {
             sources_enter(w, all[i]);
+            place(w, all[i]);
+        }
         tx_unref(all[i]);
     }
     d->parked.len = kept;
@@ -557,8 +571,8 @@ void desk_leave_behind(struct world *w, struct desk_crossing *c, const struct op
             continue;
         }
         tx->crossing = NULL;
-        if (tx->phase == TX_PENDING && classify(w, tx) && crosses(w, tx))
-            needs_crossing(w, tx);
+        if (tx->phase == TX_PENDING && look(w, tx))
+            place(w, tx);
         tx_unref(tx);
     }
     c->pub.tx_count = kept;
@@ -578,8 +592,8 @@ void desk_split(struct world *w, struct desk_crossing *c)
     free_crossing(w, c);
     for (uint32_t i = 0; i < count; i++) {
         txs[i]->crossing = NULL;
-        if (txs[i]->phase == TX_PENDING && classify(w, txs[i]) && crosses(w, txs[i]))
-            needs_crossing(w, txs[i]);
+        if (txs[i]->phase == TX_PENDING && look(w, txs[i]))
+            place(w, txs[i]);
         tx_unref(txs[i]);
     }
     mem_free(txs);

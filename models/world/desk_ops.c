@@ -242,9 +242,9 @@ static enum turn turn_of(const struct op *op)
 {
     if (op_is_last(op))
         return TURN_LAST;
-    return op->kind == OP_EXECUTE                              ? TURN_RUN
+    return op->kind == OP_EXECUTE                         ? TURN_RUN
            : op->kind == OP_LOCK || op->kind == OP_EXPORT ? TURN_TAKE
-                                                               : TURN_FREE;
+                                                          : TURN_FREE;
 }
 
 /* An op that its proposer knows: in, or not now. False when memory is out. */

@@ -18,9 +18,9 @@
 #include "models/world/types.h"
 
 enum op_kind {
-    OP_LOCK,    /* takes `accounts` for the crossing, once the block's transactions have run; refused
-                   if one is not here or locked. Where it `checks`, before they run, and refused too
-                   if one does not hold what `values` says */
+    OP_LOCK, /* takes `accounts` for the crossing, once the block's transactions have run; refused
+                if one is not here or locked. Where it `checks`, before they run, and refused too
+                if one does not hold what `values` says */
     OP_RELEASE, /* what the crossing holds here is free */
     OP_APPLY,   /* `values` are what its accounts hold from now on; then free */
     OP_EXECUTE, /* runs `txs` in this block, with `values` of other layers' accounts; what it holds

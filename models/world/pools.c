@@ -48,6 +48,10 @@ static void host_sender(struct mempool_env *env, struct tx *tx, uint64_t *nonce,
     if (tx->account.at != at) {
         struct evm_account account;
         evm_state_account(execution_wait(e)->state, &tx->evm.sender, &account);
+        if (w->desk && !account.exists) {
+            host_account(env, &tx->evm.sender, nonce, balance);
+            return;
+        }
         tx->account = (struct tx_account){at, account.nonce, account.balance};
     }
     *nonce = tx->account.nonce;

@@ -57,7 +57,8 @@ static void compare(struct world *w, const struct layer *l, const struct block *
     char text[160];
     struct evm_hash root;
     if (alone->invalid != EVM_TX_VALID) {
-        snprintf(text, sizeof text, "transaction %u of block %llu of layer %s is invalid (%s) alone",
+        snprintf(text, sizeof text,
+                 "transaction %u of block %llu of layer %s is invalid (%s) alone",
                  b->txs[alone->invalid_tx]->id, (unsigned long long)b->height, l->name,
                  evm_tx_invalid_name(alone->invalid));
         tell(w, l->id, b->height, text);
@@ -263,8 +264,7 @@ void verify_end(struct world *w)
     e.layers = mem_zalloc(w->layer_count, sizeof *e.layers);
     for (layer_id i = 0; e.layers && i < w->layer_count && ok; i++)
         ok = (e.layers[i] = final_state(w, i)) != NULL;
-    ok = ok && e.layers &&
-         evm_state_each(w->verify->state, end_account, end_slot, &e) == EVM_OK;
+    ok = ok && e.layers && evm_state_each(w->verify->state, end_account, end_slot, &e) == EVM_OK;
     for (layer_id i = 0; ok && i < w->layer_count; i++)
         ok = evm_state_each(e.layers[i], extra_account, extra_slot, &e) == EVM_OK;
     for (layer_id i = 0; e.layers && i < w->layer_count; i++)

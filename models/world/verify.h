@@ -1,13 +1,14 @@
 /* models/world/verify.h - `verify: serialisable`: proof that the layers together are one state.
  *
- * Every transaction that a layer commits is executed once more, one after the other, on a state that
- * is not partitioned, in the block that it was committed in (its base fee, beneficiary, number), in
- * the order in which blocks were committed and settled, over all layers. That order is a serial one
- * for what two-phase commit and its like promise: an account that a crossing uses is locked from
- * before it ran until its home has the result, so nobody else's transaction stands between. A block
- * whose receipts differ, or an account that differs at the end once all that is under way is counted
- * in, is reported as a violation of safety. Costs one more execution of everything, on the engine's
- * thread, and the memory of one more state. w->verify is NULL where it is not asked for. */
+ * Every transaction that a layer commits is executed once more, one after the other, on a state
+ * that is not partitioned, in the block that it was committed in (its base fee, beneficiary,
+ * number), in the order in which blocks were committed and settled, over all layers. That order is
+ * a serial one for what two-phase commit and its like promise: an account that a crossing uses is
+ * locked from before it ran until its home has the result, so nobody else's transaction stands
+ * between. A block whose receipts differ, or an account that differs at the end once all that is
+ * under way is counted in, is reported as a violation of safety. Costs one more execution of
+ * everything, on the engine's thread, and the memory of one more state. w->verify is NULL where it
+ * is not asked for. */
 #ifndef MODELS_WORLD_VERIFY_H
 #define MODELS_WORLD_VERIFY_H
 
