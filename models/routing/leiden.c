@@ -170,7 +170,7 @@ static layer_id choose(struct leiden *s, const struct group *group, const uint32
         if (group->load > 0 && s->loads[l] + group->load > s->caps[l])
             continue;
         if (best == LAYER_NONE || s->common[l] > s->common[best] ||
-            (s->common[l] == s->common[best] && l < best))
+            (l < best && s->common[l] == s->common[best]))
             best = l;
     }
     for (uint32_t i = 0; i < group->count; i++)
