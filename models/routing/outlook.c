@@ -341,6 +341,12 @@ void outlook_expect(struct outlook *o, const double *gas)
     }
 }
 
+void outlook_stay(struct outlook *o)
+{
+    for (uint32_t n = 0; n < o->builder.nodes.len; n++)
+        o->found[n] = ((struct search_share *)vec_at(&o->builder.shares, n))->layer;
+}
+
 /* *open: gas that recipients cost who are anywhere. */
 static enum err_code build(struct outlook *o, double *open)
 {
@@ -379,8 +385,7 @@ static enum err_code build(struct outlook *o, double *open)
     if (!found)
         return ERR_MEMORY;
     o->found = found;
-    for (uint32_t n = 0; n < nodes; n++)
-        found[n] = ((struct search_share *)vec_at(&o->builder.shares, n))->layer;
+    outlook_stay(o);
     return ERR_OK;
 }
 
@@ -436,24 +441,31 @@ void outlook_gas(const struct outlook *o, bool found, double *gas)
         gas[l] *= all / told;
 }
 
-void outlook_rate(const struct outlook *o, bool found, double *fullest, double *apart)
+void outlook_rate(const struct outlook *o, bool found, double *work, double *fullest, double *apart)
 {
     layer_id k = o->env->layer_count;
-    double *work = mem_zalloc(k, sizeof *work), all = 0;
+    double *of = work ? work : mem_alloc(k, sizeof *of), all = 0;
     *fullest = *apart = 0;
-    for (size_t i = 0; i < o->pairs.len && work; i++) {
+    if (!of) {
+        o->env->fail(o->env);
+        return;
+    }
+    memset(of, 0, k * sizeof *of);
+    for (size_t i = 0; i < o->pairs.len; i++) {
         const struct outlook_pair *p = vec_at(&o->pairs, i);
         layer_id a = home_of(o, found, p->a), b = home_of(o, found, p->b);
         bool cross = a != b && a != LAYER_ALL && b != LAYER_ALL;
+        double part = p->expect * (cross ? o->rules.crossing : 1);
         all += p->expect;
         *apart += cross ? p->expect : 0;
         if (a != LAYER_ALL)
-            work[a] += p->expect * (cross ? o->rules.crossing : 1);
+            of[a] += part;
         if (b != LAYER_ALL && (cross || a == LAYER_ALL))
-            work[b] += p->expect * (cross ? o->rules.crossing : 1);
+            of[b] += part;
     }
-    for (layer_id l = 0; l < k && work; l++)
-        *fullest = fmax(*fullest, work[l] / o->layers[l].capacity);
+    for (layer_id l = 0; l < k; l++)
+        *fullest = fmax(*fullest, of[l] / o->layers[l].capacity);
     *apart = all > 0 ? *apart / all : 0;
-    mem_free(work);
+    if (!work)
+        mem_free(of);
 }

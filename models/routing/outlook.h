@@ -96,12 +96,17 @@ struct outlook_aims {
 };
 bool outlook_search(struct outlook *o, const struct outlook_aims *aims);
 
+/* o->found as the accounts are now; after a search, whose nodes are kept. */
+void outlook_stay(struct outlook *o);
+
 /* Gas that each layer is to execute of what is expected: at the senders' homes as of o->found, or
  * (found: false) as they are. */
 void outlook_gas(const struct outlook *o, bool found, double *gas_by_layer);
 
-/* Of the placement found (or the present one): the most used layer's share of its capacity, work of
- * crossings included, and the share of gas that crosses. */
-void outlook_rate(const struct outlook *o, bool found, double *fullest, double *apart);
+/* Of the placement found (or the present one): work of each layer, that of crossings included
+ * (work: NULL or by layer), the most used one's share of its capacity, and the share of gas that
+ * crosses. All pairs are trusted. */
+void outlook_rate(const struct outlook *o, bool found, double *work, double *fullest,
+                  double *apart);
 
 #endif

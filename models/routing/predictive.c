@@ -96,11 +96,11 @@ static enum err_code forecast(struct predictive *s)
         s->expected = grown;
         s->accounts = o->known;
     }
+    series_forecasts(&s->series, 1 + o->age, o->known, s->expected);
     s->riser = ACCOUNT_NONE;
     s->rise = 0;
     for (account_id a = 0; a < o->known; a++) {
         const struct series *x = series_of(&s->series, a);
-        s->expected[a] = x ? series_forecast(&s->series, x, 1 + o->age) : -1;
         if (!x || s->expected[a] - o->now[a] <= s->rise)
             continue;
         s->riser = a;
@@ -127,10 +127,10 @@ static uint32_t epoch(void *state, sim_time now, struct route_move *out, uint32_
         return 0;
     }
     outlook_expect(o, s->expected);
-    outlook_rate(o, false, &s->before, &apart_before);
+    outlook_rate(o, false, NULL, &s->before, &apart_before);
     if (!outlook_search(o, &aims))
         return 0;
-    outlook_rate(o, true, &s->after, &s->apart);
+    outlook_rate(o, true, NULL, &s->after, &s->apart);
     outlook_gas(o, true, s->gas);
     s->predicted = true;
     s->moves = moves_pick(&o->builder, o->found, out, room);

@@ -15,6 +15,7 @@ extern const struct router_ops
     router_metis,
     router_broker,
     router_predictive,
+    router_learned,
     router_oracle;
 
 static const struct field_model *const entries[] = {
@@ -31,6 +32,7 @@ static const struct field_model *const entries[] = {
     &router_metis.model,
     &router_broker.model,
     &router_predictive.model,
+    &router_learned.model,
     &router_oracle.model,
 };
 /* clang-format on */

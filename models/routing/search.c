@@ -57,6 +57,17 @@ struct prices {
     double apart;  /* gas that crosses from then on, to which s->joins[layer] comes */
 };
 
+/* What a move to `at` adds or takes beyond what all moves do. */
+static void adjust(struct search_level *s, layer_id at, double arrive, double joins)
+{
+    if (s->arrive[at] == 0 && s->joins[at] == 0)
+        s->near[s->near_count++] = at;
+    s->arrive[at] += arrive;
+    s->joins[at] += joins;
+    if (s->arrive[at] == 0 && s->joins[at] == 0)
+        s->arrive[at] = -0x1p-1000; /* listed once */
+}
+
 /* Takes `amount` off the layers marked by others(), through the net's pins. */
 static void discount(struct search_level *s, const struct search_net *net, uint32_t node,
                      double amount)
@@ -67,7 +78,7 @@ static void discount(struct search_level *s, const struct search_net *net, uint3
         if (at == LAYER_NONE || s->seen[at] != s->token)
             continue;
         s->seen[at] = s->token - 1; /* once */
-        s->arrive[at] -= amount;
+        adjust(s, at, -amount, 0);
     }
     s->token++;
 }
@@ -77,8 +88,10 @@ static struct prices price(struct search_level *s, uint32_t node, layer_id from)
 {
     const struct search_problem *p = s->p;
     struct prices out = {0};
-    memset(s->arrive, 0, p->layers * sizeof *s->arrive);
-    memset(s->joins, 0, p->layers * sizeof *s->joins);
+    while (s->near_count) {
+        layer_id at = s->near[--s->near_count];
+        s->arrive[at] = s->joins[at] = 0;
+    }
     for (uint32_t i = s->first[node]; i < s->first[node + 1]; i++) {
         const struct search_net *net = &p->nets[s->of[i]];
         layer_id one = LAYER_NONE;
@@ -99,10 +112,9 @@ static struct prices price(struct search_level *s, uint32_t node, layer_id from)
             out.apart += net->gas;
         } else {
             out.leave += part;
-            s->arrive[one] += from == LAYER_NONE ? -part : net->gas - 2 * part;
+            adjust(s, one, from == LAYER_NONE ? -part : net->gas - 2 * part, -net->gas);
             if (from == LAYER_NONE)
                 out.apart += net->gas;
-            s->joins[one] -= net->gas;
         }
     }
     double moving = p->moving, all = p->nodes[node].accounts;
@@ -113,7 +125,7 @@ static struct prices price(struct search_level *s, uint32_t node, layer_id from)
         out.arrive += moving * all;
         for (uint32_t i = 0; i < n->count; i++) {
             const struct search_share *share = &p->shares[n->first + i];
-            s->arrive[share->layer] -= 2 * moving * share->accounts;
+            adjust(s, share->layer, -2 * moving * share->accounts, 0);
         }
     }
     return out;
@@ -124,27 +136,49 @@ static double apart_value(const struct search_level *s, double gas)
     return s->gas > 0 ? s->p->apart * gas / s->gas : 0;
 }
 
-/* The best layer to move to, not `from`, and what that changes. A node's stay is not weighed. */
+#define ALL 32 /* layers of which all are weighed */
+
+/* Weighs layer i of those to weigh against the best so far; of equals the lowest is best. */
+static void weigh(const struct search_level *s, const struct prices *prices, layer_id l,
+                  layer_id *best, double *least)
+{
+    double on = layer_value(s, l, s->work[l] + prices->arrive + s->arrive[l]) -
+                layer_value(s, l, s->work[l]);
+    double all = on + apart_value(s, prices->apart + s->joins[l]);
+    if (*best != LAYER_NONE && (all > *least || (all == *least && l > *best)))
+        return;
+    *best = l;
+    *least = all;
+}
+
+/* The best layer to move to, not `from`, and what that changes. A node's stay is not weighed. Where
+ * layers are many, only those that the node has to do with and the least used one: to others a move
+ * costs the same, but for what they have to do. */
 static layer_id best_move(const struct search_level *s, const struct prices *prices, layer_id from,
                           double *change)
 {
-    double off = 0;
-    layer_id best = LAYER_NONE;
-    if (from != LAYER_NONE)
-        off = layer_value(s, from, s->work[from] - prices->leave) -
-              layer_value(s, from, s->work[from]);
-    for (layer_id l = 0; l < s->p->layers; l++) {
-        if (l == from)
-            continue;
-        double on = layer_value(s, l, s->work[l] + prices->arrive + s->arrive[l]) -
-                    layer_value(s, l, s->work[l]);
-        double all = off + on + apart_value(s, prices->apart + s->joins[l]);
-        if (best == LAYER_NONE || all < *change) {
-            best = l;
-            *change = all;
-        }
+    bool all = s->p->layers <= ALL;
+    layer_id best = LAYER_NONE, count = all ? s->p->layers : s->near_count;
+    for (layer_id i = 0; i < count; i++) {
+        layer_id l = all ? i : s->near[i];
+        if (l != from)
+            weigh(s, prices, l, &best, change);
     }
+    if (!all && s->idle != from)
+        weigh(s, prices, s->idle, &best, change);
+    if (from != LAYER_NONE)
+        *change += layer_value(s, from, s->work[from] - prices->leave) -
+                   layer_value(s, from, s->work[from]);
     return best;
+}
+
+static void find_idle(struct search_level *s)
+{
+    s->idle = 0;
+    for (layer_id l = 1; l < s->p->layers; l++) {
+        if (s->work[l] / s->p->capacity[l] < s->work[s->idle] / s->p->capacity[s->idle])
+            s->idle = l;
+    }
 }
 
 static void move(struct search_level *s, const struct prices *prices, uint32_t node, layer_id to)
@@ -155,6 +189,8 @@ static void move(struct search_level *s, const struct prices *prices, uint32_t n
     s->work[to] += prices->arrive + s->arrive[to];
     s->apart += prices->apart + s->joins[to];
     s->home[node] = to;
+    if (s->p->layers > ALL && (to == s->idle || from != LAYER_NONE))
+        find_idle(s);
 }
 
 /* ---- passes ---- */
@@ -277,6 +313,7 @@ void search_level_fill(struct search_level *s)
         }
     }
     s->apart = 0;
+    find_idle(s);
     for (uint32_t i = 0; i < p->node_count; i++) {
         double change = 0;
         struct prices prices = price(s, s->order[i], LAYER_NONE);
@@ -354,13 +391,14 @@ enum err_code search_level_init(struct search_level *s, const struct search_prob
                                .first = mem_zalloc((size_t)n + 1, sizeof *s->first),
                                .order = mem_alloc(n, sizeof *s->order),
                                .load = mem_zalloc(n, sizeof *s->load),
-                               .arrive = mem_alloc(k, sizeof *s->arrive),
-                               .joins = mem_alloc(k, sizeof *s->joins),
+                               .arrive = mem_zalloc(k, sizeof *s->arrive),
+                               .joins = mem_zalloc(k, sizeof *s->joins),
+                               .near = mem_alloc(k, sizeof *s->near),
                                .seen = mem_zalloc(k, sizeof *s->seen),
                                .token = 1,
                                .locked = mem_alloc(n, sizeof *s->locked)};
     if (!s->home || !s->work || !s->weight || !s->of || !s->first || !s->order || !s->load ||
-        !s->arrive || !s->joins || !s->seen || !s->locked) {
+        !s->arrive || !s->joins || !s->near || !s->seen || !s->locked) {
         search_level_fini(s);
         return ERR_MEMORY;
     }
@@ -386,6 +424,7 @@ void search_level_fini(struct search_level *s)
     mem_free(s->load);
     mem_free(s->arrive);
     mem_free(s->joins);
+    mem_free(s->near);
     mem_free(s->seen);
     mem_free(s->locked);
     *s = (struct search_level){0};
@@ -427,6 +466,7 @@ void search_level_place(struct search_level *s, const layer_id *home)
             s->work[s->home[n]] += p->moving * share->accounts;
         }
     }
+    find_idle(s);
 }
 
 double search_level_value(const struct search_level *s)

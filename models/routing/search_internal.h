@@ -18,7 +18,10 @@ struct search_level {
     double *load;    /* by node: gas of its nets, each divided by its pins */
     double *arrive;  /* by layer, scratch: what a move there adds to it ... */
     double *joins;   /* ... and takes from what crosses */
-    uint32_t *seen;  /* by layer, scratch */
+    layer_id *near;  /* layers in which the two differ from 0, or may */
+    layer_id near_count;
+    layer_id idle;  /* the least used for its capacity */
+    uint32_t *seen; /* by layer, scratch */
     uint32_t token;
     bool *locked; /* by node, scratch */
 };

@@ -287,3 +287,11 @@ double series_forecast(const struct series_set *s, const struct series *x, doubl
         value += part * forecast(x, m, whole + 1);
     return fmax(value, 0);
 }
+
+void series_forecasts(const struct series_set *s, double steps, uint32_t accounts, double *out)
+{
+    for (account_id a = 0; a < accounts; a++) {
+        const struct series *x = series_of(s, a);
+        out[a] = x ? series_forecast(s, x, steps) : -1;
+    }
+}

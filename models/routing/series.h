@@ -59,6 +59,8 @@ const struct series *series_of(const struct series_set *s, account_id account);
 
 /* Its load `steps` epochs after the last one, not below 0; between whole steps in proportion. */
 double series_forecast(const struct series_set *s, const struct series *series, double steps);
+/* Of all accounts, -1 for those that are not followed. */
+void series_forecasts(const struct series_set *s, double steps, uint32_t accounts, double *out);
 enum series_method series_best(const struct series_set *s, const struct series *series);
 
 #endif
