@@ -66,6 +66,24 @@ static void test_recorded(void **state)
     fixture_free(&f);
 }
 
+/* The same over two layers: contracts that call one another across them, all carried through. */
+static void test_recorded_layers(void **state)
+{
+    static const char *const sets[] = {
+        "chain_id=31337", "drain=300s", "routing.policy=hash",
+        "layers=[{count: 2, nodes: 1, consensus: {kind: poa, block_interval: 250ms}}]",
+        "workload[0]={kind: recorded, source: scenarios/recorded, blocks: 2, rate: 100/s}"};
+    struct world_summary s;
+    (void)state;
+    struct fixture f = fixture_make(NETWORK "workload: [transfer]\n", sets, 5, 2, NULL);
+    fixture_run(&f);
+    world_summarise(f.world, &s);
+    assert_int_equal(s.offered, 98);
+    assert_int_equal(s.committed, s.offered);
+    assert_true(f.world->desk->crossings_begun > 20);
+    fixture_free(&f);
+}
+
 /* The dial, in a network of four layers: the share of crossings is that of the setting, whether
  * payments are in ether or in tokens of the layers, and all is committed. */
 static void test_dial(void **state)
@@ -110,6 +128,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each),
         cmocka_unit_test(test_recorded),
+        cmocka_unit_test(test_recorded_layers),
         cmocka_unit_test(test_dial),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
