@@ -139,17 +139,18 @@ static void say_whether_it_pays(const struct world *w, struct world_audits *out)
     struct weakest at = weakest_layer(w);
     double gain = (double)audit_gwei(&cfg->gain) / 1e9, loss = (double)w->audits->slash / 1e9;
     bool pays = (1 - at.chance) * gain > at.chance * loss;
-    char enough[80], worth[80];
+    char enough[80], worth[120];
     out->chance = at.chance;
     out->enough = audit_committee(at.n, at.bad, cfg->sample, gain, loss);
     say_enough(enough, sizeof enough, out->enough, cfg->committee, pays);
     if (at.chance < 1)
-        snprintf(worth, sizeof worth, "when a false block that stands is worth over %.4g ether",
+        snprintf(worth, sizeof worth,
+                 "Cheating pays when a false block that stands is worth over %.4g ether",
                  at.chance / (1 - at.chance) * loss);
     else
-        snprintf(worth, sizeof worth, "never");
+        snprintf(worth, sizeof worth, "Cheating never pays");
     snprintf(out->text, sizeof out->text,
-             "Cheating pays %s: in layer %s, the easiest, its proposer is found out with a chance "
+             "%s: in layer %s, the easiest, its proposer is found out with a chance "
              "of %.2f %% (committee of %llu; of %llu nodes %llu say nothing) and loses %.4g ether. "
              "At %.4g ether it %s%s.",
              worth, at.layer->name, at.chance * 100, (unsigned long long)cfg->committee,

@@ -417,7 +417,8 @@ static void run_class(struct job *job)
         if (c->class == 0 && c->status == EVM_OK && e->result.valid)
             c->status = learn(e, &result.sets);
         if (c->class == 0 && c->status == EVM_OK && e->result.valid && s->config.witness)
-            c->status = witness_make(&e->result.witness, s->config.witness, &result.sets, in.pre);
+            c->status = witness_make(&e->result.witness, s->config.witness, &result.sets, in.pre,
+                                     e->result.ops.written);
         if (c->class == 0 && c->status == EVM_OK && e->result.valid)
             c->status = insight_make(&e->result.insight, &result, e->txs, &e->env.coinbase,
                                      class->cores, e->keep_schedule);

@@ -1,6 +1,6 @@
 #include "models/world/witness.h"
 
-#include "evm/parallel/access_internal.h"
+#include "evm/core/u256.h"
 #include "sim/base/mem.h"
 
 #include <math.h>
@@ -26,10 +26,15 @@ double witness_hashes(double n, double k)
     return sum;
 }
 
+/* By address, then kind; slots by key. */
 static int by_place(const void *a, const void *b)
 {
-    return evm_access_order(*(const struct evm_access *const *)a,
-                            *(const struct evm_access *const *)b);
+    const struct evm_access *x = *(const struct evm_access *const *)a;
+    const struct evm_access *y = *(const struct evm_access *const *)b;
+    int order = memcmp(x->addr.b, y->addr.b, sizeof x->addr.b);
+    if (order || x->kind != y->kind)
+        return order ? order : (int)x->kind - (int)y->kind;
+    return evm_u256_lt(&x->key, &y->key) ? -1 : !evm_u256_eq(&x->key, &y->key);
 }
 
 static size_t code_size(const struct evm_state *pre, const struct evm_addr *addr)
@@ -49,7 +54,7 @@ static void add_account(struct witness *out, const struct witness_state *of,
     uint32_t slots = 0;
     for (size_t i = 0; i < count; i++) {
         code = code || (at[i]->kind == EVM_MV_CODE && at[i]->how & EVM_ACCESS_READ);
-        bool again = i > 0 && evm_access_order(at[i], at[i - 1]) == 0;
+        bool again = i > 0 && by_place(&at[i], &at[i - 1]) == 0;
         slots += at[i]->kind == EVM_MV_SLOT && !again;
     }
     out->accounts++;
@@ -62,9 +67,10 @@ static void add_account(struct witness *out, const struct witness_state *of,
 }
 
 enum evm_status witness_make(struct witness *out, const struct witness_state *of,
-                             const struct evm_access_sets *sets, const struct evm_state *pre)
+                             const struct evm_access_sets *sets, const struct evm_state *pre,
+                             uint32_t more)
 {
-    *out = (struct witness){.accounts = 1}; /* the beneficiary's, whose fees are no access */
+    *out = (struct witness){.accounts = 0};
     const struct evm_access **at = mem_alloc(sets->count + 1, sizeof *at);
     if (!at)
         return EVM_ERR_MEMORY;
@@ -77,6 +83,7 @@ enum evm_status witness_make(struct witness *out, const struct witness_state *of
         add_account(out, of, at + i, end - i, pre);
     }
     mem_free(at);
+    out->accounts += 1 + more; /* the beneficiary's too, whose fees are no access */
     out->hashes += witness_hashes(of->accounts, out->accounts);
     out->bytes = (uint64_t)out->accounts * WITNESS_ACCOUNT + (uint64_t)out->slots * WITNESS_SLOT +
                  out->code_bytes + (uint64_t)(out->hashes * WITNESS_HASH);

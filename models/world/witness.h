@@ -40,8 +40,10 @@ struct witness {
 /* Expected hashes in a proof of k of n keys. O(log n). */
 double witness_hashes(double n, double k);
 
-/* What sets say, over the state before the block. EVM_ERR_MEMORY leaves *out zeroed. */
+/* What sets say, over the state before the block, and `more` accounts that something else than its
+ * transactions touched (ops of a partitioned network). EVM_ERR_MEMORY leaves *out zeroed. */
 enum evm_status witness_make(struct witness *out, const struct witness_state *of,
-                             const struct evm_access_sets *sets, const struct evm_state *pre);
+                             const struct evm_access_sets *sets, const struct evm_state *pre,
+                             uint32_t more);
 
 #endif

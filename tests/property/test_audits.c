@@ -144,6 +144,41 @@ static void test_couplings(void **state)
     }
 }
 
+/* One state over several layers: ops of other layers are part of what is executed again. */
+static void test_partitioned(void **state)
+{
+    (void)state;
+    static const char text[] = "duration: 8s\n"
+                               "drain: 8s\n"
+                               "network: {latency: {kind: constant, delay: 5ms}, blocks: direct}\n"
+                               "layers:\n"
+                               "  - name: l\n"
+                               "    count: 4\n"
+                               "    nodes: 4\n"
+                               "    consensus: {kind: tendermint, block_interval: 250ms}\n"
+                               "    execution: {kind: block-stm, cores: 4}\n"
+                               "routing: {policy: {kind: hash}}\n"
+                               "workload: [{kind: transfer, rate: 60/s, accounts: 300}]\n"
+                               "judges: [agreement]\n"
+                               "validation: {committee: 3, window: 5s}\n";
+    static const char lies[] = "faults=[{kind: credulous, chosen: [0, 2, 3], honest: true}, "
+                               "{kind: credulous, chosen: [1]}, {kind: invalid-root, chosen: [1]}]";
+    for (int lie = 0; lie < 2; lie++) {
+        const char *sets[] = {lie ? lies : "faults=[]"};
+        struct fixture f = fixture_make(text, sets, 1, 1, NULL);
+        fixture_run(&f);
+        const struct audits *au = f.world->audits;
+        assert_true(au->audited > 60 && au->unknown == 0);
+        assert_true(f.world->layers[3].committed_txs > 0);
+        if (lie)
+            assert_true(au->frauds > 3 && au->found > 0 && au->detected == au->found);
+        else
+            assert_true(au->frauds == 0 && au->executed == au->asked);
+        is_conserved(&f);
+        fixture_free(&f);
+    }
+}
+
 /* Nobody lies: nobody is blamed, though two nodes look away. */
 static void test_sound(void **state)
 {
@@ -278,7 +313,7 @@ int main(void)
         cmocka_unit_test(test_sound),   cmocka_unit_test(test_late),
         cmocka_unit_test(test_nobody),  cmocka_unit_test(test_crashes),
         cmocka_unit_test(test_poor),    cmocka_unit_test(test_cores),
-        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_threads), cmocka_unit_test(test_partitioned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

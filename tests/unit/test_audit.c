@@ -168,7 +168,7 @@ static void test_items(void **state)
     struct evm_access_sets sets = {.list = list, .first = first, .tx_count = 2, .count = 8};
     struct witness is;
     struct witness_state of = {.accounts = 5000, .slots = 300, .code = true};
-    assert_int_equal(witness_make(&is, &of, &sets, pre), EVM_OK);
+    assert_int_equal(witness_make(&is, &of, &sets, pre, 0), EVM_OK);
     assert_int_equal(is.accounts, 4); /* with the beneficiary */
     assert_int_equal(is.slots, 2);
     assert_int_equal(is.contracts, 1);
@@ -178,8 +178,8 @@ static void test_items(void **state)
     assert_int_equal(is.bytes, 4 * WITNESS_ACCOUNT + 2 * WITNESS_SLOT + sizeof program +
                                    (uint64_t)(hashes * WITNESS_HASH));
     of = (struct witness_state){.slots = 300};
-    assert_int_equal(witness_make(&is, &of, &sets, pre), EVM_OK);
-    assert_int_equal(is.bytes, 4 * WITNESS_ACCOUNT + 2 * WITNESS_SLOT);
+    assert_int_equal(witness_make(&is, &of, &sets, pre, 3), EVM_OK);
+    assert_int_equal(is.bytes, 7 * WITNESS_ACCOUNT + 2 * WITNESS_SLOT);
     evm_state_unref(pre);
     evm_codes_destroy(codes);
 }
