@@ -257,12 +257,35 @@ static void sample_tx(struct world *w, const struct tx *tx)
     push(w, &k->sample, &f);
 }
 
+static void count_block(struct book_layer *l, const struct block *b)
+{
+    l->gas += b->track->gas_used;
+    l->gas_room += b->fees.gas_limit;
+    l->blocks++;
+    l->full += chain_is_full(b);
+    l->makespan += b->track->timing.makespan_ns;
+}
+
+/* Whose gas it is: that of every account that it touches. */
+static void count_use(struct world *w, const struct tx *tx)
+{
+    struct book *k = w->book;
+    const double none = 0;
+    k->gas += (double)tx->gas_used;
+    for (uint32_t i = 0; i < tx->touched_count; i++) {
+        while (k->used.len <= tx->touched[i] && !w->failed)
+            push(w, &k->used, &none);
+        if (tx->touched[i] < k->used.len)
+            *(double *)vec_at(&k->used, tx->touched[i]) += (double)tx->gas_used;
+    }
+}
+
 void book_settled(struct world *w, struct layer *l, const struct block *b)
 {
     struct book *k = w->book;
     k->layers[l->id].epoch_gas += b->track->gas_used;
     if (measured(w, b->created))
-        k->layers[l->id].gas += b->track->gas_used;
+        count_block(&k->layers[l->id], b);
     for (uint32_t i = 0; i < b->tx_count; i++) {
         const struct tx *tx = b->txs[i];
         if (tx->phase != TX_COMMITTED || tx->layer != l->id || tx->height != b->height ||
@@ -271,8 +294,10 @@ void book_settled(struct world *w, struct layer *l, const struct block *b)
         double seconds = (double)(tx->committed - tx->emitted) / 1e9;
         k->txs++;
         k->crossings += tx->crosses;
-        if (tx->emitted >= w->cfg->warm_up)
+        if (tx->emitted >= w->cfg->warm_up) {
+            count_use(w, tx);
             push(w, tx->crosses ? &k->cross : &k->local, &seconds);
+        }
         sample_tx(w, tx);
     }
 }
@@ -404,6 +429,7 @@ enum err_code book_create(struct world *w, struct err *err)
     vec_init(&k->sample, sizeof(struct route_future));
     vec_init(&k->touched, sizeof(account_id));
     vec_init(&k->local, sizeof(double));
+    vec_init(&k->used, sizeof(double));
     vec_init(&k->cross, sizeof(double));
     vec_init(&k->locks, sizeof(double));
     k->stride = 1;
@@ -449,6 +475,7 @@ void book_destroy(struct world *w)
     vec_fini(&k->sample);
     vec_fini(&k->touched);
     vec_fini(&k->local);
+    vec_fini(&k->used);
     vec_fini(&k->cross);
     vec_fini(&k->locks);
     if (k->judging)

@@ -20,9 +20,12 @@ struct book_layer {
     uint64_t crossings;           /* that ran here */
     uint64_t moves_in, moves_out; /* accounts */
     sim_time locked;              /* crossings held locks here: the sum of their times */
-    uint64_t gas;                 /* of its blocks of the measured part */
-    uint64_t epoch_gas;           /* of its blocks since the last epoch ended */
-    struct map held;              /* hold: since when, plus 1 */
+    /* of its blocks of the measured part */
+    uint64_t gas, gas_room;
+    uint64_t blocks, full; /* ... without room for one more such transaction */
+    sim_time makespan;     /* of their proposers */
+    uint64_t epoch_gas;    /* of its blocks since the last epoch ended */
+    struct map held;       /* hold: since when, plus 1 */
 };
 
 /* An account that is to move, or on its way. */
@@ -55,6 +58,8 @@ struct book {
     uint32_t homes_room;
     struct regret_window judged; /* the last window; regret NAN: none was */
     bool judging;
+    struct vec used; /* double, by account: gas of transactions that touched it, measured part */
+    double gas;      /* of all of them */
     /* totals; of the measured part those that say so */
     uint64_t moves_done, moves_refused, move_bytes;
     struct vec local, cross;      /* double: latency in seconds, measured part */

@@ -641,6 +641,8 @@ static enum err_code verdict(struct world *w, struct err *err)
     struct world_summary summary;
     world_summarise(w, &summary);
     enum err_code code = record_set_text(w->record, "limit", world_limit_name(summary.limit), err);
+    if (code == ERR_OK && summary.warning[0])
+        code = record_set_text(w->record, "warning", summary.warning, err);
     return code == ERR_OK ? record_set_text(w->record, "verdict", summary.limit_text, err) : code;
 }
 

@@ -82,7 +82,7 @@ static void hash_all(struct evm_hash *out, const struct evm_bytes *in, uint32_t 
 }
 
 /* Signatures' places filled without the work: as long as real ones, r and s hashes of what would be
- * signed, and the senders are known. */
+ * signed and of who signs. */
 static enum evm_status model_signatures(struct item **items, uint32_t count, struct evm_err *err)
 {
     struct evm_bytes in[BATCH] = {{0}};
@@ -90,8 +90,11 @@ static enum evm_status model_signatures(struct item **items, uint32_t count, str
     for (uint32_t i = 0; i < count; i++)
         in[i] = items[i]->tx->evm.raw;
     hash_all(s, in, count);
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
+        for (size_t k = 0; k < sizeof items[i]->from.b; k++) /* two senders may say the same */
+            s[i].b[k] ^= items[i]->from.b[k];
         in[i] = (struct evm_bytes){s[i].b, sizeof s[i].b};
+    }
     hash_all(r, in, count);
     for (uint32_t i = 0; i < count; i++)
         in[i] = (struct evm_bytes){r[i].b, sizeof r[i].b};

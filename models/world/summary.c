@@ -1,5 +1,5 @@
 /* Figures of a run, and what limited it, in plain words. */
-#include "models/world/internal.h"
+#include "models/world/summary.h"
 
 #include "evm/core/u256.h"
 
@@ -14,8 +14,8 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Nearest rank, on a sorted copy. */
-static struct world_percentiles percentiles(const struct vec *values)
+/* On a sorted copy. */
+struct world_percentiles summary_percentiles(const struct vec *values)
 {
     struct world_percentiles p = {0};
     size_t n = values->len;
@@ -41,11 +41,6 @@ static void scale(struct world_percentiles *p, double by)
     p->mean *= by;
 }
 
-static double ratio(double a, double b)
-{
-    return b > 0 ? a / b : 0;
-}
-
 static void sum_layers(const struct world *w, struct world_summary *out)
 {
     for (layer_id i = 0; i < w->layer_count; i++) {
@@ -68,11 +63,11 @@ static void sum_nodes(const struct world *w, struct world_summary *out)
         room += span * w->layers[w->nodes[i].layer].classes[w->nodes[i].class].cores;
         out->messages += net.messages_out;
         out->bytes += net.bytes_out;
-        double up = ratio((double)net.up_busy, span);
+        double up = summary_ratio((double)net.up_busy, span);
         out->link_utilisation = up > out->link_utilisation ? up : out->link_utilisation;
     }
-    out->core_utilisation = ratio(busy, room);
-    out->signature_utilisation = ratio(signatures, room);
+    out->core_utilisation = summary_ratio(busy, room);
+    out->signature_utilisation = summary_ratio(signatures, room);
 }
 
 static struct world_traffic sent(const struct world *w, enum channel channel)
@@ -117,23 +112,28 @@ static void sum_behind(const struct world *w, struct world_summary *out)
     }
 }
 
-/* How one node spends the run, in shares of it. */
-struct occupation {
-    double execution; /* all its cores: blocks */
-    double senders;   /* all its cores: recovery of senders */
-    double messages;  /* all its cores: signatures of messages */
-};
-
 static struct occupation occupation_of(const struct world *w, node_id node)
 {
     const struct node *n = &w->nodes[node];
     double span = (double)sim_now(w->sim), cores = w->layers[n->layer].classes[n->class].cores;
     double messages = (double)post_message_time(w, node);
     return (struct occupation){
-        .execution = ratio((double)n->execution_time, span),
-        .senders = ratio((double)post_signature_time(w, node) - messages, span * cores),
-        .messages = ratio(messages, span * cores),
+        .execution = summary_ratio((double)n->execution_time, span),
+        .senders = summary_ratio((double)post_signature_time(w, node) - messages, span * cores),
+        .messages = summary_ratio(messages, span * cores),
     };
+}
+
+struct occupation summary_busiest(const struct world *w, layer_id first, layer_id count)
+{
+    struct occupation most = {0};
+    for (layer_id i = first; i < first + count; i++)
+        for (node_id n = w->layers[i].first; n < w->layers[i].first + w->layers[i].count; n++) {
+            struct occupation o = occupation_of(w, n);
+            if (o.execution + o.senders > most.execution + most.senders)
+                most = o;
+        }
+    return most;
 }
 
 /* The node whose cores have the least time left, for blocks and senders or for messages. */
@@ -163,6 +163,11 @@ const char *world_limit_name(enum world_limit limit)
         [WORLD_LIMIT_NETWORK] = "network",
         [WORLD_LIMIT_CONSENSUS] = "consensus",
         [WORLD_LIMIT_POOL] = "pool",
+        [WORLD_LIMIT_LADDER] = "ladder",
+        [WORLD_LIMIT_MAIL] = "mail",
+        [WORLD_LIMIT_HOT] = "hot-account",
+        [WORLD_LIMIT_IMBALANCE] = "imbalance",
+        [WORLD_LIMIT_LOCKS] = "locks",
     };
     return names[limit];
 }
@@ -313,6 +318,19 @@ static bool explain_rounds(const struct world *w, struct world_summary *s)
     return true;
 }
 
+/* Blocks take their time because transactions become final one after the other. */
+static void explain_ladder(const struct world *w, struct world_summary *s, double share)
+{
+    s->limit = WORLD_LIMIT_LADDER;
+    snprintf(
+        s->limit_text, sizeof s->limit_text,
+        "The commit ladder: the busiest node executes %.0f %% of the time, and %.0f %% of that "
+        "makes transactions final in their order, one after the other, which more cores do not "
+        "shorten. Larger transactions, faster cores or more layers would help.",
+        share * 100,
+        fmin(100, 100 * summary_ratio((double)w->tally.ladder, (double)w->tally.makespan)));
+}
+
 static void explain_full(const struct world *w, struct world_summary *s)
 {
     s->limit = WORLD_LIMIT_CONSENSUS;
@@ -334,6 +352,8 @@ static void explain_full(const struct world *w, struct world_summary *s)
         say(s, WORLD_LIMIT_CONFLICTS,
             "Conflicts: execution takes most of the time, and transactions touch the same state, "
             "so more cores cannot help. Spread the load over more accounts or contracts.");
+    else if (share > 0.7 && w->tally.ladder > w->tally.makespan / 2)
+        explain_ladder(w, s, share);
     else if (share > 0.7)
         say(s, WORLD_LIMIT_EXECUTION,
             "Execution: the slowest nodes are busy executing most of the time. More or faster "
@@ -475,7 +495,7 @@ static bool explain_waiting(const struct world *w, struct world_summary *s)
 
 static void explain(const struct world *w, struct world_summary *s)
 {
-    double got = ratio((double)s->committed, (double)s->offered);
+    double got = summary_ratio((double)s->committed, (double)s->offered);
     const struct layer *where;
     sim_time stall = longest_stall(w, &where).length;
     if (s->safety_violations > 0)
@@ -491,7 +511,7 @@ static void explain(const struct world *w, struct world_summary *s)
         say(s, WORLD_LIMIT_LOAD, "Nothing was offered: the scenario has no workload.");
     else if (got > 0.98 && !(fell_behind(w) && s->link_utilisation > 0.7))
         explain_load(s, got);
-    else if (!explain_waiting(w, s))
+    else if (!explain_waiting(w, s) && !explain_layers(w, s))
         explain_full(w, s);
 }
 
@@ -512,23 +532,23 @@ void world_summarise(const struct world *w, struct world_summary *out)
     out->gave_up = t->gave_up;
     out->pending = out->offered - out->committed - out->dropped;
     sum_behind(w, out);
-    out->offered_rate = ratio((double)t->offered, seconds);
-    out->achieved_rate = ratio((double)t->committed, seconds);
-    out->gas_rate = ratio((double)t->gas, seconds);
-    out->latency_s = percentiles(&t->latency);
-    out->tip_gwei = percentiles(&t->tip);
-    out->fee_gwei = percentiles(&t->fee);
-    out->speculative_s = percentiles(&t->speculative);
-    out->finality_first_s = percentiles(&t->final[0]);
-    out->finality_quorum_s = percentiles(&t->final[1]);
-    out->finality_last_s = percentiles(&t->final[2]);
-    out->propagation_p50_s = percentiles(&t->half);
-    out->dispersion_p50_s = percentiles(&t->after_first[0]);
-    out->dispersion_p99_s = percentiles(&t->after_first[1]);
-    out->propagation_p90_s = percentiles(&t->most);
-    out->propagation_last_s = percentiles(&t->all);
-    out->stale_rate = ratio((double)t->lost, (double)(t->won + t->lost));
-    out->uncle_rate = ratio((double)t->uncles, (double)t->won);
+    out->offered_rate = summary_ratio((double)t->offered, seconds);
+    out->achieved_rate = summary_ratio((double)t->committed, seconds);
+    out->gas_rate = summary_ratio((double)t->gas, seconds);
+    out->latency_s = summary_percentiles(&t->latency);
+    out->tip_gwei = summary_percentiles(&t->tip);
+    out->fee_gwei = summary_percentiles(&t->fee);
+    out->speculative_s = summary_percentiles(&t->speculative);
+    out->finality_first_s = summary_percentiles(&t->final[0]);
+    out->finality_quorum_s = summary_percentiles(&t->final[1]);
+    out->finality_last_s = summary_percentiles(&t->final[2]);
+    out->propagation_p50_s = summary_percentiles(&t->half);
+    out->dispersion_p50_s = summary_percentiles(&t->after_first[0]);
+    out->dispersion_p99_s = summary_percentiles(&t->after_first[1]);
+    out->propagation_p90_s = summary_percentiles(&t->most);
+    out->propagation_last_s = summary_percentiles(&t->all);
+    out->stale_rate = summary_ratio((double)t->lost, (double)(t->won + t->lost));
+    out->uncle_rate = summary_ratio((double)t->uncles, (double)t->won);
     scale(&out->tip_gwei, 1e-9);
     scale(&out->fee_gwei, 1e-9);
     out->base_fee_first_gwei = t->first_base_fee * 1e-9;
@@ -539,14 +559,14 @@ void world_summarise(const struct world *w, struct world_summary *out)
                                 (double)(t->blocks - 1) * w->layer_count;
     out->base_fee_min_gwei = t->least_base_fee * 1e-9;
     out->base_fee_max_gwei = t->most_base_fee * 1e-9;
-    out->block_fill = ratio((double)t->gas, (double)t->gas_limit);
-    out->block_packed = ratio((double)t->packed, (double)t->gas_limit);
-    out->full_blocks = ratio((double)t->full, (double)t->blocks);
-    out->block_txs = ratio((double)t->txs, (double)t->blocks);
+    out->block_fill = summary_ratio((double)t->gas, (double)t->gas_limit);
+    out->block_packed = summary_ratio((double)t->packed, (double)t->gas_limit);
+    out->full_blocks = summary_ratio((double)t->full, (double)t->blocks);
+    out->block_txs = summary_ratio((double)t->txs, (double)t->blocks);
     out->executions = t->executions;
     out->aborts = t->aborts;
-    out->speed_up = ratio((double)t->serial, (double)t->makespan);
-    out->speed_up_bound = ratio((double)t->serial, (double)t->critical_path);
+    out->speed_up = summary_ratio((double)t->serial, (double)t->makespan);
+    out->speed_up_bound = summary_ratio((double)t->serial, (double)t->critical_path);
     out->safety_violations = w->violations;
     out->liveness_violations = w->stalls;
     out->finding_count = w->finding_count;
@@ -560,5 +580,7 @@ void world_summarise(const struct world *w, struct world_summary *out)
     sum_nodes(w, out);
     sum_traffic(w, out);
     audits_summarise(w, &out->audits);
+    summarise_layers(w, out);
     explain(w, out);
+    warn_layers(w, out);
 }

@@ -72,6 +72,12 @@ enum world_limit {
     WORLD_LIMIT_NETWORK,    /* links are busy */
     WORLD_LIMIT_POOL,       /* pools refuse transactions, and blocks have room */
     WORLD_LIMIT_CONSENSUS,  /* rounds take long */
+    WORLD_LIMIT_LADDER,     /* execution, and most of it makes transactions final one by one */
+    /* Of a partitioned network: */
+    WORLD_LIMIT_MAIL,      /* what layers tell one another comes late */
+    WORLD_LIMIT_HOT,       /* one account, which one layer executes */
+    WORLD_LIMIT_IMBALANCE, /* one layer has more than it can do, others have room */
+    WORLD_LIMIT_LOCKS,     /* transactions that cross layers wait for one another */
 };
 
 /* "safety", "gas": as in --json and in the attribute `limit` of the results file. */
@@ -118,6 +124,29 @@ struct world_audits {
     double chance; /* that a false block is proven, as nodes are at the end; the least of layers' */
     uint64_t enough; /* the least committee with which cheating does not pay; 0: none */
     char text[400];  /* whether it pays, in plain words */
+};
+
+/* A network whose accounts live on several layers; of the measured part, or, where it says so, of
+ * the whole run. */
+struct world_partition {
+    bool on;
+    const char *policy, *protocol;
+    uint64_t crossings; /* committed transactions that touched several layers */
+    double cross_share; /* of the committed ones */
+    struct world_percentiles cross_latency_s, local_latency_s; /* as latency_s */
+    struct world_percentiles locked_s; /* for how long a crossing held accounts of a layer */
+    double tries;                      /* of a crossing that ran, mean, whole run; NAN: none did */
+    uint64_t dropped;                  /* crossings given up, whole run */
+    /* Whole run: times that execution left a transaction out of a block, as it touched another
+     * layer's account, or one that a crossing held. */
+    uint64_t left_out_foreign, left_out_locked;
+    uint64_t moves, moves_refused, move_bytes; /* accounts, whole run */
+    double imbalance; /* gas of the busiest layer over the mean, by epoch, mean; NAN: no blocks */
+    double imbalance_whole;          /* of all epochs together */
+    double regret, prediction_error; /* mean over epochs, as in /routing; NAN: no epoch has one */
+    double base_fee_least_gwei, base_fee_most_gwei; /* of the layers' last final blocks */
+    uint32_t hottest;     /* account (account_id) in most of the gas; ACCOUNT_NONE */
+    double hottest_share; /* of the gas, that of transactions that touched it */
 };
 
 struct world_summary {
@@ -181,6 +210,8 @@ struct world_summary {
     } mail;
     uint64_t committed_blocks; /* of the whole run, over all chains: what the above were for */
     struct world_audits audits;
+    struct world_partition partition;
+    char warning[400]; /* what to change in the scenario before anything else; "" for nothing */
     enum world_limit limit;
     char limit_text[400]; /* in plain words, with what to try; the file's attribute `verdict` */
 };

@@ -217,6 +217,35 @@ static void print_audits(const struct world_audits *a)
     printf("  %-24s %s\n", "", a->text);
 }
 
+static void print_partition(const struct world_partition *p)
+{
+    printf("  %-24s %.1f %% of the committed (%llu), by %s; %.3g tries, %llu given up\n",
+           "crossings", p->cross_share * 100, (unsigned long long)p->crossings, p->protocol,
+           p->crossings ? p->tries : 0, (unsigned long long)p->dropped);
+    if (p->crossings) {
+        print_percentiles("  their latency", "s", &p->cross_latency_s);
+        if (p->cross_share < 1)
+            print_percentiles("  that of others", "s", &p->local_latency_s);
+        print_percentiles("  accounts locked for", "s", &p->locked_s);
+    }
+    if (p->left_out_foreign + p->left_out_locked)
+        printf("  %-24s %llu times a block was built without one that touched another layer's "
+               "account, %llu times a locked one\n",
+               "left out", (unsigned long long)p->left_out_foreign,
+               (unsigned long long)p->left_out_locked);
+    printf("  %-24s by %s: the busiest layer has %.3g times the mean load", "routing", p->policy,
+           isnan(p->imbalance) ? 0 : p->imbalance);
+    if (!isnan(p->regret))
+        printf("; %.3g %% slower than the best placement found", p->regret * 100);
+    if (!isnan(p->prediction_error))
+        printf("; predictions %.3g %% off", p->prediction_error * 100);
+    printf("\n  %-24s %llu accounts (%.3g MB), %llu refused\n", "moved",
+           (unsigned long long)p->moves, (double)p->move_bytes / 1e6,
+           (unsigned long long)p->moves_refused);
+    printf("  %-24s least %.4g   most %.4g gwei/gas\n", "base fees of layers",
+           p->base_fee_least_gwei, p->base_fee_most_gwei);
+}
+
 static void print_summary(const struct world_summary *s, const char *name, size_t layers,
                           double wall)
 {
@@ -268,6 +297,8 @@ static void print_summary(const struct world_summary *s, const char *name, size_
            "utilisation", s->core_utilisation * 100, s->signature_utilisation * 100,
            s->link_utilisation * 100);
     print_traffic(s);
+    if (s->partition.on)
+        print_partition(&s->partition);
     if (s->audits.on)
         print_audits(&s->audits);
     if (s->nodes_behind)
@@ -279,6 +310,8 @@ static void print_summary(const struct world_summary *s, const char *name, size_
     if (s->safety_violations)
         printf("  %-24s %llu violations\n", "SAFETY", (unsigned long long)s->safety_violations);
     printf("\nWhat limited it: %s\n", s->limit_text);
+    if (s->warning[0])
+        printf("\nWarning: %s\n", s->warning);
 }
 
 static void add_number(struct cli_text *t, const char *name, double x, bool last)
@@ -348,6 +381,8 @@ static int print_json(const struct cli_command *self, const struct world_summary
     cli_text_json(&t, world_limit_name(s->limit));
     cli_text_add(&t, ", \"limit_text\": ");
     cli_text_json(&t, s->limit_text);
+    cli_text_add(&t, ", \"warning\": ");
+    cli_text_json(&t, s->warning);
     cli_text_add(&t, "}\n");
     int status = t.failed ? cli_complain(self, "no memory left") : CLI_DONE;
     if (!t.failed)
