@@ -79,7 +79,9 @@ struct fee_sender *fee_sender_get(const struct fee_pool *p, const struct evm_add
 struct fee_sender *fee_sender_add(struct fee_pool *p, const struct evm_addr *addr, uint64_t nonce);
 /* It is empty. The last sender takes its place. */
 void fee_sender_drop(struct fee_pool *p, struct fee_sender *s);
+/* Fetches into the host's caches where the index tells of the sender; then what it tells of. */
 void fee_sender_prefetch(const struct fee_pool *p, const struct evm_addr *addr);
+void fee_sender_prefetch_own(const struct fee_pool *p, const struct evm_addr *addr);
 /* The first item whose nonce is not below. O(log). */
 uint32_t fee_sender_find(const struct fee_sender *s, uint64_t nonce);
 /* Takes a reference; false when memory is out. */

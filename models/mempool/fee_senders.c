@@ -63,6 +63,15 @@ void fee_sender_prefetch(const struct fee_pool *p, const struct evm_addr *addr)
         __builtin_prefetch(&p->index[home_of(p, addr_hash(addr))]);
 }
 
+void fee_sender_prefetch_own(const struct fee_pool *p, const struct evm_addr *addr)
+{
+    uint64_t hash = addr_hash(addr), entry = 0;
+    if (p->sender_capacity)
+        entry = p->index[home_of(p, hash)];
+    if (entry && (entry ^ hash) >> 32 == 0)
+        __builtin_prefetch(&p->senders[place_of(entry)], 1);
+}
+
 static void put(struct fee_pool *p, uint64_t entry)
 {
     uint32_t i = home_of(p, entry);

@@ -88,6 +88,8 @@ struct mempool_ops {
     enum err_code (*init)(void *state, const void *cfg, struct mempool_env *env, struct err *err);
     /* Offers tx (borrowed; keep a reference if it stays). local: a user gave it to this node. */
     enum pool_verdict (*add)(void *state, struct tx *tx, bool local);
+    /* tx is about to be offered: fetches into the host's caches what that needs. May be NULL. */
+    void (*expect)(const void *state, const struct tx *tx);
     /* A block joined, or left, this node's chain: its transactions go, or come back, and nonces of
      * their senders move. In chain order, reverted ones from the top. fees: what the next block
      * will charge. */

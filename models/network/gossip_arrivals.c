@@ -257,11 +257,16 @@ static void arrivals_publish(void *state, node_id origin, struct message *m)
                             (sim_time)t->course->list[0].after * SIM_US, m);
 }
 
+/* Microseconds within which the host has not done much else. */
+enum { SOON = 100 };
+
 static void arrivals_timer(void *state, node_id node, struct message *m)
 {
     struct arrivals_state *s = state;
     struct ticket *t = m->route;
     const struct arrival *a = &t->course->list[t->next++];
+    if (t->next < t->course->count && a[1].after <= a->after + SOON)
+        s->env->host->expect(s->env, a[1].node, m);
     if (s->env->host->up(s->env, node))
         s->env->host->deliver(s->env, node, a->from, m);
     if (t->next == t->course->count)

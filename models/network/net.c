@@ -38,6 +38,13 @@ static bool gossip_deliver(struct gossip_env *env, node_id at, node_id from, str
     return net->host.deliver(net->host.self, at, from, m);
 }
 
+static void gossip_expect(struct gossip_env *env, node_id node, const struct message *m)
+{
+    struct net *net = env->net;
+    if (m->tx && net->host.expect)
+        net->host.expect(net->host.self, node, m);
+}
+
 static sim_time gossip_latency(struct gossip_env *env, node_id from, node_id to)
 {
     return net_latency(env->net, from, to);
@@ -105,6 +112,7 @@ static const struct gossip_host gossip_side = {
     .link = gossip_link,
     .moot = gossip_moot,
     .deliver = gossip_deliver,
+    .expect = gossip_expect,
     .latency = gossip_latency,
     .timer = gossip_timer,
     .fail = gossip_fail,

@@ -143,6 +143,8 @@ static void on_first_byte(struct sim *sim, void *self, const struct sim_event *e
     }
     if (net->crashed)
         f->to_crashes = net->nodes[f->to].crashes;
+    if (f->m->tx && f->size >= f->m->size && net->host.expect)
+        net->host.expect(net->host.self, f->to, f->m);
     sim_time whole = f->last;
     if (net->link->receive)
         whole = net->link->receive(net->link_state, f->to, f->size, sim_now(sim), f->last);

@@ -154,6 +154,8 @@ struct gossip_host {
     /* m has reached the node whole, for the first time: hand it to its owner. False: the owner
      * refused it (a transaction that the pool threw out): do not pass it on. */
     bool (*deliver)(struct gossip_env *env, node_id at, node_id from, struct message *m);
+    /* As net_host. */
+    void (*expect)(struct gossip_env *env, node_id node, const struct message *m);
     /* One-way time of the wire, for models that draw arrival times instead of sending. */
     sim_time (*latency)(struct gossip_env *env, node_id from, node_id to);
     /* Calls timer(state, node, m) after `delay`; holds a reference on m, which may be NULL, until
@@ -229,6 +231,9 @@ struct net_host {
     /* Bytes of those transactions of m's block that the node's pool does not hold. NULL: there are
      * no pools. */
     uint32_t (*missing)(void *self, node_id node, const struct message *m);
+    /* m's transaction is about to be delivered to the node: time to fetch into the host's caches
+     * what that needs. Changes nothing. May be NULL. */
+    void (*expect)(void *self, node_id node, const struct message *m);
     const struct world_watch *watch; /* who looks on, or NULL */
 };
 

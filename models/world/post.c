@@ -344,6 +344,14 @@ static uint32_t missing(void *self, node_id node, const struct message *m)
     return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX - 1;
 }
 
+static void expect(void *self, node_id node, const struct message *m)
+{
+    struct world *w = self;
+    struct layer *l = layer_of(w, node);
+    if (l->mempool->expect)
+        l->mempool->expect(mempool_state(l, node), m->tx);
+}
+
 struct net_host post_net_host(struct world *w)
 {
     return (struct net_host){.self = w,
@@ -352,7 +360,8 @@ struct net_host post_net_host(struct world *w)
                              .up = node_up,
                              .filter = filter,
                              .weight = weight,
-                             .missing = missing};
+                             .missing = missing,
+                             .expect = expect};
 }
 
 void post_crash(struct world *w, node_id node)
