@@ -205,7 +205,7 @@ static enum evm_status block_rules(struct context *c, const struct evm_block_inp
         .tx_count = in->tx_count,
         .beneficiary = in->env->coinbase,
         .clears_empty = in->rules->state_clearing,
-        .gas_limit = in->env->gas_limit,
+        .gas_limit = in->env->gas_limit > in->gas_taken ? in->env->gas_limit - in->gas_taken : 0,
         .blob_gas_limit = in->env->blob_gas_limit ? in->env->blob_gas_limit
                                                   : in->rules->blob_max * in->rules->gas_per_blob,
         .tx_gas_limits = c->gas_limits,

@@ -40,6 +40,7 @@ struct evm_block_input {
     const struct evm_state *pre; /* sealed or not; only read */
     const struct evm_block_hashes *hashes;
     enum evm_invalid_policy invalid_policy;
+    uint64_t gas_taken; /* of env->gas_limit, by what is no transaction */
 
     /* NULL, or called by the ladder for each transaction that took effect, in order, one call at a
      * time, from any worker: what it alone changed, its fee included. For intermediate state roots

@@ -48,13 +48,19 @@ struct crossing {
     layer_id at; /* executes it */
     uint8_t phase;
     bool plain;      /* a payment of ether to an account without code: nothing is called */
-    bool blind;      /* runs without other layers' values: cross_run() */
+    bool blind;      /* runs without other layers' values: run() */
     struct tx **txs; /* references; one, unless a protocol joined several */
     uint32_t tx_count;
     struct crossing_party *parties;
     uint32_t party_count;
     uint32_t tries;
-    uint64_t note;                       /* the protocol's own; 0 at every start() */
+    uint64_t note;       /* the protocol's own; 0 at every start() */
+    uint32_t credit_gas; /* of a block: what paying out takes after a blind run; the protocol's */
+    /* A blind run: who pays there, and gets here what was paid, or NULL. Its share of the tip; how
+     * long a payment waits while it has too little there, and then goes without it. */
+    const struct evm_addr *broker;
+    double broker_share;
+    sim_time broker_wait;
     sim_time born, started, ready, done; /* -1 before; started, ready: of the last try */
     uint64_t bytes;                      /* of mail for it */
     uint32_t timer;                      /* the desk's */
@@ -87,12 +93,16 @@ struct cross_host {
     /* Calls late() after `delay`, unless it has run, or begun again, by then. One at a time: a new
      * one takes the place of the last. */
     void (*timer)(struct cross_env *env, struct crossing *c, sim_time delay);
-    /* It is executed by `layer` instead of its sender's; only before anything is asked for. */
+    /* It is carried through and executed by `layer` instead of its sender's, which sends it there:
+     * came() follows. Only before anything is asked for. */
     void (*send_to)(struct cross_env *env, struct crossing *c, layer_id layer);
-    /* `from`'s transactions join c behind its own, to run in the same block; from is gone. Before
-     * anything is asked for by either. */
+    /* `from`'s transactions join c behind its own, to run in one block (what cannot run there
+     * becomes a crossing of its own again); from is gone, without ended(). Both at the same layer,
+     * before anything is asked for by either. */
     void (*join)(struct cross_env *env, struct crossing *c, struct crossing *from);
-    void (*fail)(struct cross_env *env); /* memory is out */
+    uint64_t (*gas_limit)(struct cross_env *env, layer_id layer); /* of the layer's next block */
+    uint64_t (*gas)(const struct crossing *c); /* that its transactions may use, at most */
+    void (*fail)(struct cross_env *env);       /* memory is out */
 };
 struct cross_env {
     const struct cross_host *host;
@@ -113,8 +123,14 @@ struct crosslayer_ops {
     void (*refused)(void *state, struct crossing *c, struct crossing_party *p, const char *why);
     void (*read)(void *state, struct crossing *c, struct crossing_party *p); /* may be NULL */
     void (*late)(void *state, struct crossing *c);                           /* may be NULL */
+    void (*came)(void *state, struct crossing *c);                           /* may be NULL */
     /* It has run, and its block is final. May be NULL. */
     void (*done)(void *state, struct crossing *c);
+    /* This try ends: start() follows later, or it was dropped. May be NULL. */
+    void (*ended)(void *state, struct crossing *c);
+    /* The i-th account of which every layer gets a piece of so much at the start; false: there is
+     * none. May be NULL. */
+    bool (*piece)(const void *state, uint32_t i, struct evm_addr *addr, struct evm_u256 *each);
     void (*fini)(void *state);
 };
 

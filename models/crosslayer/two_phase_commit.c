@@ -6,33 +6,29 @@
  * running takes them at once. Where a crossing holds for longer than `timeout` without getting
  * further, it lets go and tries again later; a coordinator that halts keeps what it holds, as the
  * protocol does. */
-#include "models/crosslayer/crosslayer.h"
+#include "models/crosslayer/tries.h"
 
-#define TWO_PHASE_COMMIT_FIELDS(F, S)                                                              \
-    F(S, DURATION, timeout, "30s", "100ms", "1h",                                                  \
-      "Locks that were not all granted within this are given up, to try again.")                   \
-    F(S, COUNT, tries, "10", "1", "1M", "Then the transaction is dropped.")                        \
-    F(S, DURATION, backoff, "500ms", "0s", "1h",                                                   \
-      "Before another try: drawn from zero to this, doubled with each.")
+#define TWO_PHASE_COMMIT_FIELDS(F, S) CROSS_TRIES_FIELDS(F, S, "30s", "10", "500ms")
 FIELD_DECLARE(two_phase_commit_cfg, TWO_PHASE_COMMIT_FIELDS);
 FIELD_DEFINE(two_phase_commit_cfg, TWO_PHASE_COMMIT_FIELDS, "Settings of two-phase-commit.", NULL);
 
 struct two_phase_commit {
-    const struct two_phase_commit_cfg *cfg;
+    struct cross_tries tries;
     struct cross_env *env;
 };
 
 static enum err_code init(void *state, const void *cfg, struct cross_env *env, struct err *err)
 {
     struct two_phase_commit *t = state;
-    t->cfg = cfg;
-    t->env = env;
+    const struct two_phase_commit_cfg *c = cfg;
     (void)err;
+    t->tries = CROSS_TRIES(c);
+    t->env = env;
     return ERR_OK;
 }
 
-/* The next party to ask; whether there is one. The coordinator's own accounts need no lock where it
- * is the last: nobody waits for what it then holds. */
+/* The next party to ask; note: its place. The coordinator's own accounts need no lock where it is
+ * the last: nobody waits for what it then holds. */
 static void go_on(struct two_phase_commit *t, struct crossing *c)
 {
     const struct cross_host *host = t->env->host;
@@ -50,8 +46,8 @@ static void go_on(struct two_phase_commit *t, struct crossing *c)
 static void start(void *state, struct crossing *c)
 {
     struct two_phase_commit *t = state;
-    t->env->host->timer(t->env, c, t->cfg->timeout);
-    go_on(t, c);
+    if (cross_try(t->env, c, &t->tries))
+        go_on(t, c);
 }
 
 static void held(void *state, struct crossing *c, struct crossing_party *p)
@@ -61,27 +57,18 @@ static void held(void *state, struct crossing *c, struct crossing_party *p)
     go_on(state, c);
 }
 
-static void again(struct two_phase_commit *t, struct crossing *c)
-{
-    if (c->tries >= t->cfg->tries) {
-        t->env->host->drop(t->env, c);
-        return;
-    }
-    uint32_t doubled = c->tries < 6 ? c->tries : 6;
-    double most = (double)t->cfg->backoff * (double)(1u << doubled);
-    t->env->host->again(t->env, c, (sim_time)(most * sim_stream_double(t->env->rng)));
-}
-
 static void refused(void *state, struct crossing *c, struct crossing_party *p, const char *why)
 {
+    struct two_phase_commit *t = state;
     (void)p;
     (void)why;
-    again(state, c);
+    cross_again(t->env, c, &t->tries);
 }
 
 static void late(void *state, struct crossing *c)
 {
-    again(state, c);
+    struct two_phase_commit *t = state;
+    cross_again(t->env, c, &t->tries);
 }
 
 const struct crosslayer_ops crosslayer_two_phase_commit = {

@@ -63,14 +63,13 @@ void chain_adopt(struct world *w, node_id node, struct block *b)
     struct node *n = &w->nodes[node];
     if (n->head == b)
         return;
-    void *pool = mempool_state(l, node);
     struct block *old = n->head, *common = b, *back = old;
     while (common && back && common != back) {
         if (common->height > back->height) {
             common = common->parent;
         } else {
             if (back->layer == l->id)
-                l->mempool->reverted(pool, back);
+                pools_reverted(w, node, back);
             back = back->parent;
         }
     }
@@ -79,7 +78,7 @@ void chain_adopt(struct world *w, node_id node, struct block *b)
     for (uint64_t h = from + 1; h <= b->height; h++) {
         struct block *on = block_ancestor(b, h);
         if (on && on->layer == l->id)
-            l->mempool->included(pool, on, &on->track->next);
+            pools_included(w, node, on);
     }
     n->head = block_ref(b);
     block_unref(old);

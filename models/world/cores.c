@@ -342,7 +342,7 @@ static bool leave_out(struct world *w, struct block *b, const struct execution_r
         tx_unref(b->txs[i]);
     }
     b->tx_count = kept;
-    return desk_refill_ops(b);
+    return desk_refill_ops(w, b);
 }
 
 /* In a partitioned network: until none touched what it must not. */
@@ -608,7 +608,7 @@ static uint64_t gas_to_try(const struct layer *l, const struct block *b)
     for (int i = 0; p && !used && i < BACK; i++, p = p->parent) {
         if (!p->tx_count || !p->execution)
             continue;
-        used = execution_wait(p->execution)->gas_used;
+        used = execution_wait(p->execution)->gas_used - ops_gas(p->ops, p->op_count);
         for (uint32_t t = 0; t < p->tx_count; t++)
             declared += p->txs[t]->evm.gas_limit;
     }
@@ -656,12 +656,15 @@ static bool fill(struct world *w, node_id node, struct block *b, const struct bu
         .fits = l->fees->room ? fees_takes : NULL,
         .choice = &choice,
     };
+    struct holdings *held = NULL;
     struct censor censor = {w, node, NULL};
     if (w->desk) {
-        struct block *before = chain_latest(l, asked->parent);
-        if (!desk_fill(w, l, node, b, asked->parent, &request.gas))
+        double share = (double)request.gas / (double)b->fees.gas_limit;
+        if (!(held = desk_fill(w, l, node, b, asked->parent, &request.gas)))
             return false;
-        censor.held = before->execution ? execution_holdings(before->execution) : NULL;
+        uint64_t taken = (uint64_t)(share * (double)ops_gas(b->ops, b->op_count));
+        request.gas -= taken < request.gas ? taken : request.gas;
+        censor.held = held;
     }
     if (l->fees->room && !fees_room(&choice, b, request.gas))
         return false;
@@ -670,6 +673,7 @@ static bool fill(struct world *w, node_id node, struct block *b, const struct bu
         request.refuses_self = &censor;
     }
     uint32_t count = l->mempool->pick(mempool_state(l, node), &request, w->pick);
+    holdings_unref(held);
     if (choice.room)
         l->fees->room_free(choice.room);
     struct tx **txs = mem_resize(b->txs, b->tx_count + count, sizeof(struct tx *));

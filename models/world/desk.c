@@ -11,8 +11,9 @@ enum {
     TOUCHED_MAX = 1000,   /* accounts of a transaction that are remembered */
     HOLD_TRIES = 1 << 20, /* tries that a hold's number tells apart */
 };
-#define FEE_PATIENCE    (500 * SIM_MS) /* before another look at what its layer charges */
-#define MOVING_PATIENCE (500 * SIM_MS) /* before another look at an account that is on its way */
+#define FEE_PATIENCE     (500 * SIM_MS) /* before another look at what its layer charges */
+#define MOVING_PATIENCE  (500 * SIM_MS) /* before another look at an account that is on its way */
+#define POVERTY_PATIENCE SIM_SEC        /* ... at a sender who has too little */
 
 /* ---- crossings ---- */
 
@@ -220,26 +221,31 @@ static void place(struct world *w, struct tx *tx)
         needs_crossing(w, tx);
 }
 
-static void park(struct world *w, struct tx *tx)
-{
-    if (vec_push(&w->desk->parked, &tx) != ERR_OK)
-        world_out_of_memory(w);
-    else
-        tx_ref(tx);
-}
-
-bool desk_offer(struct world *w, struct tx *tx)
+void desk_offer(struct world *w, struct tx *tx)
 {
     if (!look(w, tx))
-        return false;
+        return;
     const struct directory_account *sender = directory_at(&w->desk->directory, tx->touched[0]);
     tx->layer = seat(sender);
+    if (!sender->moving && crosses(w, tx)) /* else it does when the sender has come */
+        needs_crossing(w, tx);
+}
+
+bool desk_seat(struct world *w, struct tx *tx, layer_id *at)
+{
+    if (!tx->touched_count)
+        return true; /* memory was out */
+    const struct directory_account *sender = directory_at(&w->desk->directory, tx->touched[0]);
     if (sender->moving) {
-        park(w, tx);
+        if (vec_push(&w->desk->parked, &tx) != ERR_OK)
+            world_out_of_memory(w);
+        else
+            tx_ref(tx);
         return false;
     }
-    if (crosses(w, tx))
-        needs_crossing(w, tx);
+    *at = seat(sender);
+    if (!tx->crossing)
+        tx->layer = *at;
     return true;
 }
 
@@ -266,11 +272,12 @@ void desk_left_out(struct world *w, layer_id layer, struct tx *tx, enum guard_ve
     d->locked += verdict == GUARD_LOCKED;
     if (tx->layer != layer || tx->phase != TX_PENDING)
         return;
-    if (c) {
-        if (c->running && !c->backing_out &&
+    if (c) { /* of several together, the others run: desk_refill_ops */
+        if (c->running && !c->backing_out && c->pub.tx_count == 1 &&
             (verdict == GUARD_FOREIGN || invalid == EVM_TX_NONCE_TOO_LOW ||
              invalid == EVM_TX_INSUFFICIENT_FUNDS))
-            desk_back_out(w, c, invalid == EVM_TX_NONCE_TOO_LOW, 0);
+            desk_back_out(w, c, invalid == EVM_TX_NONCE_TOO_LOW,
+                          invalid == EVM_TX_INSUFFICIENT_FUNDS ? POVERTY_PATIENCE : 0);
     } else if (verdict != GUARD_FINE && look(w, tx)) {
         place(w, tx);
     }
@@ -457,7 +464,8 @@ static void wake(struct world *w, account_id sender)
         if (c->pub.txs[0]->evm.nonce <= next_nonce(w, c->pub.txs[0])) {
             stop_waiting(w, c);
             try_start(w, c);
-            return; /* the list has changed; the next one's nonce is higher */
+            wake(w, sender); /* the list has changed; each time it is shorter */
+            return;
         }
     }
 }
@@ -516,7 +524,6 @@ static void unpark(struct world *w)
             all[kept++] = all[i];
             continue;
         }
-        all[i]->layer = seat(a);
         if (all[i]->phase == TX_PENDING) {
             sources_enter(w, all[i]);
             place(w, all[i]);
@@ -553,9 +560,22 @@ void desk_give_up(struct world *w, struct desk_crossing *c)
 {
     w->desk->crossings_dropped++;
     for (uint32_t i = 0; i < c->pub.tx_count; i++)
+        c->pub.txs[i]->crossing = NULL;
+    for (uint32_t i = 0; i < c->pub.tx_count; i++)
         if (c->pub.txs[i]->phase == TX_PENDING)
             drop_tx(w, c->pub.txs[i]);
     desk_close(w, c);
+}
+
+void desk_dropped(struct world *w, struct tx *tx)
+{
+    struct desk_crossing *c = (struct desk_crossing *)tx->crossing;
+    if (!c || c->pub.tx_count > 1 || c->pub.phase >= CROSSING_DONE) /* of several it is left out */
+        return;
+    if (c->backing_out)
+        c->dropping = true;
+    else
+        desk_back_out(w, c, true, 0);
 }
 
 void desk_leave_behind(struct world *w, struct desk_crossing *c, const struct op *ran)

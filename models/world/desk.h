@@ -35,7 +35,7 @@ struct desk_crossing {
     struct desk_crossing *next_waiting; /* of the same sender, for its nonce */
     bool is_waiting;
     struct desk_crossing *next, *previous; /* all that are open */
-    sim_time proposed;  /* the block in which it ran, once it has */
+    sim_time proposed;                     /* the block in which it ran, once it has */
     uint32_t unsettled; /* ops for parties that are not in a committed block yet */
 };
 
@@ -73,6 +73,7 @@ struct desk {
     /* totals */
     uint64_t crossings_begun, crossings_done, crossings_dropped, tries;
     uint64_t cross_txs, cross_bytes; /* of those done: transactions, and mail for them */
+    uint64_t unbrokered;             /* payments for which a broker had too little, too long */
     uint64_t moves_begun, moves_done, moves_refused, state_bytes;
     uint64_t foreign,
         locked; /* transactions left out of a block: they touched what they must not */
@@ -92,9 +93,13 @@ struct evm_state *desk_state(const struct world *w, layer_id layer);
 layer_id desk_home(const struct world *w, const struct evm_addr *addr);
 
 /* ---- desk.c ---- */
-/* A transaction is offered: says where it is executed, and opens a crossing if it needs one. False:
- * its sender's account is on its way; the desk hands it in when it has come. */
-bool desk_offer(struct world *w, struct tx *tx);
+/* A transaction is offered: says where it is executed, and opens a crossing if it needs one. */
+void desk_offer(struct world *w, struct tx *tx);
+/* The layer whose pools it waits in: its sender's. False: not now, the sender's account is on its
+ * way; the desk hands it in when that has come. */
+bool desk_seat(struct world *w, struct tx *tx, layer_id *at);
+/* Its fate is known, and it was not executed: its crossing, if it has one, ends. */
+void desk_dropped(struct world *w, struct tx *tx);
 /* Whether a proposer of the layer must leave it to others, or for later, on a block after `held`.
  */
 bool desk_refuses(const struct world *w, const struct holdings *held, const struct tx *tx);
@@ -111,11 +116,12 @@ struct desk_crossing *desk_find(const struct world *w, uint64_t hold);
 
 /* ---- desk_ops.c ---- */
 /* Gives b, which stands on `parent`, the ops that its proposer knows of, and in front of its
- * transactions those that ops run. *gas: limit left; less afterwards. */
-bool desk_fill(struct world *w, struct layer *l, node_id node, struct block *b,
-               struct block *parent, uint64_t *gas);
+ * transactions those that ops run. *gas: limit left; less afterwards. Returns what the layer holds
+ * once the ops have been applied, a reference; NULL: memory is out. */
+struct holdings *desk_fill(struct world *w, struct layer *l, node_id node, struct block *b,
+                           struct block *parent, uint64_t *gas);
 /* Transactions of b are gone from it: ops that ran them go, or run what is left. */
-bool desk_refill_ops(struct block *b);
+bool desk_refill_ops(struct world *w, struct block *b);
 
 /* ---- desk_moves.c ---- */
 /* The policy's: account moves, if it is not moving already. LAYER_ALL: it is shared. */

@@ -76,7 +76,7 @@ static void release_all(struct world *w, struct desk_crossing *c)
     for (uint32_t i = 0; i < c->pub.party_count; i++) {
         struct crossing_party *p = &c->pub.parties[i];
         struct op *asked = c->parties[i].asked;
-        if (p->phase == PARTY_IDLE || !asked)
+        if (p->phase == PARTY_IDLE || !asked || asked->kind == NOTE_LOOK)
             continue;
         /* What came to stay is locked where it is now. */
         bool came = asked->kind == OP_EXPORT && asked->settled;
@@ -110,6 +110,10 @@ void desk_backed_out(struct world *w, struct desk_crossing *c)
     op_unref(c->running);
     op_unref(c->backing_out);
     c->running = c->backing_out = NULL;
+    void *state;
+    const struct crosslayer_ops *protocol = desk_protocol(w, c, &state);
+    if (c->pub.phase != CROSSING_WAITS && protocol->ended)
+        protocol->ended(state, &c->pub);
     release_all(w, c);
     if (c->dropping)
         desk_give_up(w, c);
@@ -259,10 +263,21 @@ static void host_timer(struct cross_env *env, struct crossing *pub, sim_time del
 
 static void host_send_to(struct cross_env *env, struct crossing *pub, layer_id layer)
 {
-    (void)env;
+    struct world *w = world_of(env);
+    struct op *op = op_create(NOTE_SENT, pub->at, layer, desk_hold(mine(pub)));
+    if (op)
+        op->txs = mem_alloc(pub->tx_count, sizeof *op->txs);
+    if (!op || !op->txs) {
+        op_unref(op);
+        world_out_of_memory(w);
+        return;
+    }
     pub->at = layer;
-    for (uint32_t i = 0; i < pub->tx_count; i++)
+    for (uint32_t i = 0; i < pub->tx_count; i++) {
         pub->txs[i]->layer = layer;
+        op->txs[op->tx_count++] = tx_ref(pub->txs[i]);
+    }
+    send(w, mine(pub), op);
 }
 
 /* The slots of both, ascending, each once, appended to out. */
@@ -373,6 +388,22 @@ static void host_join(struct cross_env *env, struct crossing *pub, struct crossi
     desk_joined(w, gone);
 }
 
+static uint64_t host_gas_limit(struct cross_env *env, layer_id layer)
+{
+    const struct world *w = world_of(env);
+    const struct layer *l = &w->layers[layer];
+    const struct committed *top = vec_at(&l->chain->committed, l->chain->committed.len - 1);
+    return chain_latest(l, top->block)->track->next.gas_limit;
+}
+
+static uint64_t host_gas(const struct crossing *c)
+{
+    uint64_t gas = 0;
+    for (uint32_t i = 0; i < c->tx_count; i++)
+        gas += c->txs[i]->evm.gas_limit;
+    return gas;
+}
+
 static void host_fail(struct cross_env *env)
 {
     world_out_of_memory(world_of(env));
@@ -394,5 +425,7 @@ const struct cross_host desk_cross_host = {
     .timer = host_timer,
     .send_to = host_send_to,
     .join = host_join,
+    .gas_limit = host_gas_limit,
+    .gas = host_gas,
     .fail = host_fail,
 };

@@ -80,11 +80,16 @@ static void hear_note(struct world *w, struct op *op)
 {
     struct desk_crossing *c = desk_current(w, op->crossing);
     bool waits = c && c->pub.phase == CROSSING_GATHERS && !c->backing_out;
+    void *state;
+    if (op->kind == NOTE_SENT) {
+        if (waits)
+            desk_protocol(w, c, &state)->came(state, &c->pub);
+        return;
+    }
     layer_id from = op->kind == NOTE_HELD && op->other != LAYER_NONE ? op->other : op->item.from;
     struct crossing_party *p = waits ? party_asked(c, from) : NULL;
     if (!p) /* what it asked for was taken back; RELEASE is on its way */
         return;
-    void *state;
     const struct crosslayer_ops *protocol = desk_protocol(w, c, &state);
     if (op->kind == NOTE_REFUSED) {
         p->phase = PARTY_IDLE;
@@ -176,9 +181,14 @@ struct filling {
     node_id node;
     struct block *block;
     struct holdings_draft draft;
-    uint64_t mark, *gas, bytes;
-    struct vec ops; /* struct op *: borrowed */
-    uint32_t runs;  /* transactions that they run */
+    struct holdings *held;             /* the block before left it; borrowed */
+    struct holdings *during;           /* with the ops that come before transactions; a reference */
+    struct evm_state *state;           /* the block before left it; borrowed */
+    struct vec charges;                /* struct charge */
+    uint64_t mark, *gas, bytes, taken; /* taken: gas, by ops */
+    struct vec ops;                    /* struct op *: borrowed */
+    struct vec runs;                   /* struct tx *: borrowed; that they run, in their order */
+    bool partly;                       /* some op runs a part of its own */
 };
 
 /* What stands in blocks that are not committed yet, or would be undone by one of them. */
@@ -202,35 +212,80 @@ static bool known(const struct filling *f, const struct op *op)
 static bool add(struct filling *f, struct op *op)
 {
     op->mark = f->mark;
+    f->taken += op->gas;
     f->bytes += op->item.size;
     return vec_push(&f->ops, &op) == ERR_OK;
 }
 
-/* Whether what it touches here is here, and held by nobody else; and there is room. */
+/* What payers give in this block. */
+struct charge {
+    struct evm_addr payer;
+    struct evm_u256 left;
+};
+
+/* Whether the payer has too little now, and there is time to wait. */
+static bool payer_short(struct filling *f, const struct op *op)
+{
+    struct charge *c = NULL;
+    struct evm_u256 left;
+    for (size_t i = 0; i < f->charges.len && !c; i++) {
+        struct charge *at = vec_at(&f->charges, i);
+        c = evm_addr_eq(&at->payer, &op->payer) ? at : NULL;
+    }
+    if (!c) {
+        struct charge fresh = {.payer = op->payer};
+        struct evm_account have;
+        evm_state_account(f->state, &op->payer, &have);
+        fresh.left = have.balance;
+        if (vec_push(&f->charges, &fresh) != ERR_OK) {
+            world_out_of_memory(f->world);
+            return true;
+        }
+        c = vec_at(&f->charges, f->charges.len - 1);
+    }
+    if (evm_u256_sub(&left, &c->left, &op->values.accounts[0].balance))
+        return sim_now(f->world->sim) < op->until;
+    c->left = left;
+    return false;
+}
+
+/* Whether this block can hold it: it can pay, and what it touches is here, or brought, and held by
+ * nobody else. */
+static bool can_run(const struct filling *f, const struct op *op, const struct tx *tx)
+{
+    struct evm_u256 tip;
+    if (tx->phase != TX_PENDING ||
+        !f->layer->fees->tip(f->layer->fees_state, &f->block->fees, tx, &tip))
+        return false;
+    for (uint32_t i = 0; i < tx->touched_count; i++) {
+        const struct evm_addr *addr =
+            &directory_at(&f->world->desk->directory, tx->touched[i])->addr;
+        uint64_t holder = holdings_lock(&f->draft.now, addr);
+        bool here = holdings_has(&f->draft.now, addr);
+        if (here ? holder && holder != op->crossing : !evm_changes_find(&op->values, addr, NULL))
+            return false;
+    }
+    return true;
+}
+
+/* Whether some of its transactions can run, and there is room for them; takes them. */
 static bool may_run(struct filling *f, const struct op *op)
 {
-    const struct directory *d = &f->world->desk->directory;
     uint64_t gas = 0;
-    for (uint32_t t = 0; t < op->tx_count; t++) {
-        const struct tx *tx = op->txs[t];
-        struct evm_u256 tip;
-        if (tx->phase != TX_PENDING ||
-            !f->layer->fees->tip(f->layer->fees_state, &f->block->fees, tx, &tip))
-            return false;
-        gas += tx->evm.gas_limit;
-        for (uint32_t i = 0; i < tx->touched_count; i++) {
-            const struct evm_addr *addr = &directory_at(d, tx->touched[i])->addr;
-            uint64_t holder = holdings_lock(&f->draft.now, addr);
-            bool here = holdings_has(&f->draft.now, addr);
-            if (here ? holder && holder != op->crossing
-                     : !evm_changes_find(&op->values, addr, NULL))
-                return false;
+    size_t first = f->runs.len;
+    for (uint32_t t = 0; t < op->tx_count; t++)
+        if (can_run(f, op, op->txs[t])) {
+            gas += op->txs[t]->evm.gas_limit;
+            if (vec_push(&f->runs, &op->txs[t]) != ERR_OK)
+                world_out_of_memory(f->world);
         }
-    }
-    if (gas > *f->gas)
+    size_t count = f->runs.len - first;
+    if (!count || gas > *f->gas) {
+        f->runs.len = first;
         return false;
+    }
     *f->gas -= gas;
-    f->runs += op->tx_count;
+    f->partly |= count < op->tx_count;
     return true;
 }
 
@@ -253,6 +308,9 @@ static bool consider(struct filling *f, struct op *op)
     enum turn turn = turn_of(op);
     if (op->withdrawn || (turn == TURN_RUN && !may_run(f, op)))
         return true;
+    if (turn == TURN_FREE &&
+        (f->taken + op->gas > f->block->fees.gas_limit || (op->has_payer && payer_short(f, op))))
+        return true;
     bool waits = turn == TURN_FREE || op->waits;
     if (op_try(&f->draft, op) == OP_REFUSED_LOCKED && waits)
         return true;
@@ -261,15 +319,27 @@ static bool consider(struct filling *f, struct op *op)
     return add(f, op);
 }
 
+/* What holds while the block's transactions run is kept; then what ran is free. */
+static bool begin_last(struct filling *f)
+{
+    f->during = holdings_end(&f->draft, f->held);
+    if (!f->during)
+        return false;
+    holdings_begin(&f->draft, f->during);
+    for (size_t i = 0; i < f->ops.len; i++) {
+        const struct op *op = *(struct op **)vec_at(&f->ops, i);
+        if (op->kind == OP_EXECUTE)
+            holdings_free(&f->draft, op->crossing);
+    }
+    return true;
+}
+
 static bool collect(struct filling *f)
 {
     const struct vec *inbox = &f->world->desk->layers[f->layer->id].inbox;
     for (int turn = 0; turn < TURNS; turn++) {
-        for (size_t i = 0; turn == TURN_LAST && i < f->ops.len; i++) {
-            const struct op *op = *(struct op **)vec_at(&f->ops, i);
-            if (op->kind == OP_EXECUTE)
-                holdings_free(&f->draft, op->crossing);
-        }
+        if (turn == TURN_LAST && !begin_last(f))
+            return false;
         for (size_t i = 0; i < inbox->len && f->bytes < OPS_BYTES_MAX; i++) {
             struct op *op = *(struct op **)vec_at(inbox, i);
             if ((int)turn_of(op) == turn && known(f, op) && !consider(f, op))
@@ -285,35 +355,44 @@ static bool put_in(struct filling *f)
     if (!f->ops.len)
         return true;
     b->ops = mem_alloc(f->ops.len, sizeof(struct op *));
-    b->txs = mem_alloc(f->runs, sizeof(struct tx *));
+    b->txs = mem_alloc(f->runs.len, sizeof(struct tx *));
     if (!b->ops || !b->txs)
         return false;
     for (size_t i = 0; i < f->ops.len; i++) {
         struct op *op = *(struct op **)vec_at(&f->ops, i);
         mail_ref(&op->item);
         b->ops[b->op_count++] = op;
-        for (uint32_t t = 0; op->kind == OP_EXECUTE && t < op->tx_count; t++)
-            b->txs[b->tx_count++] = tx_ref(op->txs[t]);
     }
-    return true;
+    for (size_t i = 0; i < f->runs.len; i++)
+        b->txs[b->tx_count++] = tx_ref(*(struct tx **)vec_at(&f->runs, i));
+    return !f->partly || desk_refill_ops(f->world, b);
 }
 
-bool desk_fill(struct world *w, struct layer *l, node_id node, struct block *b,
-               struct block *parent, uint64_t *gas)
+struct holdings *desk_fill(struct world *w, struct layer *l, node_id node, struct block *b,
+                           struct block *parent, uint64_t *gas)
 {
     struct block *before = chain_latest(l, parent);
     struct holdings *held = before->execution ? execution_holdings(before->execution) : NULL;
-    if (!held || !w->desk->layers[l->id].inbox.len)
-        return true;
-    struct filling f = {.world = w, .layer = l, .node = node, .block = b, .gas = gas};
+    CHECK(held, "layer %u builds on a block that was not executed", l->id);
+    if (!w->desk->layers[l->id].inbox.len)
+        return holdings_ref(held);
+    struct filling f = {.world = w, .layer = l, .node = node, .block = b, .held = held, .gas = gas};
     f.mark = w->desk->serial++;
+    f.state = execution_wait(before->execution)->state;
     vec_init(&f.ops, sizeof(struct op *));
+    vec_init(&f.runs, sizeof(struct tx *));
+    vec_init(&f.charges, sizeof(struct charge));
     holdings_begin(&f.draft, held);
     mark_below(&f, parent);
     bool ok = collect(&f) && put_in(&f);
     holdings_drop(&f.draft);
     vec_fini(&f.ops);
-    return ok;
+    vec_fini(&f.runs);
+    vec_fini(&f.charges);
+    if (ok)
+        return f.during;
+    holdings_unref(f.during);
+    return NULL;
 }
 
 /* The same op with those of its transactions that b holds, from index *at on. */
@@ -335,12 +414,20 @@ static struct op *part_of(struct op *op, const struct block *b, uint32_t *at)
     part->blind = op->blind;
     part->serial = op->serial;
     part->item.size = op->item.size;
-    mail_ref(&op->item);
-    part->origin = op;
+    part->origin = op->origin ? op->origin : op;
+    mail_ref(&part->origin->item);
     return part;
 }
 
-bool desk_refill_ops(struct block *b)
+/* None of its transactions could run: the crossing begins again. */
+static void nothing_ran(struct world *w, const struct op *op)
+{
+    struct desk_crossing *c = desk_current(w, op->crossing);
+    if (c && c->running && !c->backing_out && c->pub.tx_count > 1)
+        desk_back_out(w, c, false, 0);
+}
+
+bool desk_refill_ops(struct world *w, struct block *b)
 {
     uint32_t at = 0, kept = 0;
     for (uint32_t i = 0; i < b->op_count; i++) {
@@ -358,10 +445,12 @@ bool desk_refill_ops(struct block *b)
             b->ops[kept++] = op;
             continue;
         }
-        if (part->tx_count)
+        if (part->tx_count) {
             b->ops[kept++] = part;
-        else
+        } else {
             op_unref(part);
+            nothing_ran(w, op->origin ? op->origin : op);
+        }
         op_unref(op);
     }
     b->op_count = kept;
@@ -487,39 +576,61 @@ static void settle_share(struct world *w, struct layer *l, struct op *op)
     (void)l;
 }
 
-static void credit_again(struct world *w, layer_id from, const struct evm_addr *to,
-                         const struct evm_u256 *amount, uint64_t hold)
+/* A payment of `amount` to `to`, as `like` has it but for these; NULL: memory is out. */
+static struct op *credit(struct world *w, layer_id from, layer_id at, const struct evm_addr *to,
+                         const struct evm_u256 *amount, uint64_t hold, uint32_t gas)
 {
-    account_id n = number_of(w, to);
-    if (n == ACCOUNT_NONE)
-        return;
-    layer_id home = directory_at(&w->desk->directory, n)->home;
-    struct op *op = op_create(OP_CREDIT, from, home == LAYER_ALL ? from : home, hold);
+    struct op *op = op_create(OP_CREDIT, from, at, hold);
     if (!op || evm_changes_reserve(&op->values, 1, 0) != EVM_OK) {
         op_unref(op);
         world_out_of_memory(w);
-        return;
+        return NULL;
     }
     op->values.accounts[op->values.account_count++] =
         (struct evm_account_change){.addr = *to, .wrote = EVM_WROTE_BALANCE, .balance = *amount};
-    op_sized(op);
-    desk_post(w, op);
+    op->gas = gas;
+    return op;
+}
+
+static layer_id where_is(struct world *w, const struct evm_addr *addr, layer_id here)
+{
+    account_id n = number_of(w, addr);
+    layer_id home = n == ACCOUNT_NONE ? here : directory_at(&w->desk->directory, n)->home;
+    return home == LAYER_ALL ? here : home;
 }
 
 static void settle_credit(struct world *w, struct layer *l, const struct op *op,
                           enum op_outcome outcome)
 {
-    if (outcome == OP_DONE)
-        return;
-    for (uint32_t i = 0; i < op->values.account_count; i++)
-        credit_again(w, l->id, &op->values.accounts[i].addr, &op->values.accounts[i].balance,
-                     op->crossing);
+    const struct evm_account_change *paid = &op->values.accounts[0];
+    struct op *more = NULL;
+    if (outcome == OP_DONE) { /* what was kept for who paid here is there for it now */
+        if (op->has_payer && op->kept)
+            more = credit(w, l->id, op->other, &op->payer, &paid->balance, op->crossing, op->gas);
+    } else if (outcome == OP_REFUSED_GONE || outcome == OP_REFUSED_LOCKED) {
+        more = credit(w, l->id, where_is(w, &paid->addr, l->id), &paid->addr, &paid->balance,
+                      op->crossing, op->gas);
+        if (more) {
+            more->has_payer = op->has_payer;
+            more->kept = op->kept;
+            more->payer = op->payer;
+            more->other = op->other;
+            more->until = op->until;
+        }
+    }
+    if (w->verify && outcome == OP_DONE && op_moves_pieces(op))
+        verify_pieces(w, op);
+    w->desk->unbrokered += outcome == OP_DONE_SHORT;
+    if (more) {
+        op_sized(more);
+        desk_post(w, more);
+    }
 }
 
 /* ---- a crossing has run ---- */
 
 static bool took(const struct block *b, const struct execution_result *r, const struct tx *tx,
-                 bool *success)
+                 bool *success, uint64_t *gas)
 {
     uint32_t i = 0;
     while (i < b->tx_count && b->txs[i] != tx)
@@ -527,14 +638,25 @@ static bool took(const struct block *b, const struct execution_result *r, const 
     for (uint32_t k = 0; k < r->receipt_count; k++)
         if (r->receipts[k].tx_index == i) {
             *success = r->receipts[k].success;
+            *gas = r->receipts[k].gas_used;
             return true;
         }
     return false;
 }
 
+/* Of the transactions that ran, those whose senders' accounts go home with op. */
+static bool name_senders(struct op *op, const struct op *ran)
+{
+    op->txs = mem_alloc(ran->tx_count, sizeof *op->txs);
+    for (uint32_t i = 0; op->txs && i < ran->tx_count; i++)
+        if (evm_changes_find(&op->values, &ran->txs[i]->evm.sender, NULL))
+            op->txs[op->tx_count++] = tx_ref(ran->txs[i]);
+    return op->txs != NULL;
+}
+
 /* What its accounts became goes back to the party; nothing, where they are as they were. */
 static void send_home(struct world *w, struct desk_crossing *c, const struct crossing_party *p,
-                      const struct evm_changes *away)
+                      const struct op *ran, const struct evm_changes *away)
 {
     struct op *op = op_create(OP_APPLY, c->pub.at, p->layer, desk_hold(c));
     bool ok = op != NULL;
@@ -552,6 +674,8 @@ static void send_home(struct world *w, struct desk_crossing *c, const struct cro
         op->values.slot_count += a->slot_count;
         op->values.accounts[op->values.account_count++] = copy;
     }
+    if (ok && !name_senders(op, ran))
+        ok = false;
     if (!ok) {
         op_unref(op);
         world_out_of_memory(w);
@@ -564,14 +688,53 @@ static void send_home(struct world *w, struct desk_crossing *c, const struct cro
     desk_post(w, op);
 }
 
-static void pay_out(struct world *w, struct layer *l, const struct op *op, const struct block *b,
-                    const struct execution_result *r)
+/* The broker's share of what the proposer got for the transaction. */
+static void share_tip(struct world *w, struct layer *l, const struct desk_crossing *c,
+                      const struct block *b, const struct evm_tx *tx, uint64_t gas)
+{
+    struct evm_u256 tip, units = evm_u256_of(gas), parts = evm_u256_of(1000000), share;
+    share = evm_u256_of((uint64_t)(c->pub.broker_share * 1e6 + 0.5));
+    fees_tip_of(&b->fees, tx, &tip);
+    evm_u256_mul(&tip, &tip, &units);
+    evm_u256_mul(&tip, &tip, &share);
+    evm_u256_div(&tip, &tip, &parts);
+    if (evm_u256_is_zero(&tip))
+        return;
+    struct op *op = credit(w, l->id, l->id, c->pub.broker, &tip, desk_hold(c), c->pub.credit_gas);
+    if (!op)
+        return;
+    op->has_payer = true;
+    op->payer = b->env.coinbase;
+    op_sized(op);
+    desk_post(w, op);
+}
+
+static void pay_out(struct world *w, struct layer *l, struct desk_crossing *c, const struct op *op,
+                    const struct block *b, const struct execution_result *r)
 {
     for (uint32_t t = 0; t < op->tx_count; t++) {
         const struct evm_tx *tx = &op->txs[t]->evm;
+        uint64_t gas = 0;
         bool success = false;
-        if (took(b, r, op->txs[t], &success) && success && !evm_u256_is_zero(&tx->value))
-            credit_again(w, l->id, &tx->to, &tx->value, op->crossing);
+        if (!took(b, r, op->txs[t], &success, &gas) || !success)
+            continue;
+        if (c->pub.broker && c->pub.broker_share > 0)
+            share_tip(w, l, c, b, tx, gas);
+        if (evm_u256_is_zero(&tx->value))
+            continue;
+        struct op *pays = credit(w, l->id, where_is(w, &tx->to, l->id), &tx->to, &tx->value,
+                                 op->crossing, c->pub.credit_gas);
+        if (!pays)
+            return;
+        if (c->pub.broker) {
+            pays->has_payer = pays->kept = true;
+            pays->payer = *c->pub.broker;
+            pays->other = l->id;
+            pays->until = sim_now(w->sim) + c->pub.broker_wait;
+        }
+        op_sized(pays);
+        c->pub.bytes += pays->item.size;
+        desk_post(w, pays);
     }
 }
 
@@ -597,12 +760,12 @@ static void settle_run(struct world *w, struct layer *l, struct op *op, const st
     CHECK(c && c->pub.phase == CROSSING_RUNS, "crossing %llu ran twice, or was taken back",
           (unsigned long long)op->crossing);
     if (op->blind)
-        pay_out(w, l, op, b, r);
+        pay_out(w, l, c, op, b, r);
     for (uint32_t i = 0; !op->blind && i < c->pub.party_count; i++) {
         const struct op *asked = c->parties[i].asked;
         bool came = asked && asked->kind == OP_EXPORT;
         if (c->pub.parties[i].layer != l->id && !came)
-            send_home(w, c, &c->pub.parties[i], &r->away);
+            send_home(w, c, &c->pub.parties[i], op, &r->away);
     }
     c->pub.phase = CROSSING_DONE;
     c->pub.done = sim_now(w->sim);

@@ -159,7 +159,7 @@ static enum evm_status keep_result(struct execution *e, struct evm_block_result 
     r->valid = from->invalid == EVM_TX_VALID && !r->guarded;
     r->invalid = from->invalid;
     r->invalid_tx = from->invalid_tx;
-    r->gas_used = from->gas_used;
+    r->gas_used = from->gas_used + r->ops.gas;
     r->fees = from->fees;
     r->burnt = from->burnt;
     if (r->guarded) { /* its builder wants to know which ones were invalid beside */
@@ -377,6 +377,7 @@ static void run_class(struct job *job)
         .pre = e->op_count ? e->result.ops.lent : parent->result.state,
         .hashes = &hashes,
         .invalid_policy = e->policy,
+        .gas_taken = e->result.ops.gas,
     };
     struct evm_block_result result = {0};
     if (c->class + s->config.guests < s->config.class_count) {

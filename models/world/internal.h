@@ -585,6 +585,8 @@ void sync_crash(struct world *w, node_id node);
 void sync_fini(struct node *n);
 
 /* ---- partition.c ---- */
+/* Accounts of which every layer has a piece from the start: funds them with the sum. */
+enum err_code partition_pieces(struct world *w, struct genesis *g, struct err *err);
 /* All layers' genesis blocks, from the state of all workloads together (borrowed). */
 enum err_code partition_genesis(struct world *w, struct evm_state *whole, struct err *err);
 
@@ -608,6 +610,10 @@ void sources_destroy(struct world *w);
 /* ---- pools.c ---- */
 extern const struct mempool_host pools_host;
 bool pools_offer(struct world *w, node_id node, struct tx *tx, bool local);
+/* A block joined, or left, the node's chain: its pool, and those whose transactions ran at another
+ * layer, hear of it. */
+void pools_included(struct world *w, node_id node, const struct block *b);
+void pools_reverted(struct world *w, node_id node, const struct block *b);
 void pools_crash(struct world *w, node_id node);
 /* A transaction that is open ends as dropped; no pool holds it. */
 void pools_drop(struct world *w, struct tx *tx, unsigned status);

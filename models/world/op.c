@@ -23,6 +23,7 @@ const char *op_kind_name(enum op_kind kind)
         [OP_EXECUTE] = "execute",   [OP_EXPORT] = "export",   [OP_IMPORT] = "import",
         [OP_CREDIT] = "credit",     [OP_SHARE] = "share",     [NOTE_HELD] = "held",
         [NOTE_REFUSED] = "refused", [NOTE_LOOK] = "look",     [NOTE_SEEN] = "seen",
+        [NOTE_SENT] = "sent",
     };
     return names[kind];
 }
@@ -61,6 +62,9 @@ void op_sized(struct op *op)
     for (uint32_t i = 0; op->kind == OP_IMPORT && i < op->values.account_count; i++)
         if (op->values.accounts[i].wrote & EVM_WROTE_CODE)
             size += op->values.accounts[i].code->size;
+    for (uint32_t i = 0; op->kind == NOTE_SENT && i < op->tx_count; i++)
+        size += op->txs[i]->size;
+    size += op->has_payer ? ADDRESS_BYTES : 0;
     op->item.size = size < UINT32_MAX ? (uint32_t)size : UINT32_MAX;
 }
 
@@ -131,6 +135,14 @@ enum op_outcome op_try(struct holdings_draft *d, const struct op *op)
 }
 
 /* ---- in a block ---- */
+
+uint64_t ops_gas(struct op *const *ops, uint32_t count)
+{
+    uint64_t gas = 0;
+    for (uint32_t i = 0; i < count; i++)
+        gas += ops[i]->gas;
+    return gas;
+}
 
 static bool is_there(const struct evm_state *s, const struct evm_changes *want)
 {
@@ -238,6 +250,38 @@ static enum evm_status add_up(struct evm_state *s, const struct evm_changes *amo
     return st;
 }
 
+/* The payer gives the sum of `amounts`; *paid: it had so much. */
+static enum evm_status charge(struct evm_state *s, const struct evm_addr *payer,
+                              const struct evm_changes *amounts, bool *paid)
+{
+    struct evm_changes c;
+    struct evm_account have;
+    evm_state_account(s, payer, &have);
+    *paid = true;
+    for (uint32_t i = 0; i < amounts->account_count && *paid; i++)
+        *paid = !evm_u256_sub(&have.balance, &have.balance, &amounts->accounts[i].balance);
+    if (!*paid)
+        return EVM_OK;
+    evm_changes_init(&c);
+    enum evm_status st = evm_changes_reserve(&c, 1, 0);
+    if (st == EVM_OK) {
+        c.accounts[c.account_count++] = (struct evm_account_change){
+            .addr = *payer, .wrote = EVM_WROTE_BALANCE, .balance = have.balance};
+        st = evm_state_apply(s, &c);
+    }
+    evm_changes_fini(&c);
+    return st;
+}
+
+static enum evm_status credit(struct evm_state *s, const struct op *op, uint8_t *outcome)
+{
+    bool paid = true;
+    enum evm_status st = op->has_payer ? charge(s, &op->payer, &op->values, &paid) : EVM_OK;
+    if (!paid)
+        *outcome = op->kept ? OP_DONE_SHORT : OP_REFUSED_SHORT;
+    return st == EVM_OK && *outcome != OP_REFUSED_SHORT ? add_up(s, &op->values) : st;
+}
+
 static enum evm_status take_effect(struct evm_state *s, const struct op *op, struct ops_result *r,
                                    uint32_t i)
 {
@@ -245,7 +289,7 @@ static enum evm_status take_effect(struct evm_state *s, const struct op *op, str
     switch ((enum op_kind)op->kind) {
     case OP_APPLY:
     case OP_IMPORT: return evm_state_apply(s, &op->values);
-    case OP_CREDIT: return add_up(s, &op->values);
+    case OP_CREDIT: return credit(s, op, &r->outcomes[i]);
     case OP_EXPORT: return take_out(s, op, &r->out[i]);
     default: return EVM_OK;
     }
@@ -274,7 +318,7 @@ static enum evm_status lend(struct ops_result *r, struct op *const *ops, uint32_
 enum evm_status ops_apply(struct ops_result *out, struct op *const *ops, uint32_t count,
                           struct evm_state *before, struct holdings *held)
 {
-    *out = (struct ops_result){.count = count};
+    *out = (struct ops_result){.count = count, .gas = ops_gas(ops, count)};
     if (count == 0) {
         out->during = holdings_ref(held);
         out->after = holdings_ref(held);

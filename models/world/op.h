@@ -27,7 +27,9 @@ enum op_kind {
                    here is free after the block */
     OP_EXPORT,  /* `accounts` leave for layer `other`; refused as OP_LOCK */
     OP_IMPORT,  /* `values`, whole accounts, are here from now on, locked if there is a crossing */
-    OP_CREDIT,  /* adds balances of `values`; refused where an account is not here, or locked */
+    OP_CREDIT,  /* adds balances of `values`; refused where an account is not here, or locked. With
+                   a payer: takes their sum from the payer's piece here, if that is enough; if not,
+                   and the sum is kept elsewhere until now, it comes from there; else refused */
     OP_SHARE,   /* `accounts` are in all layers from now on; their homes keep what they have */
     /* What stands in no block: the desks' notes to one another. */
     NOTE_HELD, /* an OP_LOCK was granted, `values` are what its accounts hold; or OP_IMPORT is done
@@ -35,6 +37,7 @@ enum op_kind {
     NOTE_REFUSED, /* an OP_LOCK or OP_EXPORT was refused: `outcome` */
     NOTE_LOOK,    /* asks what `accounts`, with the slots of `values`, hold */
     NOTE_SEEN,    /* `values`: they hold that */
+    NOTE_SENT,    /* a crossing is to be carried through by another layer */
     OP_KINDS
 };
 const char *op_kind_name(enum op_kind kind);
@@ -44,6 +47,8 @@ enum op_outcome {
     OP_REFUSED_GONE,    /* an account is not here */
     OP_REFUSED_LOCKED,  /* another crossing holds one */
     OP_REFUSED_CHANGED, /* it does not hold what was expected */
+    OP_REFUSED_SHORT,   /* OP_CREDIT: its payer has too little */
+    OP_DONE_SHORT,      /* OP_CREDIT: likewise; what was kept for it pays */
 };
 
 struct op {
@@ -60,11 +65,18 @@ struct op {
     struct evm_addr *accounts;
     uint32_t account_count;
     struct evm_changes values; /* by address ascending */
-    struct tx **txs;           /* references; the order in which they run */
+    struct tx **txs; /* references; the order in which they run. OP_APPLY: those of senders of this
+                        layer that ran elsewhere, for its pools */
     uint32_t tx_count;
     struct op
         *cancels;      /* OP_RELEASE: a reference on the op that it takes back if it can, or NULL */
     struct op *origin; /* OP_EXECUTE: a reference on the op of which it runs a part, or NULL */
+    uint32_t gas;      /* of the block that it stands in */
+    /* OP_CREDIT: */
+    bool has_payer,
+        kept; /* kept: the sum is kept at layer `other`, for the payer when it has paid */
+    struct evm_addr payer;
+    sim_time until; /* proposers wait so long for a payer that has too little */
     /* The desk's own. */
     bool settled;    /* it stands in a committed block, or never will */
     bool withdrawn;  /* no proposer takes it any more */
@@ -92,6 +104,14 @@ static inline bool op_is_last(const struct op *op)
 {
     return op->kind == OP_LOCK && !op->checks;
 }
+
+uint64_t ops_gas(struct op *const *ops, uint32_t count); /* that they take of it */
+
+/* Whether it only moves money from one account with pieces to another. */
+static inline bool op_moves_pieces(const struct op *op)
+{
+    return op->kind == OP_CREDIT && op->has_payer && !op->kept;
+}
 /* What the op would come to on these holdings; changes them as it would. Looks at no state: an
  * OP_LOCK that checks may still be refused for what accounts hold. */
 enum op_outcome op_try(struct holdings_draft *d, const struct op *op);
@@ -106,6 +126,7 @@ struct ops_result {
     struct evm_state *base;  /* after the ops, sealed */
     struct evm_state *lent; /* base with the accounts that OP_EXECUTE brings, sealed; may be base */
     uint32_t written;       /* accounts and slots that ops wrote: the state root's work */
+    uint64_t gas;           /* of the block, that ops take */
 };
 enum evm_status ops_apply(struct ops_result *out, struct op *const *ops, uint32_t count,
                           struct evm_state *before, struct holdings *held);

@@ -1,9 +1,10 @@
-/* The first state of a partitioned network: that of all workloads together, cut up by the homes that
- * the policy gives its accounts. */
+/* The first state of a partitioned network: that of all workloads together, cut up by the homes
+ * that the policy gives its accounts. */
 #include "models/world/desk.h"
 #include "models/world/internal.h"
 #include "models/world/routes.h"
 
+#include "evm/core/u256.h"
 #include "sim/base/check.h"
 
 struct cut {
@@ -32,6 +33,49 @@ static bool put_code(struct cut *c, const struct evm_addr *addr, const struct ev
     return true;
 }
 
+/* The i-th account in pieces. */
+static bool next_piece(const struct world *w, uint32_t i, struct evm_addr *addr,
+                       struct evm_u256 *each)
+{
+    const struct desk *d = w->desk;
+    return d->protocol->piece && d->protocol->piece(d->protocol_state, i, addr, each);
+}
+
+enum err_code partition_pieces(struct world *w, struct genesis *g, struct err *err)
+{
+    struct evm_addr addr;
+    struct evm_u256 each, sum, layers = evm_u256_of(w->layer_count);
+    enum err_code code = ERR_OK;
+    for (uint32_t i = 0; code == ERR_OK && next_piece(w, i, &addr, &each); i++) {
+        if (!addr_table_put(w->desk->directory.placement.homes, &addr, LAYER_ALL))
+            return err_set(err, ERR_MEMORY, "no memory for accounts");
+        if (evm_u256_mul_overflow(&sum, &each, &layers))
+            return err_set(err, ERR_INPUT, "crosslayer: what brokers have is too much to count");
+        code = genesis_fund(g, &addr, &sum, err);
+    }
+    return code;
+}
+
+/* Every layer's part of an account in pieces. */
+static bool cut_pieces(struct cut *c, struct directory_account *a, const struct evm_account *acc)
+{
+    struct evm_u256 each, layers = evm_u256_of(c->world->layer_count);
+    evm_u256_div(&each, &acc->balance, &layers);
+    a->home = LAYER_ALL;
+    a->from = route_by_hash(&a->addr, c->world->layer_count);
+    for (layer_id i = 0; i < c->world->layer_count; i++) {
+        struct evm_changes *part = &c->parts[i];
+        if (evm_changes_reserve(part, 1, 0) != EVM_OK)
+            return false;
+        part->accounts[part->account_count++] =
+            (struct evm_account_change){.addr = a->addr,
+                                        .wrote = EVM_WROTE_BALANCE,
+                                        .balance = each,
+                                        .first_slot = part->slot_count};
+    }
+    return true;
+}
+
 static void take_account(void *self, const struct evm_addr *addr, const struct evm_account *acc)
 {
     struct cut *c = self;
@@ -47,8 +91,13 @@ static void take_account(void *self, const struct evm_addr *addr, const struct e
         c->failed = true;
         return;
     }
-    c->home = routes_place(w, number, addr, contract);
     struct directory_account *a = directory_at(d, number);
+    bool pieces = a->home == LAYER_ALL;
+    c->home = routes_place(w, number, addr, contract);
+    if (pieces) {
+        c->failed = !cut_pieces(c, a, acc);
+        return;
+    }
     a->contract = contract;
     a->home = a->from = c->home;
     struct evm_changes *part = &c->parts[c->home];
@@ -58,13 +107,13 @@ static void take_account(void *self, const struct evm_addr *addr, const struct e
         c->failed = true;
         return;
     }
-    part->accounts[part->account_count++] = (struct evm_account_change){
-        .addr = *addr,
-        .wrote = EVM_WROTE_BALANCE | EVM_WROTE_NONCE | EVM_WROTE_CODE,
-        .balance = acc->balance,
-        .nonce = acc->nonce,
-        .code = code,
-        .first_slot = part->slot_count};
+    part->accounts[part->account_count++] =
+        (struct evm_account_change){.addr = *addr,
+                                    .wrote = EVM_WROTE_BALANCE | EVM_WROTE_NONCE | EVM_WROTE_CODE,
+                                    .balance = acc->balance,
+                                    .nonce = acc->nonce,
+                                    .code = code,
+                                    .first_slot = part->slot_count};
 }
 
 static void take_slot(void *self, const struct evm_addr *addr, const struct evm_u256 *key,
@@ -101,8 +150,7 @@ static enum err_code cut_up(struct world *w, const struct evm_state *whole,
     enum err_code code = st == EVM_OK && !c.failed ? ERR_OK : ERR_MEMORY;
     for (layer_id i = 0; i < w->layer_count && code == ERR_OK; i++) {
         struct evm_state *state = make_part(w, &parts[i]);
-        struct holdings *held =
-            state ? holdings_create(i, &w->desk->directory.placement) : NULL;
+        struct holdings *held = state ? holdings_create(i, &w->desk->directory.placement) : NULL;
         if (!held) {
             evm_state_unref(state);
             code = ERR_MEMORY;

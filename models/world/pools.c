@@ -63,7 +63,7 @@ static void host_sender(struct mempool_env *env, struct tx *tx, uint64_t *nonce,
  * it later. */
 static void fell(struct world *w, struct tx *tx, enum pool_verdict why)
 {
-    bool lost = why == POOL_INCLUDED || why == POOL_CRASHED;
+    bool lost = why == POOL_INCLUDED || why == POOL_CRASHED || why == POOL_MOVED;
     if (tx->pools > 0 || tx->phase != TX_PENDING)
         return;
     if (tx->fallen) {
@@ -122,12 +122,21 @@ static bool in_open_block(const struct world *w, node_id node, const struct tx *
     return false;
 }
 
+/* Whether its sender's account has left, as the node sees it. */
+static bool is_away(const struct world *w, node_id node, const struct tx *tx)
+{
+    const struct holdings *held = execution_holdings(known(w, node));
+    return held && !holdings_has(held, &tx->evm.sender);
+}
+
 bool pools_offer(struct world *w, node_id node, struct tx *tx, bool local)
 {
     struct layer *l = layer_of(w, node);
     struct node *n = &w->nodes[node];
     const struct hardware_class *class = &l->classes[n->class];
     sim_time now = sim_now(w->sim);
+    if (w->desk && tx->pool_layer != l->id) /* gossip about one that has moved on */
+        return false;
     if (n->recover_free < now)
         n->recover_free = now;
     n->recover_free += (sim_time)(class->profile->signature / class->cores);
@@ -139,11 +148,46 @@ bool pools_offer(struct world *w, node_id node, struct tx *tx, bool local)
     }
     if (verdict == POOL_FULL)
         w->drops_full++;
+    if (w->desk && is_away(w, node, tx))
+        verdict = POOL_MOVED;
     if (verdict == POOL_NONCE_TOO_LOW && tx->pools == 0 && in_open_block(w, node, tx))
         verdict = POOL_INCLUDED;
     if (verdict != POOL_KNOWN && tx->pools == 0)
         fell(w, tx, verdict);
     return false;
+}
+
+/* What stands in an op as the transactions of a block would. */
+static struct block as_block(const struct block *b, const struct op *op)
+{
+    struct block of = *b;
+    of.txs = op->txs;
+    of.tx_count = op->tx_count;
+    return of;
+}
+
+void pools_included(struct world *w, node_id node, const struct block *b)
+{
+    struct layer *l = layer_of(w, node);
+    void *pool = mempool_state(l, node);
+    for (uint32_t i = 0; i < b->op_count; i++) {
+        struct block ran = as_block(b, b->ops[i]);
+        if (b->ops[i]->kind == OP_APPLY && ran.tx_count)
+            l->mempool->included(pool, &ran, &b->track->next);
+    }
+    l->mempool->included(pool, b, &b->track->next);
+}
+
+void pools_reverted(struct world *w, node_id node, const struct block *b)
+{
+    struct layer *l = layer_of(w, node);
+    void *pool = mempool_state(l, node);
+    l->mempool->reverted(pool, b);
+    for (uint32_t i = b->op_count; i-- > 0;) {
+        struct block ran = as_block(b, b->ops[i]);
+        if (b->ops[i]->kind == OP_APPLY && ran.tx_count)
+            l->mempool->reverted(pool, &ran);
+    }
 }
 
 /* The chain is on disk, the pool was not: the new one hears of the head, and of what the chain has
@@ -164,7 +208,7 @@ void pools_crash(struct world *w, node_id node)
     for (uint64_t h = from; h <= n->head->height; h++) {
         struct block *on = block_ancestor(n->head, h);
         if (on && on->layer == l->id)
-            l->mempool->included(pool, on, &on->track->next);
+            pools_included(w, node, on);
     }
 }
 
@@ -193,6 +237,8 @@ void pools_drop(struct world *w, struct tx *tx, unsigned status)
     }
     rows_transaction(w, tx, status, NULL);
     sources_observe(w, tx);
+    if (w->desk)
+        desk_dropped(w, tx);
     chain_close_tx(w, tx);
 }
 

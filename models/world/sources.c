@@ -300,8 +300,11 @@ static node_id first_up(struct world *w, const struct layer *l, node_id node)
 
 static void enter(struct world *w, struct tx *tx, node_id wanted)
 {
-    struct layer *l = &w->layers[tx->layer];
-    tx->pool_layer = tx->layer;
+    layer_id at = tx->layer;
+    if (w->desk && !desk_seat(w, tx, &at))
+        return;
+    struct layer *l = &w->layers[at];
+    tx->pool_layer = l->id;
     if (wanted < l->first || wanted >= l->first + l->count)
         wanted = l->first + (node_id)sim_stream_below(&w->entry_random, l->count);
     node_id node = first_up(w, l, wanted);
@@ -332,8 +335,11 @@ void sources_enter(struct world *w, struct tx *tx)
 /* To every node that is up. */
 static void enter_everywhere(struct world *w, struct tx *tx)
 {
-    struct layer *l = &w->layers[tx->layer];
-    tx->pool_layer = tx->layer;
+    layer_id at = tx->layer;
+    if (w->desk && !desk_seat(w, tx, &at))
+        return;
+    struct layer *l = &w->layers[at];
+    tx->pool_layer = l->id;
     tx->entry = NODE_NONE;
     for (node_id node = l->first; node < l->first + l->count; node++) {
         if (!w->nodes[node].up)
@@ -370,7 +376,8 @@ void sources_on_emit(struct sim *sim, void *self, const struct sim_event *ev)
     tx->previous = w->open_last;
     *(w->open_last ? &w->open_last->next : &w->open_txs) = tx;
     w->open_last = tx;
-    bool ready = !w->desk || desk_offer(w, tx);
+    if (w->desk)
+        desk_offer(w, tx);
     struct layer *l = &w->layers[tx->layer];
     if (item->wished < 0) {
         l->offered++;
@@ -380,9 +387,7 @@ void sources_on_emit(struct sim *sim, void *self, const struct sim_event *ev)
         w->tally.offered++;
     if (item->wished >= w->cfg->warm_up)
         w->tally.waiting--;
-    if (!ready)
-        ; /* the desk keeps it until its sender's account is there */
-    else if (item->everywhere)
+    if (item->everywhere)
         enter_everywhere(w, tx);
     else
         enter(w, tx, item->entry);

@@ -152,6 +152,33 @@ void verify_posted(struct world *w, struct op *op)
         mail_ref(&op->item);
 }
 
+/* Between accounts that have pieces: one state, where nobody carries anything, does it here. */
+void verify_pieces(struct world *w, const struct op *op)
+{
+    struct verify *v = w->verify;
+    const struct evm_account_change *to = &op->values.accounts[0];
+    struct evm_account payer, payee;
+    struct evm_changes c;
+    evm_state_account(v->state, &op->payer, &payer);
+    evm_state_account(v->state, &to->addr, &payee);
+    evm_changes_init(&c);
+    enum evm_status st = evm_changes_reserve(&c, 2, 0);
+    if (st == EVM_OK) {
+        bool first = memcmp(op->payer.b, to->addr.b, sizeof to->addr.b) < 0;
+        struct evm_account_change less = {.addr = op->payer, .wrote = EVM_WROTE_BALANCE};
+        struct evm_account_change more = {.addr = to->addr, .wrote = EVM_WROTE_BALANCE};
+        evm_u256_sub(&less.balance, &payer.balance, &to->balance);
+        evm_u256_add(&more.balance, &payee.balance, &to->balance);
+        c.accounts[first ? 0 : 1] = less;
+        c.accounts[first ? 1 : 0] = more;
+        c.account_count = 2;
+        st = keep(v, &c);
+    }
+    evm_changes_fini(&c);
+    if (st != EVM_OK)
+        world_out_of_memory(w);
+}
+
 /* The layer's last settled state, with what is under way to it. */
 static struct evm_state *final_state(struct world *w, layer_id layer)
 {
@@ -159,7 +186,7 @@ static struct evm_state *final_state(struct world *w, layer_id layer)
     struct evm_state *s = evm_state_fork(desk_state(w, layer));
     for (size_t i = 0; s && i < v->posted.len; i++) {
         const struct op *op = *(struct op **)vec_at(&v->posted, i);
-        if (op->settled || op->item.to != layer)
+        if (op->settled || op->item.to != layer || op_moves_pieces(op))
             continue;
         struct evm_changes sum;
         evm_changes_init(&sum);

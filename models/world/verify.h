@@ -25,6 +25,8 @@ void verify_block(struct world *w, const struct layer *l, const struct block *b,
                   const struct execution_result *r);
 /* An op that brings values somewhere is on its way from now on. */
 void verify_posted(struct world *w, struct op *op);
+/* One that only moves money between accounts with pieces has taken effect. */
+void verify_pieces(struct world *w, const struct op *op);
 void verify_end(struct world *w); /* the run is over */
 
 #endif

@@ -154,6 +154,8 @@ static enum err_code first_state(struct world *w, layer_id layer, struct evm_sta
         genesis_heed(g, w->options.stop);
     if (code == ERR_OK)
         code = sources_genesis(w, layer, g, err);
+    if (code == ERR_OK && layer == LAYER_NONE)
+        code = partition_pieces(w, g, err);
     if (code == ERR_OK)
         code = genesis_finish(g, out, err);
     genesis_destroy(g);
