@@ -293,6 +293,32 @@ static void test_cores(void **state)
     fixture_free(&f);
 }
 
+/* More audits than their cores can do: they wait, and a layer's own blocks do not wait for them. */
+static void test_own_first(void **state)
+{
+    (void)state;
+    uint64_t heights[2], left[2];
+    for (int busy = 0; busy < 2; busy++) {
+        const char *sets[] = {"faults=[]",
+                              "validation.committee=12",
+                              busy ? "validation.sample=100%" : "validation.sample=0%",
+                              "validation.window=60s",
+                              "layers.others.execution.slowdown=6000",
+                              "layers.others.consensus.block_interval=1s",
+                              "layers.others.consensus.propose_timeout=20s",
+                              "interlayer.signatures=0"};
+        struct fixture f = play(sets, 8, 1);
+        heights[busy] = f.world->layers[1].chain->committed.len;
+        left[busy] = f.world->audits->asked - f.world->audits->executed;
+        fixture_free(&f);
+    }
+    assert_int_equal(left[0], 0);
+    assert_true(left[1] > 500);
+    if (heights[1] * 4 < heights[0] * 3)
+        fail_msg("%llu blocks, %llu while audits wait", (unsigned long long)heights[0],
+                 (unsigned long long)heights[1]);
+}
+
 static void test_threads(void **state)
 {
     (void)state;
@@ -309,11 +335,12 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rate),    cmocka_unit_test(test_couplings),
-        cmocka_unit_test(test_sound),   cmocka_unit_test(test_late),
-        cmocka_unit_test(test_nobody),  cmocka_unit_test(test_crashes),
-        cmocka_unit_test(test_poor),    cmocka_unit_test(test_cores),
-        cmocka_unit_test(test_threads), cmocka_unit_test(test_partitioned),
+        cmocka_unit_test(test_rate),        cmocka_unit_test(test_couplings),
+        cmocka_unit_test(test_sound),       cmocka_unit_test(test_late),
+        cmocka_unit_test(test_nobody),      cmocka_unit_test(test_crashes),
+        cmocka_unit_test(test_poor),        cmocka_unit_test(test_cores),
+        cmocka_unit_test(test_threads),     cmocka_unit_test(test_own_first),
+        cmocka_unit_test(test_partitioned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
