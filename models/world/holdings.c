@@ -129,24 +129,119 @@ bool addr_table_del(struct addr_table *t, const struct evm_addr *addr)
     return true;
 }
 
-uint32_t addr_table_drop(struct addr_table *t, uint64_t value)
-{
-    uint32_t gone = 0;
-    for (uint32_t i = 0; i < t->room;) {
-        if (t->rows[i].used && t->rows[i].value == value) {
-            free_row(t, i); /* another may have come here, or, round the end, to where we were */
-            gone++;
-            i = 0;
-        } else {
-            i++;
-        }
-    }
-    return gone;
-}
-
 uint32_t addr_table_count(const struct addr_table *t)
 {
     return t->count;
+}
+
+/* ---- what crossings hold ---- */
+
+/* Open addressing by crossing, which may have several rows; 0 is a free one. Its own: each version
+ * that changes locks copies both tables. */
+struct owner_row {
+    uint64_t crossing;
+    struct evm_addr addr;
+};
+
+struct owner_table {
+    _Atomic uint32_t refs;
+    uint32_t count, room; /* room: 0 or a power of two */
+    struct owner_row *rows;
+};
+
+static struct owner_table *owners_create(uint32_t room)
+{
+    struct owner_table *t = mem_zalloc(1, sizeof *t);
+    if (!t)
+        return NULL;
+    atomic_init(&t->refs, 1);
+    t->room = room;
+    t->rows = mem_zalloc(room, sizeof *t->rows);
+    if (t->rows)
+        return t;
+    mem_free(t);
+    return NULL;
+}
+
+static struct owner_table *owners_ref(struct owner_table *t)
+{
+    atomic_fetch_add_explicit(&t->refs, 1, memory_order_relaxed);
+    return t;
+}
+
+static void owners_unref(struct owner_table *t)
+{
+    if (!t || atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    mem_free(t->rows);
+    mem_free(t);
+}
+
+static struct owner_table *owners_copy(const struct owner_table *t)
+{
+    struct owner_table *out = owners_create(t->room);
+    if (out && t->room)
+        memcpy(out->rows, t->rows, t->room * sizeof *out->rows);
+    if (out)
+        out->count = t->count;
+    return out;
+}
+
+static uint32_t owner_home(const struct owner_table *t, uint64_t crossing)
+{
+    return (uint32_t)((crossing * 0x9e3779b97f4a7c15u) >> 32) & (t->room - 1);
+}
+
+static void owners_insert(struct owner_table *t, const struct owner_row *row)
+{
+    uint32_t i = owner_home(t, row->crossing);
+    while (t->rows[i].crossing)
+        i = (i + 1) & (t->room - 1);
+    t->rows[i] = *row;
+    t->count++;
+}
+
+static bool owners_put(struct owner_table *t, uint64_t crossing, const struct evm_addr *addr)
+{
+    if (t->count * 2 >= t->room) {
+        struct owner_table bigger = {.room = t->room ? t->room * 2 : 16};
+        bigger.rows = mem_zalloc(bigger.room, sizeof *bigger.rows);
+        if (!bigger.rows)
+            return false;
+        for (uint32_t i = 0; i < t->room; i++)
+            if (t->rows[i].crossing)
+                owners_insert(&bigger, &t->rows[i]);
+        mem_free(t->rows);
+        t->rows = bigger.rows;
+        t->room = bigger.room;
+    }
+    owners_insert(t, &(struct owner_row){crossing, *addr});
+    return true;
+}
+
+/* Takes one of the crossing's rows out (addr NULL: any), and tells its address. */
+static bool owners_take(struct owner_table *t, uint64_t crossing, const struct evm_addr *addr,
+                        struct evm_addr *out)
+{
+    uint32_t mask = t->room - 1, at;
+    if (!t->count)
+        return false;
+    for (at = owner_home(t, crossing); t->rows[at].crossing; at = (at + 1) & mask)
+        if (t->rows[at].crossing == crossing && (!addr || evm_addr_eq(addr, &t->rows[at].addr)))
+            break;
+    if (!t->rows[at].crossing)
+        return false;
+    *out = t->rows[at].addr;
+    t->count--;
+    for (uint32_t i = (at + 1) & mask; t->rows[i].crossing; i = (i + 1) & mask) {
+        uint32_t home = owner_home(t, t->rows[i].crossing);
+        if (((i - home) & mask) < ((i - at) & mask))
+            continue;
+        t->rows[at] = t->rows[i];
+        at = i;
+    }
+    t->rows[at].crossing = 0;
+    return true;
 }
 
 /* ---- a version ---- */
@@ -161,7 +256,8 @@ struct holdings *holdings_create(layer_id layer, const struct placement *placeme
     h->placement = placement;
     h->homes = addr_table_create();
     h->locks = addr_table_create();
-    if (!h->homes || !h->locks) {
+    h->owners = owners_create(0);
+    if (!h->homes || !h->locks || !h->owners) {
         holdings_unref(h);
         return NULL;
     }
@@ -180,6 +276,7 @@ void holdings_unref(struct holdings *h)
         return;
     addr_table_unref(h->homes);
     addr_table_unref(h->locks);
+    owners_unref(h->owners);
     mem_free(h);
 }
 
@@ -219,7 +316,8 @@ void holdings_begin(struct holdings_draft *d, const struct holdings *from)
     *d = (struct holdings_draft){.now = {.layer = from->layer,
                                          .placement = from->placement,
                                          .homes = from->homes,
-                                         .locks = from->locks}};
+                                         .locks = from->locks,
+                                         .owners = from->owners}};
 }
 
 /* The table becomes the draft's own. */
@@ -241,24 +339,52 @@ void holdings_move(struct holdings_draft *d, const struct evm_addr *addr, layer_
         d->failed = true;
 }
 
+/* Both tables of locks. */
+static bool own_locks(struct holdings_draft *d)
+{
+    bool owned = d->own_locks;
+    if (owned || !own(d, &d->now.locks, &d->own_locks))
+        return !d->failed;
+    struct owner_table *copy = owners_copy(d->now.owners);
+    if (copy) {
+        d->now.owners = copy;
+        return true;
+    }
+    addr_table_unref(d->now.locks);
+    d->own_locks = false;
+    d->failed = true;
+    return false;
+}
+
 void holdings_take(struct holdings_draft *d, const struct evm_addr *addr, uint64_t crossing)
 {
-    if (own(d, &d->now.locks, &d->own_locks) && !addr_table_put(d->now.locks, addr, crossing))
+    uint64_t before = holdings_lock(&d->now, addr);
+    struct evm_addr same;
+    if (before == crossing || !own_locks(d))
+        return;
+    if (before)
+        owners_take(d->now.owners, before, addr, &same);
+    if (!addr_table_put(d->now.locks, addr, crossing) || !owners_put(d->now.owners, crossing, addr))
         d->failed = true;
 }
 
 void holdings_free(struct holdings_draft *d, uint64_t crossing)
 {
-    if (addr_table_count(d->now.locks) && own(d, &d->now.locks, &d->own_locks))
-        addr_table_drop(d->now.locks, crossing);
+    struct evm_addr addr;
+    if (!d->now.owners->count || !own_locks(d))
+        return;
+    while (owners_take(d->now.owners, crossing, NULL, &addr))
+        addr_table_del(d->now.locks, &addr);
 }
 
 void holdings_drop(struct holdings_draft *d)
 {
     if (d->own_homes)
         addr_table_unref(d->now.homes);
-    if (d->own_locks)
+    if (d->own_locks) {
         addr_table_unref(d->now.locks);
+        owners_unref(d->now.owners);
+    }
     d->own_homes = d->own_locks = false;
 }
 
@@ -278,5 +404,6 @@ struct holdings *holdings_end(struct holdings_draft *d, struct holdings *from)
     h->placement = from->placement;
     h->homes = d->own_homes ? d->now.homes : addr_table_ref(d->now.homes);
     h->locks = d->own_locks ? d->now.locks : addr_table_ref(d->now.locks);
+    h->owners = d->own_locks ? d->now.owners : owners_ref(d->now.owners);
     return h;
 }

@@ -24,8 +24,6 @@ struct addr_table *addr_table_copy(const struct addr_table *t); /* its own; NULL
 bool addr_table_get(const struct addr_table *t, const struct evm_addr *addr, uint64_t *value);
 bool addr_table_put(struct addr_table *t, const struct evm_addr *addr, uint64_t value); /* memory */
 bool addr_table_del(struct addr_table *t, const struct evm_addr *addr);
-/* Every row with that value goes; how many. O(rows). */
-uint32_t addr_table_drop(struct addr_table *t, uint64_t value);
 uint32_t addr_table_count(const struct addr_table *t);
 
 /* ---- where accounts are first ---- */
@@ -43,6 +41,7 @@ struct holdings {
     const struct placement *placement; /* borrowed */
     struct addr_table *homes;          /* address: where it is now, as this layer knows */
     struct addr_table *locks;          /* address: the crossing that holds it */
+    struct owner_table *owners;        /* the same by crossing */
 };
 
 /* Nothing moved, nothing locked. NULL when memory is out. */
@@ -67,7 +66,7 @@ struct holdings_draft {
 void holdings_begin(struct holdings_draft *d, const struct holdings *from);
 void holdings_move(struct holdings_draft *d, const struct evm_addr *addr, layer_id home);
 void holdings_take(struct holdings_draft *d, const struct evm_addr *addr, uint64_t crossing);
-void holdings_free(struct holdings_draft *d, uint64_t crossing); /* all that it holds */
+void holdings_free(struct holdings_draft *d, uint64_t crossing); /* all it holds: O(that) */
 /* The new version, or `from` once more where nothing changed; NULL if it failed. Ends the draft. */
 struct holdings *holdings_end(struct holdings_draft *d, struct holdings *from);
 void holdings_drop(struct holdings_draft *d); /* ends it, for nothing */
