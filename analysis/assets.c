@@ -10,6 +10,7 @@ __asm__(".section .rodata\n"
         "asset_script: .incbin \"analysis/report/charts.js\"\n"
         ".incbin \"analysis/report/page.js\"\n"
         ".incbin \"analysis/report/messages.js\"\n"
+        ".incbin \"analysis/report/layers.js\"\n"
         ".byte 0\n"
         ".section .note.GNU-stack,\"\",@progbits\n"
         ".text\n");

@@ -221,6 +221,21 @@ static bool read_numbers(hid_t dataset, const char *column, hsize_t first, hsize
     return done;
 }
 
+bool h5in_has(struct h5in *in, const char *table, const char *column)
+{
+    size_t rows;
+    if (in->err.code != ERR_OK || H5Lexists(in->file, table, H5P_DEFAULT) <= 0)
+        return false;
+    hid_t dataset = column ? open_table(in, table, &rows) : -1;
+    hid_t member = dataset >= 0 ? member_type(dataset, column) : -1;
+    bool has = !column || member >= 0;
+    if (member >= 0)
+        H5Tclose(member);
+    if (dataset >= 0)
+        H5Dclose(dataset);
+    return has;
+}
+
 const double *h5in_column_part(struct h5in *in, const char *table, const char *column, size_t first,
                                size_t count)
 {

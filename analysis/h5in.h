@@ -24,6 +24,9 @@ enum err_code h5in_error(const struct h5in *in, struct err *err);
 const char *h5in_text(struct h5in *in, const char *name);
 double h5in_number(struct h5in *in, const char *name);
 
+/* Whether the file has the table, or with column non-NULL that column of it. Never an error. */
+bool h5in_has(struct h5in *in, const char *table, const char *column);
+
 size_t h5in_rows(struct h5in *in, const char *table);
 
 /* A column of numbers, labels or truth values as doubles (exact up to 2^53); NULL if there are no

@@ -123,6 +123,7 @@ static void put_summary(struct json *j, const struct run *run, const struct summ
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         json_number(j, numbers[i].key, numbers[i].value);
     json_text(j, "verdict", verdict(run));
+    json_text(j, "warning", h5in_text(run->in, "warning"));
     json_close(j, '}');
 }
 
@@ -200,6 +201,8 @@ static enum err_code put_data(FILE *out, const struct run *run, struct err *err)
         code = report_gantt(&j, run, err);
     if (code == ERR_OK)
         code = report_messages(&j, run, err);
+    if (code == ERR_OK)
+        code = report_layers(&j, run, err);
     json_close(&j, '}');
     return code;
 }

@@ -96,10 +96,10 @@ enum err_code report_blocks(struct json *j, const struct run *run, struct err *e
 
 /* Fractions closer together towards the tail, where the interest is. */
 static enum err_code curve(struct json *j, const struct run *run, const char *name,
-                           const char *kind, int layer, struct err *err)
+                           const char *kind, int layer, int crosses, struct err *err)
 {
     size_t count;
-    double *values = summary_latencies(run, kind, layer, &count);
+    double *values = summary_latencies(run, kind, layer, crosses, &count);
     if (!values)
         return no_memory(err);
     if (count > 0) {
@@ -127,7 +127,7 @@ enum err_code report_latency(struct json *j, const struct run *run, struct err *
     const char *kinds[MOST_KINDS];
     size_t count = 0;
     json_open(j, "latency", '[');
-    enum err_code code = curve(j, run, "all transactions", NULL, -1, err);
+    enum err_code code = curve(j, run, "all transactions", NULL, -1, -1, err);
     for (size_t i = 0; i < run->txs.count && count < MOST_KINDS; i++) {
         const char *kind = run_text(&run->txs.kind, i);
         size_t k = 0;
@@ -137,10 +137,16 @@ enum err_code report_latency(struct json *j, const struct run *run, struct err *
             kinds[count++] = kind;
     }
     for (size_t k = 0; count > 1 && k < count && code == ERR_OK; k++)
-        code = curve(j, run, kinds[k], kinds[k], -1, err);
-    for (size_t l = 0; run->layers.count > 1 && l < run->layers.count && l < 4 && code == ERR_OK;
+        code = curve(j, run, kinds[k], kinds[k], -1, -1, err);
+    bool partitioned = h5in_has(run->in, "crossings", NULL);
+    if (partitioned && code == ERR_OK)
+        code = curve(j, run, "within a layer", NULL, -1, 0, err);
+    if (partitioned && code == ERR_OK)
+        code = curve(j, run, "across layers", NULL, -1, 1, err);
+    for (size_t l = 0;
+         !partitioned && run->layers.count > 1 && l < run->layers.count && l < 4 && code == ERR_OK;
          l++)
-        code = curve(j, run, run_text(&run->layers.name, l), NULL, (int)l, err);
+        code = curve(j, run, run_text(&run->layers.name, l), NULL, (int)l, -1, err);
     json_close(j, ']');
     return code;
 }

@@ -49,6 +49,9 @@ enum err_code report_latency(struct json *j, const struct run *run, struct err *
 enum err_code report_insight(struct json *j, const struct run *run, struct err *err);
 enum err_code report_gantt(struct json *j, const struct run *run, struct err *err);
 enum err_code report_messages(struct json *j, const struct run *run, struct err *err);
+enum err_code report_layers(struct json *j, const struct run *run, struct err *err);
+/* Samples over which rates are averaged: blocks come in beats. */
+size_t report_window(const struct run *run);
 void report_marks(struct json *j, const struct run *run);
 
 #endif

@@ -115,7 +115,7 @@ static void of_nodes(double *to, const double *from, const struct run *run, int 
 
 /* Blocks come in beats: rates are averaged over the longest block interval, or they would be combs.
  */
-static size_t window_of(const struct run *run)
+size_t report_window(const struct run *run)
 {
     double longest = 0;
     for (size_t i = 0; i < run->layers.count; i++)
@@ -215,7 +215,7 @@ static enum err_code heats(struct json *j, const struct run *run, double *scratc
 
 enum err_code report_series(struct json *j, const struct run *run, struct err *err)
 {
-    size_t window = window_of(run);
+    size_t window = report_window(run);
     double *scratch = malloc((run->series.samples + 1) * sizeof *scratch);
     if (!scratch)
         return no_memory(err);

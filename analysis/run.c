@@ -50,6 +50,8 @@ static void load_txs(struct run *run)
     COLUMN(txs, "transactions", fee);
     COLUMN(txs, "transactions", tip);
     COLUMN(txs, "transactions", gas_used);
+    if (h5in_has(run->in, "transactions", "crosses"))
+        COLUMN(txs, "transactions", crosses);
 }
 
 static void load_nodes(struct run *run)

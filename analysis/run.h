@@ -32,6 +32,7 @@ struct run_txs {
     size_t count;
     struct run_texts kind;
     const double *layer, *status, *phase, *latency, *fee, *tip, *gas_used;
+    const double *crosses; /* NULL in files of before there was such a column */
 };
 
 struct run_nodes {

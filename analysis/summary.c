@@ -11,7 +11,8 @@ double summary_quantile(const double *sorted, size_t count, double q)
     return count ? gsl_stats_quantile_from_sorted_data(sorted, 1, count, q) : NAN;
 }
 
-double *summary_latencies(const struct run *run, const char *kind, int layer, size_t *count)
+double *summary_latencies(const struct run *run, const char *kind, int layer, int crosses,
+                          size_t *count)
 {
     const struct run_txs *t = &run->txs;
     double *values = malloc((t->count + 1) * sizeof *values);
@@ -19,7 +20,9 @@ double *summary_latencies(const struct run *run, const char *kind, int layer, si
     for (size_t i = 0; values && i < t->count; i++) {
         bool done = t->status[i] == run->labels.succeeded || t->status[i] == run->labels.reverted;
         if (done && t->phase[i] == run->labels.measure && t->latency[i] >= 0 &&
-            (!kind || !strcmp(kind, run_text(&t->kind, i))) && (layer < 0 || t->layer[i] == layer))
+            (!kind || !strcmp(kind, run_text(&t->kind, i))) &&
+            (layer < 0 || t->layer[i] == layer) &&
+            (crosses < 0 || (t->crosses && t->crosses[i] == crosses)))
             values[n++] = t->latency[i] / 1e9;
     }
     if (values)
@@ -170,7 +173,7 @@ static enum err_code transactions(struct summary *s, const struct run *run, stru
 {
     const struct run_txs *t = &run->txs;
     size_t count = 0, n = 0;
-    double *latencies = summary_latencies(run, NULL, -1, &count);
+    double *latencies = summary_latencies(run, NULL, -1, -1, &count);
     double *fees = malloc((t->count + 1) * sizeof *fees);
     double *tips = malloc((t->count + 1) * sizeof *tips);
     if (!latencies || !fees || !tips) {

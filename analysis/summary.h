@@ -36,6 +36,7 @@ double summary_quantile(const double *sorted, size_t count, double q);
 /* Latencies in seconds, ascending, of what was submitted in the measured part and committed; `kind`
  * and `layer` narrow it down (NULL, -1: all). *count of them, to be freed; NULL only if memory is
  * out. */
-double *summary_latencies(const struct run *run, const char *kind, int layer, size_t *count);
+double *summary_latencies(const struct run *run, const char *kind, int layer, int crosses,
+                          size_t *count);
 
 #endif

@@ -10,6 +10,7 @@
     run.column("transactions", "latency") # ns as float; NaN where the file's -1 means never
     t, offered = run.series("offered")    # seconds, and samples x layers
     pandas.DataFrame(run.frame("transactions"))
+    run.frame("routing")["regret"]        # tables of some runs only: if "routing" in run.tables()
 
 Everything it knows of the columns comes from the file itself.
 """

@@ -55,6 +55,8 @@
   ];
   $("what").textContent = ran.filter(Boolean).join(" · ");
   $("verdict").textContent = s.verdict;
+  $("warning").hidden = !s.warning;
+  $("warning").textContent = s.warning || "";
   const blocksRun = data.replayed || [];
   const total = (key) => blocksRun.reduce((sum, b) => sum + (b[key] || 0), 0);
   const times = (a, b) => (b > 0 ? `${trim(a / b)}` : "–");

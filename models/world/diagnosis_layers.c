@@ -199,15 +199,17 @@ void warn_layers(const struct world *w, struct world_summary *s)
     if (!w->book || w->layer_count < 2 || s->stopped || s->blocks < FEW_BLOCKS || !s->committed)
         return;
     of_one(w, s, &space, &time);
-    if (space > 0.5 || time > 0.5)
+    double needed = fmax(1, ceil(fmax(space, time) * 2)); /* layers, half used */
+    if (needed > 1 && needed * 4 > w->layer_count)
         return;
     const char *advice =
         s->limit == WORLD_LIMIT_LOAD ? "Use fewer layers, or offer more." : "Use fewer layers.";
     double more = p->cross_latency_s.p50 - p->local_latency_s.p50;
     int used = snprintf(s->warning, sizeof s->warning,
-                        "%u layers for %.4g tx/s: one such layer would carry this load (%.0f %% of "
-                        "its block space, %.0f %% of its nodes' time).",
-                        w->layer_count, s->offered_rate, space * 100, time * 100);
+                        "%u layers for %.4g tx/s: %.0f such layer%s would carry this load (%.0f %% "
+                        "of the block space, %.0f %% of the nodes' time).",
+                        w->layer_count, s->offered_rate, needed, needed > 1 ? "s" : "",
+                        space / needed * 100, time / needed * 100);
     if (!p->crossings || used < 0 || (size_t)used >= sizeof s->warning)
         return;
     if (p->cross_share < 1 && more > 0)

@@ -40,7 +40,7 @@ static void test_little_load(void **state)
         run(HEAD FOUR LOAD("{kind: transfer, rate: 60/s, accounts: 2000}"), NULL, 0);
     expect(&s, WORLD_LIMIT_LOAD, (const char *const[]){"everything that was offered", NULL});
     assert_non_null(strstr(s.warning, "4 layers for "));
-    assert_non_null(strstr(s.warning, "one such layer would carry this load"));
+    assert_non_null(strstr(s.warning, "1 such layer would carry this load"));
     assert_non_null(strstr(s.warning, "more than the others' median"));
     assert_non_null(strstr(s.warning, "or offer more"));
     /* Closed form: 1 - 1/k of payments between accounts that hash spreads, within 3.3 deviations.

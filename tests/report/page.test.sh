@@ -32,6 +32,21 @@ done
 "$WEFT" run "$root/scenarios/poa.yaml" --set duration=6s --set drain=1s --trace 1s..4s -o "$dir/traced.h5" --report "$dir/traced.html" -q >"$dir/out" 2>"$dir/err"
 check page_of_traced [ $? -eq 0 -a "$(grep -c '"messages":{' "$dir/traced.html")" -eq 1 ]
 check page_without_messages [ "$(grep -c '"messages":{' "$dir/run.html")" -eq 0 ]
+# A network whose accounts live on several layers: loads, epochs, moves, mail.
+cat >"$dir/parted.yaml" <<YAML
+duration: 14s
+drain: 4s
+signatures: modelled
+network: {latency: {kind: constant, delay: 10ms}, topology: full-mesh}
+layers: [{name: shard, count: 4, nodes: 4, consensus: {kind: tendermint, block_interval: 500ms}}]
+routing: {policy: clpa, epoch: 3s}
+validation: {committee: 2}
+workload: [{kind: transfer, rate: 80/s, accounts: 300, pairs: {kind: communities, count: 6}}]
+YAML
+"$WEFT" run "$dir/parted.yaml" -o "$dir/parted.h5" --report "$dir/parted.html" -q >"$dir/out" 2>"$dir/err"
+check page_of_parted [ $? -eq 0 -a "$(grep -c '"several":{' "$dir/parted.html")" -eq 1 ]
+"$WEFT" run "$dir/parted.yaml" --set routing.policy=hash --set 'layers[0].count=100' --set 'layers[0].nodes=1' --set duration=4s --set validation.committee=0 --set record.transactions=none -o "$dir/wide.h5" --report "$dir/wide.html" -q >"$dir/out" 2>"$dir/err"
+check page_of_wide [ $? -eq 0 -a "$(stat -c %s "$dir/wide.html")" -lt 1500000 ]
 # Recorded blocks, replayed on simulated cores, in the same page.
 recorded="$root/scenarios/recorded"
 "$WEFT" replay "$recorded" --executor ladder --driver virtual --cores 2,8 --report "$dir/replay.html" >"$dir/out" 2>"$dir/err"
@@ -74,6 +89,9 @@ check nothing_half_written [ ! -e "$dir/x.html" -a -z "$(find "$dir" -name '*.tm
 
 if /usr/bin/python3 -c 'import h5py' 2>/dev/null; then
     /usr/bin/python3 "$root/tests/report/check_page.py" "$dir/run.html" "$dir/run.h5" || echo "not ok figures"
+    for run in parted wide; do
+        /usr/bin/python3 "$root/tests/report/check_layers.py" $run "$dir/$run.html" "$dir/$run.h5" || echo "not ok layers of $run"
+    done
 else
     echo "skip figures: no h5py for /usr/bin/python3"
 fi
@@ -96,6 +114,12 @@ if browse "$dir/loud.html" | grep -q heard; then
         check "browser_$run" [ -z "$said" -a "$(grep -c '<canvas' "$dir/dom")" -gt 0 ]
         [ -z "$said" ] || echo "$said" | head -3
     done
+    for run in parted wide; do
+        said=$(browse "$dir/$run.html")
+        check "browser_$run" [ -z "$said" -a "$(grep -o '<canvas class="own"' "$dir/dom" | wc -l)" -ge 4 -a "$(grep -c 'id="layers-panel" hidden' "$dir/dom")" -eq 0 ]
+        [ -z "$said" ] || echo "$said" | head -3
+    done
+    check "browser_names_layers" grep -q 'such layers* would carry this load' "$dir/dom"
     said=$(browse "$dir/traced.html")
     check "browser_traced" [ -z "$said" -a "$(grep -o '<polygon' "$dir/dom" | wc -l)" -gt 3 ]
 else
