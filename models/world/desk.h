@@ -87,6 +87,9 @@ void desk_on_event(struct sim *sim, void *self, const struct sim_event *ev);
 /* ---- discover.c ---- */
 /* Runs tx on the last committed states of all layers. False when memory is out. */
 bool discover(struct world *w, const struct tx *tx, struct discovery *out);
+/* The same on the first state, before the run. */
+bool discover_before(struct world *w, const struct evm_state *first, const struct evm_tx *tx,
+                     struct discovery *out);
 void discovery_fini(struct discovery *d);
 /* The last committed and executed state of a layer; borrowed. */
 struct evm_state *desk_state(const struct world *w, layer_id layer);

@@ -33,12 +33,15 @@ layer_id desk_home(const struct world *w, const struct evm_addr *addr)
 
 struct whole {
     const struct world *world;
-    layer_id at; /* holds what every layer has a piece of */
-    struct block *last;
+    layer_id at;                    /* holds what every layer has a piece of */
+    const struct block *last;       /* of that layer; NULL: none yet */
+    const struct evm_state *before; /* the first state, before it is cut up; or NULL */
 };
 
-static struct evm_state *state_of(const struct whole *v, const struct evm_addr *addr)
+static const struct evm_state *state_of(const struct whole *v, const struct evm_addr *addr)
 {
+    if (v->before)
+        return v->before;
     layer_id home = desk_home(v->world, addr);
     return desk_state(v->world, home == LAYER_ALL ? v->at : home);
 }
@@ -178,17 +181,19 @@ static bool is_plain(const struct whole *v, const struct evm_tx *tx)
     return evm_hash_eq(&to.code_hash, &evm_empty_code_hash);
 }
 
-static bool run(struct world *w, struct whole *v, const struct tx *tx, struct touches *t,
+static bool run(struct world *w, struct whole *v, const struct evm_tx *tx, struct touches *t,
                 struct discovery *out)
 {
     struct desk *d = w->desk;
-    struct evm_block_env env = v->last->env;
+    struct evm_block_env env = {.gas_limit = UINT64_MAX / 2, .chain_id = w->cfg->chain_id};
+    if (v->last)
+        env = v->last->env;
     env.number++;
     env.base_fee = (struct evm_u256){{0}};
     t->coinbase = &env.coinbase;
     if (!d->run && !(d->run = evm_txrun_create(w->codes)))
         return false;
-    evm_txrun_begin(d->run, w->rules, &env, &tx->evm, (struct evm_view){&whole_ops, v},
+    evm_txrun_begin(d->run, w->rules, &env, tx, (struct evm_view){&whole_ops, v},
                     EVM_TXRUN_SKIP_NONCE | EVM_TXRUN_SKIP_FUNDS);
     while (evm_txrun_step(d->run, NULL, 0) != EVM_STEP_DONE)
         ;
@@ -197,30 +202,42 @@ static bool run(struct world *w, struct whole *v, const struct tx *tx, struct to
         return false;
     out->gas = o->gas_used;
     evm_txrun_each_access(d->run, visit, t);
-    return touch_account(t, &tx->evm.sender) &&
-           (tx->evm.is_create || o->invalid == EVM_TX_VALID || touch_account(t, &tx->evm.to));
+    return touch_account(t, &tx->sender) &&
+           (tx->is_create || o->invalid == EVM_TX_VALID || touch_account(t, &tx->to));
+}
+
+static bool look(struct world *w, struct whole *v, const struct evm_tx *tx, struct discovery *out)
+{
+    static const struct evm_addr nobody;
+    struct touches t = {.coinbase = &nobody};
+    evm_changes_clear(&out->seen);
+    out->accounts.len = 0;
+    out->moving = false;
+    out->plain = is_plain(v, tx);
+    out->gas = tx->gas_limit;
+    vec_init(&t.list, sizeof(struct touch));
+    bool ok = out->plain ? touch_account(&t, &tx->sender) && touch_account(&t, &tx->to)
+                         : run(w, v, tx, &t, out);
+    ok = ok && take_down(w, v, &t, out);
+    vec_fini(&t.list);
+    return ok;
 }
 
 bool discover(struct world *w, const struct tx *tx, struct discovery *out)
 {
-    static const struct evm_addr nobody;
     layer_id home = desk_home(w, &tx->evm.sender);
     struct whole v = {.world = w, .at = home == LAYER_ALL ? 0 : home};
     const struct layer *l = &w->layers[v.at];
-    struct touches t = {.coinbase = &nobody};
     v.last = chain_latest(
         l, ((struct committed *)vec_at(&l->chain->committed, l->chain->settled - 1))->block);
-    evm_changes_clear(&out->seen);
-    out->accounts.len = 0;
-    out->moving = false;
-    out->plain = is_plain(&v, &tx->evm);
-    out->gas = tx->evm.gas_limit;
-    vec_init(&t.list, sizeof(struct touch));
-    bool ok = out->plain ? touch_account(&t, &tx->evm.sender) && touch_account(&t, &tx->evm.to)
-                         : run(w, &v, tx, &t, out);
-    ok = ok && take_down(w, &v, &t, out);
-    vec_fini(&t.list);
-    return ok;
+    return look(w, &v, &tx->evm, out);
+}
+
+bool discover_before(struct world *w, const struct evm_state *first, const struct evm_tx *tx,
+                     struct discovery *out)
+{
+    struct whole v = {.world = w, .before = first};
+    return look(w, &v, tx, out);
 }
 
 void discovery_fini(struct discovery *d)

@@ -588,12 +588,21 @@ void sync_fini(struct node *n);
 /* Accounts of which every layer has a piece from the start: funds them with the sum. */
 enum err_code partition_pieces(struct world *w, struct genesis *g, struct err *err);
 /* All layers' genesis blocks, from the state of all workloads together (borrowed). */
+/* Numbers the accounts of that state, by address. */
+enum err_code partition_number(struct world *w, const struct evm_state *whole, struct err *err);
 enum err_code partition_genesis(struct world *w, struct evm_state *whole, struct err *err);
 
 /* ---- sources.c: workloads, signing, entry ---- */
 enum err_code sources_create(struct world *w, struct err *err);
 enum err_code sources_genesis(struct world *w, layer_id layer, struct genesis *g, struct err *err);
 void sources_start(struct world *w);
+/* What all entries will offer, by time: each() gets one transaction after the other, with its
+ * sender; what it points to lasts for the call. Before the run. ERR_INPUT where an entry depends on
+ * how the run goes; what each() returns. */
+typedef enum err_code sources_coming_fn(void *self, const struct evm_state *first, sim_time at,
+                                        const struct evm_tx *tx);
+enum err_code sources_foresee(struct world *w, const struct evm_state *first,
+                              sources_coming_fn *each, void *self, struct err *err);
 /* tx goes to a node of its layer, chosen by chance. */
 void sources_enter(struct world *w, struct tx *tx);
 void sources_on_emit(struct sim *sim, void *self, const struct sim_event *ev);

@@ -85,7 +85,6 @@ static void take_account(void *self, const struct evm_addr *addr, const struct e
     const struct evm_code *code = evm_codes_find(w->codes, &acc->code_hash);
     if (c->failed)
         return;
-    /* Its number first: the policy is asked by numbers, and says where it lives. */
     account_id number = directory_number(d, addr);
     if (number == ACCOUNT_NONE) {
         c->failed = true;
@@ -140,6 +139,21 @@ static struct evm_state *make_part(const struct world *w, const struct evm_chang
     if (s)
         evm_state_seal(s);
     return s;
+}
+
+static void number_account(void *self, const struct evm_addr *addr, const struct evm_account *acc)
+{
+    struct cut *c = self;
+    (void)acc;
+    c->failed |= directory_number(&c->world->desk->directory, addr) == ACCOUNT_NONE;
+}
+
+enum err_code partition_number(struct world *w, const struct evm_state *whole, struct err *err)
+{
+    struct cut c = {.world = w};
+    return evm_state_each(whole, number_account, NULL, &c) == EVM_OK && !c.failed
+               ? ERR_OK
+               : err_set(err, ERR_MEMORY, "no memory for accounts");
 }
 
 static enum err_code cut_up(struct world *w, const struct evm_state *whole,

@@ -31,6 +31,8 @@ struct routes {
     struct net *places; /* where nodes are, until the network itself is there */
     struct route_move *moves;
     uint32_t epochs;
+    struct vec future;          /* struct route_future; where the policy foresees */
+    struct vec future_accounts; /* account_id */
 };
 
 /* A report on its way. */
@@ -298,7 +300,41 @@ static void describe_layers(struct world *w)
     }
 }
 
-enum err_code routes_create(struct world *w, struct err *err)
+/* ---- the future ---- */
+
+static enum err_code foresee_tx(void *self, const struct evm_state *first, sim_time at,
+                                const struct evm_tx *tx)
+{
+    struct world *w = self;
+    struct routes *s = w->routes;
+    struct discovery *found = &w->desk->found;
+    struct route_future row = {.at = at, .first = (uint32_t)s->future_accounts.len};
+    if (!discover_before(w, first, tx, found) || found->accounts.len == 0)
+        return ERR_MEMORY;
+    account_id sender = directory_number(&w->desk->directory, &tx->sender);
+    if (vec_push(&s->future_accounts, &sender) != ERR_OK)
+        return ERR_MEMORY;
+    for (size_t i = 0; i < found->accounts.len; i++) {
+        const account_id *a = vec_at(&found->accounts, i);
+        if (*a != sender && vec_push(&s->future_accounts, a) != ERR_OK)
+            return ERR_MEMORY;
+    }
+    row.count = (uint32_t)s->future_accounts.len - row.first;
+    row.gas = found->gas;
+    return vec_push(&s->future, &row);
+}
+
+static enum err_code foresee(struct world *w, const struct evm_state *first, struct err *err)
+{
+    struct routes *s = w->routes;
+    enum err_code code = sources_foresee(w, first, foresee_tx, w, err);
+    s->env.future = s->future.data;
+    s->env.future_accounts = s->future_accounts.data;
+    s->env.future_count = (uint32_t)s->future.len;
+    return code;
+}
+
+enum err_code routes_create(struct world *w, const struct evm_state *first, struct err *err)
 {
     const struct field_choice *choice = &w->cfg->routing.policy;
     struct routes *s = w->routes = mem_zalloc(1, sizeof *s);
@@ -330,8 +366,12 @@ enum err_code routes_create(struct world *w, struct err *err)
         .world = w,
     };
     struct err inner = {0};
+    vec_init(&s->future, sizeof(struct route_future));
+    vec_init(&s->future_accounts, sizeof(account_id));
     enum err_code code =
         net_create_places(&s->places, &w->cfg->network, w->sim, w->node_count, err);
+    if (code == ERR_OK && s->ops->foresees)
+        code = foresee(w, first, err);
     if (code != ERR_OK)
         return code;
     code = s->ops->init(s->state, choice->cfg, &s->env, &inner);
@@ -357,6 +397,8 @@ void routes_destroy(struct world *w)
     mem_free(s->windows);
     mem_free(s->executed);
     mem_free(s->moves);
+    vec_fini(&s->future);
+    vec_fini(&s->future_accounts);
     mem_free(s);
     w->routes = NULL;
 }

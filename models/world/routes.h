@@ -2,8 +2,8 @@
  *
  * Each layer sums up what it commits, and every routing.report_interval sends a report to the first
  * layer, where the policy sits; every routing.epoch the policy says which accounts move, and the
- * orders go out as ops (desk_move). The engine's thread owns everything; w->routes is NULL where the
- * network is not partitioned. */
+ * orders go out as ops (desk_move). The engine's thread owns everything; w->routes is NULL where
+ * the network is not partitioned. */
 #ifndef MODELS_WORLD_ROUTES_H
 #define MODELS_WORLD_ROUTES_H
 
@@ -14,7 +14,8 @@
 struct world;
 struct layer;
 
-enum err_code routes_create(struct world *w, struct err *err); /* before the first state is made */
+/* Before the first state (borrowed), whose accounts are numbered, is cut up. */
+enum err_code routes_create(struct world *w, const struct evm_state *first, struct err *err);
 void routes_destroy(struct world *w);
 void routes_start(struct world *w);
 layer_id routes_place(struct world *w, account_id account, const struct evm_addr *addr,

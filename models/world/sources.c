@@ -715,6 +715,93 @@ enum err_code sources_genesis(struct world *w, layer_id layer, struct genesis *g
     return ERR_OK;
 }
 
+/* ---- the future, for a policy that is told it ---- */
+
+/* The next transaction of one entry, or that there is none. */
+struct coming {
+    struct workload_tx *tx;
+    bool some;
+};
+
+static enum err_code reveal(struct world *w, uint32_t index, struct coming *c, struct err *err)
+{
+    struct source *s = &w->sources[index];
+    *c->tx = (struct workload_tx){.entry = NODE_NONE, .recipient = UINT32_MAX};
+    c->tx->tx.chain_id = s->env.chain_id;
+    c->some = s->ops->next(s->state, c->tx) && c->tx->at < s->env.end;
+    struct evm_tx *tx = &c->tx->tx;
+    if (!c->some || tx->raw.size == 0) {
+        tx->sender = c->tx->from;
+        tx->has_sender = true;
+        return ERR_OK;
+    }
+    struct evm_tx whole; /* recorded: it is in its bytes */
+    struct evm_err why = {0};
+    enum evm_status st = evm_tx_decode(&whole, tx->raw, &why);
+    if (st == EVM_OK)
+        st = evm_tx_recover(&whole, false, &why);
+    if (st != EVM_OK)
+        return err_set(err, st == EVM_ERR_MEMORY ? ERR_MEMORY : ERR_INPUT, "%s", why.text);
+    evm_tx_fini(tx);
+    *tx = whole;
+    return ERR_OK;
+}
+
+static enum err_code reveal_all(struct world *w, const struct evm_state *first,
+                                sources_coming_fn *each, void *self, struct err *err)
+{
+    struct coming *next = mem_zalloc(w->source_count, sizeof *next);
+    enum err_code code = next ? ERR_OK : ERR_MEMORY;
+    for (uint32_t i = 0; i < w->source_count && code == ERR_OK; i++) {
+        next[i].tx = w->sources[i].scratch;
+        code = reveal(w, i, &next[i], err);
+    }
+    while (code == ERR_OK) {
+        uint32_t best = UINT32_MAX;
+        for (uint32_t i = 0; i < w->source_count; i++)
+            if (next[i].some && (best == UINT32_MAX || next[i].tx->at < next[best].tx->at))
+                best = i;
+        if (best == UINT32_MAX)
+            break;
+        code = each(self, first, next[best].tx->at, &next[best].tx->tx);
+        if (next[best].tx->tx.storage) /* decoded here */
+            evm_tx_fini(&next[best].tx->tx);
+        if (code == ERR_OK)
+            code = reveal(w, best, &next[best], err);
+    }
+    mem_free(next);
+    return code == ERR_MEMORY ? err_set(err, ERR_MEMORY, "no memory for the future") : code;
+}
+
+/* The entries once more, from the start, with streams of their own that give the same. */
+enum err_code sources_foresee(struct world *w, const struct evm_state *first,
+                              sources_coming_fn *each, void *self, struct err *err)
+{
+    struct source *kept = w->sources;
+    uint32_t count = w->source_count;
+    for (uint32_t i = 0; i < count; i++)
+        if (kept[i].ops->reactive)
+            return scenario_fail(w->scenario, err, "routing.policy",
+                                 "%s asks what is to come, and workload %s depends on how the run "
+                                 "goes",
+                                 w->cfg->routing.policy.model->name, kept[i].name);
+    struct genesis *g = NULL;
+    w->sources = NULL;
+    w->source_count = 0;
+    enum err_code code = sources_create(w, err);
+    if (code == ERR_OK)
+        code = genesis_create(&g, w->codes, w->rules, w->cfg->chain_id, err);
+    if (code == ERR_OK) /* workloads learn there where their contracts are */
+        code = sources_genesis(w, LAYER_NONE, g, err);
+    if (code == ERR_OK)
+        code = reveal_all(w, first, each, self, err);
+    genesis_destroy(g);
+    sources_destroy(w);
+    w->sources = kept;
+    w->source_count = count;
+    return code;
+}
+
 void sources_start(struct world *w)
 {
     for (uint32_t i = 0; i < w->source_count; i++) {

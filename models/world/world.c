@@ -175,9 +175,11 @@ static enum err_code create_genesis(struct world *w, struct layer *l, struct err
 static enum err_code create_partition(struct world *w, struct err *err)
 {
     struct evm_state *whole = NULL;
-    enum err_code code = routes_create(w, err);
+    enum err_code code = first_state(w, LAYER_NONE, &whole, err);
     if (code == ERR_OK)
-        code = first_state(w, LAYER_NONE, &whole, err);
+        code = partition_number(w, whole, err);
+    if (code == ERR_OK)
+        code = routes_create(w, whole, err);
     if (code == ERR_OK)
         code = partition_genesis(w, whole, err);
     if (code == ERR_OK && w->cfg->verify == WORLD_VERIFY_SERIALISABLE)
