@@ -54,9 +54,11 @@ static void start(void *state, struct crossing *c)
 
 static void held(void *state, struct crossing *c, struct crossing_party *p)
 {
+    struct migrate *m = state;
     (void)p;
+    cross_further(m->env, c, &m->tries);
     c->note++;
-    go_on(state, c);
+    go_on(m, c);
 }
 
 static void refused(void *state, struct crossing *c, struct crossing_party *p, const char *why)

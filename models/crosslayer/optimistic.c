@@ -62,6 +62,7 @@ static void held(void *state, struct crossing *c, struct crossing_party *p)
 {
     struct optimistic *o = state;
     (void)p;
+    cross_further(o->env, c, &o->tries);
     if (--c->note == 0)
         o->env->host->run(o->env, c, false);
 }

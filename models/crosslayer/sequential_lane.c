@@ -120,6 +120,7 @@ static void held(void *state, struct crossing *c, struct crossing_party *p)
 {
     struct sequential_lane *s = state;
     (void)p;
+    cross_further(s->env, c, &s->tries);
     if (--c->note == 0)
         s->env->host->run(s->env, c, false);
 }

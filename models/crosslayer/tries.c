@@ -12,6 +12,11 @@ bool cross_try(struct cross_env *env, struct crossing *c, const struct cross_tri
     return true;
 }
 
+void cross_further(struct cross_env *env, struct crossing *c, const struct cross_tries *tries)
+{
+    env->host->timer(env, c, tries->timeout);
+}
+
 void cross_again(struct cross_env *env, struct crossing *c, const struct cross_tries *tries)
 {
     if (c->tries >= tries->tries) {

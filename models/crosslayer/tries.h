@@ -7,7 +7,7 @@
 
 #define CROSS_TRIES_FIELDS(F, S, TIMEOUT, TRIES, BACKOFF)                                          \
     F(S, DURATION, timeout, TIMEOUT, "100ms", "1h",                                                \
-      "What has not run so long after its try began is given up, to try again.")                   \
+      "What has got no further for so long is given up, to try again.")                            \
     F(S, COUNT, tries, TRIES, "1", "1M", "Then the transaction is dropped.")                       \
     F(S, DURATION, backoff, BACKOFF, "0s", "1h",                                                   \
       "Before another try: drawn from zero to this, doubled with each, up to 64 times this.")
@@ -24,6 +24,9 @@ struct cross_tries {
 /* A try begins: it has its deadline, then late() is called. False: it was the last one, and c is
  * gone. */
 bool cross_try(struct cross_env *env, struct crossing *c, const struct cross_tries *tries);
+/* It got further: a new deadline. Who has waited for a lock until shortly before the old one shall
+ * not let go of it unused. */
+void cross_further(struct cross_env *env, struct crossing *c, const struct cross_tries *tries);
 /* Lets go and tries again, or drops it; c may be gone afterwards. */
 void cross_again(struct cross_env *env, struct crossing *c, const struct cross_tries *tries);
 

@@ -52,9 +52,11 @@ static void start(void *state, struct crossing *c)
 
 static void held(void *state, struct crossing *c, struct crossing_party *p)
 {
+    struct two_phase_commit *t = state;
     (void)p;
+    cross_further(t->env, c, &t->tries);
     c->note++;
-    go_on(state, c);
+    go_on(t, c);
 }
 
 static void refused(void *state, struct crossing *c, struct crossing_party *p, const char *why)

@@ -31,6 +31,7 @@ struct desk_crossing {
     bool dropping;                      /* ... and then it is dropped */
     sim_time wait;                      /* ... or tried again after this */
     struct sim_timer timer;             /* the protocol's, or that of another try */
+    sim_time late, patience;            /* when that is due, and how long it was when it was set */
     bool retrying;                      /* the timer is that of another try */
     struct desk_crossing *next_waiting; /* of the same sender, for its nonce */
     bool is_waiting;
@@ -120,9 +121,13 @@ struct desk_crossing *desk_find(const struct world *w, uint64_t hold);
 /* ---- desk_ops.c ---- */
 /* Gives b, which stands on `parent`, the ops that its proposer knows of, and in front of its
  * transactions those that ops run. *gas: limit left; less afterwards. Returns what the layer holds
- * once the ops have been applied, a reference; NULL: memory is out. */
+ * once the ops have been applied, a reference; NULL: memory is out. blind (struct op *: borrowed)
+ * gets those that run a payment blindly, one transaction each, in the order in which they came:
+ * they are not in b, they compete with the pool. */
 struct holdings *desk_fill(struct world *w, struct layer *l, node_id node, struct block *b,
-                           struct block *parent, uint64_t *gas);
+                           struct block *parent, uint64_t *gas, struct vec *blind);
+/* One of those goes into b, before any transaction of the pool does. False: memory. */
+bool desk_add(struct block *b, struct op *op);
 /* Transactions of b are gone from it: ops that ran them go, or run what is left. */
 bool desk_refill_ops(struct world *w, struct block *b);
 

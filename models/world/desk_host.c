@@ -8,6 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A lock is not granted in the last part, one in so many, of its asker's patience: in a queue as
+ * long as that, each would get it when it is too late. */
+enum { UNUSED = 4 };
+
 static struct world *world_of(const struct cross_env *env)
 {
     return env->world;
@@ -136,6 +140,7 @@ static void ask_by(struct world *w, struct desk_crossing *c, struct crossing_par
     }
     CHECK(p->phase == PARTY_IDLE, "crossing %llu asks layer %u twice",
           (unsigned long long)c->pub.id, p->layer);
+    op->until = c->late - c->patience / UNUSED;
     op_unref(mine_of->asked);
     mail_ref(&op->item);
     mine_of->asked = op;
@@ -256,6 +261,8 @@ static void host_timer(struct cross_env *env, struct crossing *pub, sim_time del
     struct world *w = world_of(env);
     struct desk_crossing *c = mine(pub);
     c->retrying = false;
+    c->late = sim_now(w->sim) + delay;
+    c->patience = delay;
     sim_cancel(w->sim, &c->timer);
     sim_schedule_timer(w->sim, &c->timer, sim_now(w->sim) + delay, SIM_CLASS_WORKLOAD,
                        world_source(w, SOURCE_DESK), w->handlers[EVENT_DESK], 0, pub->id);

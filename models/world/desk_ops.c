@@ -182,6 +182,7 @@ struct filling {
     struct block *block;
     struct holdings_draft draft;
     struct holdings *held;             /* the block before left it; borrowed */
+    struct block *before;              /* that block; borrowed */
     struct holdings *during;           /* with the ops that come before transactions; a reference */
     struct evm_state *state;           /* the block before left it; borrowed */
     struct vec charges;                /* struct charge */
@@ -189,6 +190,8 @@ struct filling {
     struct vec ops;                    /* struct op *: borrowed */
     struct vec runs;                   /* struct tx *: borrowed; that they run, in their order */
     bool partly;                       /* some op runs a part of its own */
+    struct vec
+        *blind; /* struct op *: borrowed; they hold nothing, and may wait for another block */
 };
 
 /* What stands in blocks that are not committed yet, or would be undone by one of them. */
@@ -302,16 +305,47 @@ static enum turn turn_of(const struct op *op)
                                                           : TURN_FREE;
 }
 
+/* Whether a crossing that ran in the block before held the account until its end. */
+static bool held_before(const struct filling *f, const struct evm_addr *addr)
+{
+    struct block *older = chain_before(f->world, f->before);
+    struct holdings *then = older && older->execution ? execution_holdings(older->execution) : NULL;
+    uint64_t holder = then ? holdings_lock(then, addr) : 0;
+    for (uint32_t i = 0; holder && i < f->before->op_count; i++)
+        if (f->before->ops[i]->kind == OP_EXECUTE && f->before->ops[i]->crossing == holder)
+            return true;
+    return false;
+}
+
+/* What a crossing has just let go of is the layer's own users' for this block: an op that takes it
+ * before they run would leave them nothing for ever, where crossings queue for it. */
+static bool has_turn_yet(const struct filling *f, const struct op *op)
+{
+    for (uint32_t i = 0; i < op->account_count; i++) {
+        const struct evm_addr *addr = &op->accounts[i];
+        bool locked = holdings_lock(&f->draft.now, addr) != 0;
+        if (!locked && (holdings_lock(f->held, addr) || held_before(f, addr)))
+            return false;
+    }
+    return true;
+}
+
 /* An op that its proposer knows: in, or not now. False when memory is out. */
 static bool consider(struct filling *f, struct op *op)
 {
     enum turn turn = turn_of(op);
-    if (op->withdrawn || (turn == TURN_RUN && !may_run(f, op)))
+    if (turn == TURN_RUN && op->blind && !op->withdrawn && can_run(f, op, op->txs[0]))
+        return vec_push(f->blind, &op) == ERR_OK;
+    if (op->withdrawn || (turn == TURN_RUN && (op->blind || !may_run(f, op))))
         return true;
     if (turn == TURN_FREE &&
         (f->taken + op->gas > f->block->fees.gas_limit || (op->has_payer && payer_short(f, op))))
         return true;
+    if (turn == TURN_TAKE && !has_turn_yet(f, op))
+        return true;
     bool waits = turn == TURN_FREE || op->waits;
+    if (turn != TURN_FREE && op->waits && op->crossing && sim_now(f->world->sim) > op->until)
+        return true;
     if (op_try(&f->draft, op) == OP_REFUSED_LOCKED && waits)
         return true;
     if (op->cancels) /* not in this block any more */
@@ -369,14 +403,21 @@ static bool put_in(struct filling *f)
 }
 
 struct holdings *desk_fill(struct world *w, struct layer *l, node_id node, struct block *b,
-                           struct block *parent, uint64_t *gas)
+                           struct block *parent, uint64_t *gas, struct vec *blind)
 {
     struct block *before = chain_latest(l, parent);
     struct holdings *held = before->execution ? execution_holdings(before->execution) : NULL;
     CHECK(held, "layer %u builds on a block that was not executed", l->id);
     if (!w->desk->layers[l->id].inbox.len)
         return holdings_ref(held);
-    struct filling f = {.world = w, .layer = l, .node = node, .block = b, .held = held, .gas = gas};
+    struct filling f = {.world = w,
+                        .layer = l,
+                        .node = node,
+                        .block = b,
+                        .held = held,
+                        .before = before,
+                        .blind = blind,
+                        .gas = gas};
     f.mark = w->desk->serial++;
     f.state = execution_wait(before->execution)->state;
     vec_init(&f.ops, sizeof(struct op *));
@@ -393,6 +434,23 @@ struct holdings *desk_fill(struct world *w, struct layer *l, node_id node, struc
         return f.during;
     holdings_unref(f.during);
     return NULL;
+}
+
+bool desk_add(struct block *b, struct op *op)
+{
+    struct op **ops = mem_resize(b->ops, b->op_count + 1, sizeof(struct op *));
+    if (ops)
+        b->ops = ops;
+    struct tx **txs = mem_resize(b->txs, b->tx_count + op->tx_count, sizeof(struct tx *));
+    if (txs)
+        b->txs = txs;
+    if (!ops || !txs)
+        return false;
+    mail_ref(&op->item);
+    b->ops[b->op_count++] = op;
+    for (uint32_t t = 0; t < op->tx_count; t++)
+        b->txs[b->tx_count++] = tx_ref(op->txs[t]);
+    return true;
 }
 
 /* The same op with those of its transactions that b holds, from index *at on. */

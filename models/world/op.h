@@ -76,7 +76,10 @@ struct op {
     bool has_payer,
         kept; /* kept: the sum is kept at layer `other`, for the payer when it has paid */
     struct evm_addr payer;
-    sim_time until; /* proposers wait so long for a payer that has too little */
+    /* OP_CREDIT: proposers wait so long for a payer that has too little. OP_LOCK, OP_EXPORT that
+     * wait: proposers leave it out from then on, for who asked will have given up before he could
+     * use what he got. */
+    sim_time until;
     /* The desk's own. */
     bool settled;    /* it stands in a committed block, or never will */
     bool withdrawn;  /* no proposer takes it any more */

@@ -104,12 +104,150 @@ static void same_for_any_threads(void **state)
     }
 }
 
+/* ---- closed forms ---- */
+
+static const char plain_town[] = "duration: 12s\n"
+                                 "warm_up: 4s\n"
+                                 "drain: 0s\n"
+                                 "signatures: modelled\n"
+                                 "routing: {policy: hash}\n"
+                                 "network: {latency: {kind: constant, delay: 10ms}}\n"
+                                 "layers:\n"
+                                 "  - count: 4\n"
+                                 "    nodes: 4\n"
+                                 "    consensus: {kind: tendermint, block_interval: 500ms}\n"
+                                 "    fees: {kind: fixed, gas_limit: 1050kgas}\n"
+                                 "workload:\n"
+                                 "  - {kind: transfer, rate: 700/s, accounts: 4000}\n";
+
+/* Recipients uniform over k layers: 1 - 1/k of the payments leave the sender's. */
+static void share_that_crosses(void **state)
+{
+    (void)state;
+    for (unsigned k = 2; k <= 8; k *= 2) {
+        char count[32];
+        snprintf(count, sizeof count, "layers[0].count=%u", k);
+        const char *sets[] = {count, "workload[0].rate=300/s", "crosslayer=relay"};
+        struct fixture f = fixture_make(plain_town, sets, 3, 1, NULL);
+        fixture_run(&f);
+        const struct world *w = f.world;
+        uint64_t crossed = 0;
+        for (layer_id i = 0; i < w->layer_count; i++)
+            crossed += w->layers[i].crossings;
+        double share = (double)crossed / w->tx_count, want = 1 - 1.0 / k;
+        if (share < want - 0.03 || share > want + 0.03) /* 3600 draws: 3.6 deviations or more */
+            fail_msg("%u layers: %.4f of %u cross, not %.4f", k, share, w->tx_count, want);
+        fixture_free(&f);
+    }
+}
+
+static double committed_per_second(const char *cross, const char *deposit)
+{
+    char pairs[64], relay[64];
+    snprintf(pairs, sizeof pairs, "workload[0].pairs={kind: layers, cross: %s}", cross);
+    snprintf(relay, sizeof relay, "crosslayer={kind: relay, deposit_gas: %s}", deposit);
+    const char *sets[] = {pairs, relay};
+    struct fixture f = fixture_make(plain_town, sets, 2, 1, NULL);
+    fixture_run(&f);
+    double rate = (double)f.world->tally.committed / 8;
+    fixture_free(&f);
+    return rate;
+}
+
+/* A payment that crosses takes room twice, where it leaves and where it arrives (Monoxide, section
+ * 5): with x of the load crossing, blocks that are full carry 1 / (1 + x) of what they would. */
+static void relay_halves_capacity(void **state)
+{
+    (void)state;
+    double none = committed_per_second("0%", "21kgas");
+    double half = committed_per_second("50%", "21kgas"),
+           all = committed_per_second("100%", "21kgas");
+    double gratis = committed_per_second("100%", "0gas");
+    print_message("committed a second: %.1f local, %.1f half, %.1f all, %.1f all gratis\n", none,
+                  half, all, gratis);
+    assert_true(none > 370); /* 4 layers, 50 payments a block, 500 ms */
+    assert_true(half > none / 1.5 * 0.95 && half < none / 1.5 * 1.05);
+    assert_true(all > none / 2 * 0.95 && all < none / 2 * 1.05);
+    assert_true(gratis > none * 0.95 && gratis < none * 1.05);
+}
+
+/* ---- brokers ---- */
+
+static void broker_runs_dry(void **state)
+{
+    (void)state;
+    static const char *const brokers[] = {
+        "crosslayer={kind: broker, brokers: 2, liquidity: 1000ether, share: 30%}",
+        "crosslayer={kind: broker, brokers: 1, liquidity: 1gwei, wait: 300ms}",
+        "crosslayer={kind: broker, brokers: 3, liquidity: 0wei, wait: 1s}",
+    };
+    for (int i = 0; i < 3; i++) {
+        const char *sets[] = {brokers[i], "seed=5", "drain=30s"};
+        struct fixture f = play(sets, 3, 1);
+        rig_all_is_quiet(f.world);
+        uint64_t dry = f.world->desk->unbrokered;
+        print_message("%s: %llu without\n", brokers[i], (unsigned long long)dry);
+        if (i == 0)
+            assert_int_equal(dry, 0);
+        else
+            assert_true(dry > 0);
+        fixture_free(&f);
+    }
+}
+
+/* ---- one contract that everybody uses ---- */
+
+static const char hot_town[] = "duration: 20s\n"
+                               "drain: 10s\n"
+                               "signatures: modelled\n"
+                               "verify: serialisable\n"
+                               "routing: {policy: hash}\n"
+                               "network: {latency: {kind: constant, delay: 20ms}}\n"
+                               "layers:\n"
+                               "  - count: 4\n"
+                               "    nodes: 4\n"
+                               "    consensus: {kind: tendermint, block_interval: 500ms}\n"
+                               "workload:\n"
+                               "  - {kind: erc20, rate: 20/s, accounts: 2000, tokens: 1}\n";
+
+/* Its home's own users get their turn between crossings, and crossings do not all give up in the
+ * queue: one holds it from a block to the next but one, so about one a second is carried through;
+ * the lane takes all that waits at once. */
+static void queue_moves_on(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = {
+        "crosslayer={kind: two-phase-commit, timeout: 8s}", "crosslayer={kind: optimistic}",
+        "crosslayer={kind: migrate}", "crosslayer={kind: sequential-lane}"};
+    static const uint64_t least[] = {15, 10, 8, 250};
+    for (int i = 0; i < 4; i++) {
+        const char *sets[] = {kinds[i]};
+        struct fixture f = fixture_make(hot_town, sets, 1, 1, NULL);
+        struct evm_u256 genesis = rig_held(f.world);
+        fixture_run(&f);
+        const struct world *w = f.world;
+        uint64_t committed = 0, local;
+        for (layer_id k = 0; k < w->layer_count; k++)
+            committed += w->layers[k].committed_txs;
+        local = committed - w->desk->cross_txs;
+        print_message("%s: %llu crossed, %llu did not\n", kinds[i],
+                      (unsigned long long)w->desk->cross_txs, (unsigned long long)local);
+        assert_int_equal(w->violations, 0);
+        rig_value_is_kept(w, &genesis);
+        if (w->desk->cross_txs < least[i] || local < 40)
+            fail_msg("%llu and %llu are too few", (unsigned long long)w->desk->cross_txs,
+                     (unsigned long long)local);
+        fixture_free(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(in_any_weather),
-        cmocka_unit_test(in_flight),
-        cmocka_unit_test(same_for_any_threads),
+        cmocka_unit_test(in_any_weather),        cmocka_unit_test(in_flight),
+        cmocka_unit_test(same_for_any_threads),  cmocka_unit_test(share_that_crosses),
+        cmocka_unit_test(relay_halves_capacity), cmocka_unit_test(broker_runs_dry),
+        cmocka_unit_test(queue_moves_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
