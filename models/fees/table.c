@@ -92,7 +92,8 @@ static uint32_t merge(struct fee_table *t, const struct fee_table *old, const st
                    : b == sums->count ? -1
                                       : by_address(&old->entries[a], &sums->cells[b]);
         struct fee_sum none = {.used = false}, used = side < 0 ? none : sums->cells[b];
-        t->entries[n] = side > 0 ? (struct fee_entry){.addr = used.addr} : old->entries[a];
+        struct fee_entry fresh = {.addr = used.addr};
+        t->entries[n] = side > 0 ? fresh : old->entries[a];
         a += side <= 0;
         b += side >= 0;
         n += step(self, &t->entries[n], &used);
