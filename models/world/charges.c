@@ -81,6 +81,16 @@ bool fees_crosses(struct world *w, struct tx *tx)
     return l->fees->tip(l->fees_state, &chain_latest(l, top->block)->track->next, tx, &tip);
 }
 
+uint64_t fees_top_surcharge(const struct block_fees *fees)
+{
+    uint64_t most = 0;
+    for (uint32_t i = 0; fees->table && i < fees->table->count; i++) {
+        uint64_t surcharge = evm_u256_clamp64(&fees->table->entries[i].surcharge);
+        most = surcharge > most ? surcharge : most;
+    }
+    return most;
+}
+
 void fees_tip_of(const struct block_fees *fees, const struct evm_tx *tx, struct evm_u256 *out)
 {
     if (evm_u256_sub(out, &tx->max_fee, &fees->base_fee))

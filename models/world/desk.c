@@ -362,8 +362,9 @@ static bool seat_parties(struct world *w, struct desk_crossing *c)
         p->accounts[p->count++] = a->addr;
         p->values.accounts[p->values.account_count] = *a;
         p->values.accounts[p->values.account_count++].first_slot = p->values.slot_count;
-        memcpy(p->values.slots + p->values.slot_count, f->seen.slots + a->first_slot,
-               a->slot_count * sizeof *f->seen.slots);
+        if (a->slot_count)
+            memcpy(p->values.slots + p->values.slot_count, f->seen.slots + a->first_slot,
+                   a->slot_count * sizeof *f->seen.slots);
         p->values.slot_count += a->slot_count;
     }
     return true;

@@ -44,8 +44,9 @@ static bool append(struct evm_changes *to, const struct evm_changes *from)
         return false;
     for (uint32_t i = 0; i < from->account_count; i++) {
         struct evm_account_change a = from->accounts[i];
-        memcpy(to->slots + to->slot_count, from->slots + a.first_slot,
-               a.slot_count * sizeof *from->slots);
+        if (a.slot_count)
+            memcpy(to->slots + to->slot_count, from->slots + a.first_slot,
+                   a.slot_count * sizeof *from->slots);
         a.first_slot = to->slot_count;
         to->slot_count += a.slot_count;
         to->accounts[to->account_count++] = a;

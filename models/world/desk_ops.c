@@ -727,8 +727,9 @@ static void send_home(struct world *w, struct desk_crossing *c, const struct cro
             break;
         struct evm_account_change copy = *a;
         copy.first_slot = op->values.slot_count;
-        memcpy(op->values.slots + copy.first_slot, away->slots + a->first_slot,
-               a->slot_count * sizeof *away->slots);
+        if (a->slot_count)
+            memcpy(op->values.slots + copy.first_slot, away->slots + a->first_slot,
+                   a->slot_count * sizeof *away->slots);
         op->values.slot_count += a->slot_count;
         op->values.accounts[op->values.account_count++] = copy;
     }

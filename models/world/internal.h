@@ -472,6 +472,8 @@ uint32_t fees_usual_mail(const struct world *w);
 /* Whether tx, which crosses layers, offers what the next block of its layer asks. Not const: it is
  * noted how much mail it may cause. */
 bool fees_crosses(struct world *w, struct tx *tx);
+/* The highest surcharge that a block with these fees asks for a recipient, as far as 64 bits go. */
+uint64_t fees_top_surcharge(const struct block_fees *fees);
 /* What tx, in a block with these fees, paid its proposer a gas. */
 void fees_tip_of(const struct block_fees *fees, const struct evm_tx *tx, struct evm_u256 *out);
 /* Layer `at` hears of layer `of`: an older report than one heard already changes nothing. False
