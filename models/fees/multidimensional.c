@@ -172,7 +172,7 @@ static bool tip(const void *state, const struct block_fees *fees, const struct t
 
 struct multi_room {
     const struct fee_table *table; /* borrowed from the block's fees */
-    uint64_t left[FEE_BYTES];
+    uint64_t limit[FEE_BYTES], taken[FEE_BYTES];
 };
 
 static void *room(const void *state, const struct block_fees *fees, uint64_t gas)
@@ -184,18 +184,21 @@ static void *room(const void *state, const struct block_fees *fees, uint64_t gas
         return NULL;
     r->table = fees->table;
     for (int i = 0; i < FEE_BYTES; i++)
-        r->left[i] = m->target[i] * m->base.elasticity;
+        r->limit[i] = m->target[i] * m->base.elasticity;
     return r;
 }
 
+/* The first one that needs any goes in whatever it needs, or it never would. */
 static bool fits(void *room_of, const struct tx *tx)
 {
     struct multi_room *r = room_of;
-    uint64_t storage = expected(r->table, tx).storage;
-    if (storage > r->left[FEE_STORAGE] || tx->cross_bytes > r->left[FEE_CROSS])
-        return false;
-    r->left[FEE_STORAGE] -= storage;
-    r->left[FEE_CROSS] -= tx->cross_bytes;
+    uint64_t need[FEE_BYTES] = {
+        [FEE_STORAGE] = expected(r->table, tx).storage, [FEE_CROSS] = tx->cross_bytes};
+    for (int i = 0; i < FEE_BYTES; i++)
+        if (r->taken[i] && r->taken[i] + need[i] > r->limit[i])
+            return false;
+    for (int i = 0; i < FEE_BYTES; i++)
+        r->taken[i] += need[i];
     return true;
 }
 

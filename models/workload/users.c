@@ -120,7 +120,7 @@ bool users_next(struct users *u, struct workload_tx *out, struct evm_addr *to, u
     *group = w.group;
     out->at = fixed ? w.at : u->env->now(u->env);
     out->wished = w.waited ? w.at : -1;
-    out->bids = u->cfg.wallet == WORKLOAD_WALLET_BID;
+    out->bids = u->cfg.wallet == WORKLOAD_WALLET_BID ? 1 + u->cfg.bid_raise : 0;
     out->recipient = w.recipient;
     out->sender = w.sender;
     out->from = u->accounts.addrs[w.sender];

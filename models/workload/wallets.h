@@ -23,7 +23,8 @@ FIELD_ENUM_DECLARE(workload_wallet, WORKLOAD_WALLET);
     F(S, ENUM(workload_wallet), wallet, "fixed", NULL, NULL, "What users do about fees.")          \
     F(S, FRACTION, bid_percentile, "60%", "0%", "100%",                                            \
       "wallet: bid takes this percentile of the tips in the last 20 blocks ...")                   \
-    F(S, FRACTION, bid_raise, "10%", "0%", "1000%", "... and offers so much more.")                \
+    F(S, FRACTION, bid_raise, "10%", "0%", "1000%",                                                \
+      "... and offers so much more, also of what the fees ask beyond the base fee.")               \
     F(S, DURATION, patience, "1min", "0s", "never",                                                \
       "wallet: wait gives a transaction up after that; it counts as offered, and as dropped.")     \
     F(S, DURATION, look_again, "500ms", "1ms", "1h",                                               \

@@ -50,8 +50,8 @@ struct workload_tx {
     uint32_t recipient;   /* likewise, of who is paid; UINT32_MAX where it makes no sense */
     node_id entry;        /* the node it is given to, or NODE_NONE: one of the layer at random */
     bool everywhere;      /* its user gives it to every node of the layer; nobody passes it on */
-    bool bids;       /* what the layer's fees ask of it beyond the base fee is put on top of the
-                        tip, as far as max_fee allows */
+    double bids;     /* so many times what the layer's fees ask of it beyond the base fee is put
+                        on top of the tip, as far as max_fee allows */
     sim_time wished; /* wished() has counted it already, then; else -1 */
     struct evm_tx tx;
     uint8_t input[1024]; /* room for calldata; point tx.input here (or at memory that lasts

@@ -63,14 +63,6 @@ bool fees_takes(void *self, const struct tx *tx)
     return c->layer->fees->fits(c->room, tx);
 }
 
-bool fees_room(struct fees_choice *c, const struct block *b, uint64_t gas)
-{
-    c->room = c->layer->fees->room(c->layer->fees_state, &b->fees, gas);
-    for (uint32_t i = 0; c->room && i < b->tx_count; i++)
-        fees_takes(c, b->txs[i]); /* ops run it: it is in whether it fits or not */
-    return c->room != NULL;
-}
-
 bool fees_crosses(struct world *w, struct tx *tx)
 {
     const struct layer *l = &w->layers[tx->layer];

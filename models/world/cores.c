@@ -667,7 +667,8 @@ static struct bid *make_bids(const struct layer *l, const struct block *b, const
  * there is; *count: of the pool's, those that stay. `share`: gas that is tried for each that there
  * is room for; a payment uses up its limit. False: memory is out. */
 static bool compete(struct world *w, const struct layer *l, struct block *b,
-                    const struct vec *blind, uint64_t room, double share, uint32_t *count)
+                    const struct vec *blind, struct fees_choice *choice, uint64_t room,
+                    double share, uint32_t *count)
 {
     struct bid *bids = make_bids(l, b, blind);
     uint32_t kept = 0, pool = *count;
@@ -682,7 +683,7 @@ static bool compete(struct world *w, const struct layer *l, struct block *b,
         uint64_t cost = tx->evm.gas_limit;
         if (op)
             cost = (uint64_t)(share * (double)cost);
-        bool fits = cost <= room;
+        bool fits = cost <= room && (!op || !choice->room || fees_takes(choice, tx));
         room -= fits ? cost : 0;
         if (op)
             ok = !fits || desk_add(b, bids[i].op);
@@ -740,26 +741,27 @@ static bool fill(struct world *w, node_id node, struct block *b, const struct bu
         .fits = l->fees->room ? fees_takes : NULL,
         .choice = &choice,
     };
+    if (l->fees->room && !(choice.room = l->fees->room(l->fees_state, &b->fees, request.gas)))
+        return false;
     struct holdings *held = NULL;
     struct censor censor = {w, node, NULL};
     struct vec blind;
     double share = (double)request.gas / (double)b->fees.gas_limit;
     vec_init(&blind, sizeof(struct op *));
     if (w->desk) {
-        held = desk_fill(w, l, node, b, asked->parent, &request.gas, &blind);
+        held = desk_fill(w, l, node, b, asked->parent, &choice, &request.gas, &blind);
         censor.held = held;
         uint64_t taken = (uint64_t)(share * (double)ops_gas(b->ops, b->op_count));
         request.gas -= taken < request.gas ? taken : request.gas;
     }
     bool ok = !w->desk || held;
-    ok = ok && (!l->fees->room || fees_room(&choice, b, request.gas));
     if (w->desk || w->nodes[node].lapses[LAPSE_CENSORS]) {
         request.refuses = refuses;
         request.refuses_self = &censor;
     }
     uint32_t count = ok ? l->mempool->pick(mempool_state(l, node), &request, w->pick) : 0;
     if (ok && blind.len)
-        ok = compete(w, l, b, &blind, request.gas, share, &count);
+        ok = compete(w, l, b, &blind, &choice, request.gas, share, &count);
     holdings_unref(held);
     vec_fini(&blind);
     if (choice.room)

@@ -17,6 +17,7 @@
 
 struct world;
 struct layer;
+struct fees_choice;
 
 /* A party with what the desk keeps of it. */
 struct desk_party {
@@ -120,12 +121,13 @@ struct desk_crossing *desk_find(const struct world *w, uint64_t hold);
 
 /* ---- desk_ops.c ---- */
 /* Gives b, which stands on `parent`, the ops that its proposer knows of, and in front of its
- * transactions those that ops run. *gas: limit left; less afterwards. Returns what the layer holds
- * once the ops have been applied, a reference; NULL: memory is out. blind (struct op *: borrowed)
- * gets those that run a payment blindly, one transaction each, in the order in which they came:
- * they are not in b, they compete with the pool. */
+ * transactions those that ops run, as far as `choice` has room. *gas: limit left; less afterwards.
+ * Returns what the layer holds once the ops have been applied, a reference; NULL: memory is out.
+ * blind (struct op *: borrowed) gets those that run a payment blindly, one transaction each, in the
+ * order in which they came: they are not in b, they compete with the pool. */
 struct holdings *desk_fill(struct world *w, struct layer *l, node_id node, struct block *b,
-                           struct block *parent, uint64_t *gas, struct vec *blind);
+                           struct block *parent, struct fees_choice *choice, uint64_t *gas,
+                           struct vec *blind);
 /* One of those goes into b, before any transaction of the pool does. False: memory. */
 bool desk_add(struct block *b, struct op *op);
 /* Transactions of b are gone from it: ops that ran them go, or run what is left. */

@@ -181,6 +181,7 @@ struct filling {
     node_id node;
     struct block *block;
     struct holdings_draft draft;
+    struct fees_choice *choice;
     struct holdings *held;             /* the block before left it; borrowed */
     struct block *before;              /* that block; borrowed */
     struct holdings *during;           /* with the ops that come before transactions; a reference */
@@ -256,9 +257,12 @@ static bool payer_short(struct filling *f, const struct op *op)
  * nobody else. */
 static bool can_run(const struct filling *f, const struct op *op, const struct tx *tx)
 {
+    /* Of what holds accounts, more than the base fee was asked before it began. */
     struct evm_u256 tip;
-    if (tx->phase != TX_PENDING ||
-        !f->layer->fees->tip(f->layer->fees_state, &f->block->fees, tx, &tip))
+    const struct block_fees *fees = &f->block->fees;
+    bool pays = op->blind ? f->layer->fees->tip(f->layer->fees_state, fees, tx, &tip)
+                          : !evm_u256_lt(&tx->evm.max_fee, &fees->base_fee);
+    if (tx->phase != TX_PENDING || !pays)
         return false;
     for (uint32_t i = 0; i < tx->touched_count; i++) {
         const struct evm_addr *addr =
@@ -277,7 +281,7 @@ static bool may_run(struct filling *f, const struct op *op)
     uint64_t gas = 0;
     size_t first = f->runs.len;
     for (uint32_t t = 0; t < op->tx_count; t++)
-        if (can_run(f, op, op->txs[t])) {
+        if (can_run(f, op, op->txs[t]) && (!f->choice->room || fees_takes(f->choice, op->txs[t]))) {
             gas += op->txs[t]->evm.gas_limit;
             if (vec_push(&f->runs, &op->txs[t]) != ERR_OK)
                 world_out_of_memory(f->world);
@@ -403,7 +407,8 @@ static bool put_in(struct filling *f)
 }
 
 struct holdings *desk_fill(struct world *w, struct layer *l, node_id node, struct block *b,
-                           struct block *parent, uint64_t *gas, struct vec *blind)
+                           struct block *parent, struct fees_choice *choice, uint64_t *gas,
+                           struct vec *blind)
 {
     struct block *before = chain_latest(l, parent);
     struct holdings *held = before->execution ? execution_holdings(before->execution) : NULL;
@@ -415,6 +420,7 @@ struct holdings *desk_fill(struct world *w, struct layer *l, node_id node, struc
                         .node = node,
                         .block = b,
                         .held = held,
+                        .choice = choice,
                         .before = before,
                         .blind = blind,
                         .gas = gas};

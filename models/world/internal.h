@@ -465,8 +465,6 @@ struct fees_choice {
 };
 bool fees_offers(void *self, const struct tx *tx, struct evm_u256 *out);
 bool fees_takes(void *self, const struct tx *tx);
-/* Sets c->room, for transactions of `gas` beside those that b has already. False: memory is out. */
-bool fees_room(struct fees_choice *c, const struct block *b, uint64_t gas);
 /* Bytes of mail that a crossing has taken on average, for each transaction. */
 uint32_t fees_usual_mail(const struct world *w);
 /* Whether tx, which crosses layers, offers what the next block of its layer asks. Not const: it is

@@ -210,6 +210,10 @@ static void add_owed(struct world *w, const struct source *s, struct workload_tx
         probe.cross_bytes = fees_usual_mail(w);
     const struct block *head = chain_latest(l, w->nodes[l->first].head);
     l->fees->owed(l->fees_state, &head->track->next, &probe, &owed);
+    struct evm_u256 percent = evm_u256_of((uint64_t)(out->bids * 100 + 0.5));
+    evm_u256_mul(&owed, &owed, &percent);
+    percent = evm_u256_of(100);
+    evm_u256_div(&owed, &owed, &percent);
     if (evm_u256_add(tip, tip, &owed) || evm_u256_lt(&out->tx.max_fee, tip))
         *tip = out->tx.max_fee;
 }
@@ -235,7 +239,7 @@ static bool ask(struct world *w, struct source *s, struct batch *b)
                           .recorded = out->tx.raw.size > 0,
                           .wished = out->wished,
                           .from = out->from};
-    if (out->bids)
+    if (out->bids > 0)
         add_owed(w, s, out);
     memcpy(item->secret, out->secret, sizeof item->secret);
     item->tx = make_tx(w, s, out);
