@@ -3,10 +3,11 @@
  * Each epoch four plans are drawn up: balance the loads that are forecast (as predictive does),
  * balance the present ones, keep together what is used together, stay. A LinUCB bandit (linucb.h)
  * picks one by what is known of each: how full the fullest layer and how much crosses by the
- * forecast, what its moves cost, the latency to expect, what waits. What came of it is told by the
- * reports of windows that began after it: latency, and by Little's law what waits for what is
- * committed; the reward is the least ever seen of that over what it was. Until rewards are in, it
- * goes by a belief in which fuller, more crossings and more moves are worse, one observation's
+ * forecast, what its moves cost, the latency to expect; and of the epoch before, how much of what
+ * was asked for was not committed, and how much crossed. What came of a plan is told by the reports
+ * of windows that began after it: the reward is the transactions committed for those asked for (by
+ * what pools grew), times the root of the least latency seen lately over theirs. Until rewards are
+ * in, it goes by a belief in which fuller, more crossings, more moves are worse, one observation's
  * worth.
  *
  * Two models of recursive least squares (rls.h), fed by every layer alike, predict a layer's gas
@@ -27,17 +28,19 @@
 #include <string.h>
 
 #define ROUTER_LEARNED_FIELDS(F, S)                                                                \
-    F(S, REAL, explore, "0.1", "0", "10", "How much of what is not known yet counts: alpha.")      \
+    F(S, REAL, explore, "0.03", "0", "10", "How much of what is not known yet counts: alpha.")     \
     F(S, FRACTION, forget, "2%", "0%", "50%",                                                      \
       "Weight that samples of loads and latencies lose by each new one.")                          \
     F(S, COUNT, accounts, "256", "1", "100k", "Hottest accounts that are forecast.")               \
     F(S, FRACTION, memory, "80%", "0%", "99%",                                                     \
       "What an epoch leaves of the weight of who is used together.")                               \
     F(S, COUNT, pairs, "200k", "100", "10M", "Pairs of accounts that are remembered.")             \
-    F(S, REAL, apart, "0.5", "0", "1000",                                                          \
+    F(S, REAL, apart, "3", "0", "1000",                                                            \
       "What it counts if all gas crosses; a layer at its capacity, alone, counts its share.")      \
-    F(S, REAL, together, "4", "0", "1000", "Likewise where accounts are kept together.")           \
-    F(S, COUNT, horizon, "4", "1", "1k", "Epochs over which a move has to pay.")                   \
+    F(S, REAL, together, "20", "0", "1000", "Likewise where accounts are kept together.")          \
+    F(S, COUNT, horizon, "16", "1", "1k", "Epochs over which a move has to pay.")                  \
+    F(S, FRACTION, stall, "20%", "0%", "100%",                                                     \
+      "Of an epoch, how long an account that moves is locked.")                                    \
     F(S, STRUCT(cost_rules), cost, "", NULL, NULL, "What it minimises.")
 FIELD_DECLARE(router_learned_cfg, ROUTER_LEARNED_FIELDS);
 FIELD_DEFINE(router_learned_cfg, ROUTER_LEARNED_FIELDS, "Settings of learned.", NULL);
@@ -50,9 +53,10 @@ static const char *const plan_names[] = {
     "left all where it is",
 };
 
-/* Of a plan: 1; fullest layer; share that crosses; cost of moves; latency to expect; what waits. */
-enum { CONTEXT = 6 };
-static const double belief[CONTEXT] = {1, -0.4, -0.4, -0.4, 0, -0.1};
+/* Of a plan: 1; fullest layer; share that crosses; cost of moves; latency to expect. Of the epoch
+ * before: share that was not served, share that crossed. */
+enum { CONTEXT = 7 };
+static const double belief[CONTEXT] = {1, -0.4, -0.4, -0.4, 0, -0.5, 0};
 
 /* Of a layer: 1; planned gas; planned work; gas, its change; what waits; conflicts; latency; share
  * of crossings. Gas for capacity, time in epochs. */
@@ -63,7 +67,7 @@ struct decision {
     sim_time at;
     uint32_t plan;
     double x[CONTEXT];
-    double txs, latency, waited; /* of reports of windows after it; seconds of transactions */
+    double txs, latency, grown; /* of reports of windows after it; latency: summed */
 };
 enum { OPEN = 4 };
 
@@ -84,7 +88,8 @@ struct learned {
     struct decision decisions[OPEN];
     uint32_t decided;
     bool predicted;
-    double least; /* seconds: the best outcome seen; 0: none yet */
+    double least;    /* latency seen lately, seconds; 0: none yet */
+    double *pending; /* by layer: at its last report */
     /* For reason(). */
     uint32_t plan, moves;
     double worth, stay, full, apart;
@@ -104,7 +109,8 @@ static enum err_code init(void *state, const void *cfg, const struct route_env *
     s->gas = mem_zalloc(k, sizeof *s->gas);
     s->scratch = mem_zalloc(2 * k, sizeof *s->scratch);
     s->last = mem_zalloc(k, sizeof *s->last);
-    if (!s->features || !s->before || !s->gas || !s->scratch || !s->last ||
+    s->pending = mem_zalloc(k, sizeof *s->pending);
+    if (!s->features || !s->before || !s->gas || !s->scratch || !s->last || !s->pending ||
         outlook_init(&s->outlook, env, &c->cost, c->memory, (uint32_t)c->pairs) ||
         series_init(&s->series, &rules, (uint32_t)c->accounts, 0) ||
         linucb_init(&s->bandit, PLANS, CONTEXT, c->explore, belief) ||
@@ -126,19 +132,28 @@ static layer_id place(void *state, account_id account, const struct evm_addr *ad
 static void observe(void *state, const struct route_report *r)
 {
     struct learned *s = state;
-    double seconds = (double)(r->to - r->from) / (double)SIM_SEC;
+    double grown = r->pending - s->pending[r->layer];
+    s->pending[r->layer] = r->pending;
     for (int i = 0; i < OPEN; i++) {
         struct decision *d = &s->decisions[i];
         if (!d->open || r->from < d->at || r->from >= d->at + s->env->epoch)
             continue;
         d->txs += r->txs;
         d->latency += r->latency_s * r->txs;
-        d->waited += r->pending * seconds;
+        d->grown += grown;
     }
     outlook_observe(&s->outlook, r);
 }
 
 /* ---- what came of it ---- */
+
+#define FADE 1.02 /* an epoch: the least latency is not for ever */
+
+/* Committed for what was asked for; more than 1 where more is worked off than comes. */
+static double served(double txs, double grown)
+{
+    return txs > 0 ? txs / fmax(txs + grown, txs / 1.5) : 0;
+}
 
 static void learn_plans(struct learned *s, sim_time now)
 {
@@ -151,9 +166,10 @@ static void learn_plans(struct learned *s, sim_time now)
         d->open = false;
         if (d->txs <= 0)
             continue;
-        double seconds = fmax((d->latency + d->waited) / d->txs, 1e-3);
-        s->least = s->least > 0 ? fmin(s->least, seconds) : seconds;
-        linucb_learn(&s->bandit, d->plan, d->x, s->least / seconds);
+        double seconds = fmax(d->latency / d->txs, 1e-3);
+        s->least = s->least > 0 ? fmin(s->least * FADE, seconds) : seconds;
+        linucb_learn(&s->bandit, d->plan, d->x,
+                     served(d->txs, d->grown) * sqrt(s->least / seconds));
     }
 }
 
@@ -237,18 +253,20 @@ static uint32_t count_moves(const struct outlook *o)
 static void weigh(struct learned *s, double *x)
 {
     const struct outlook *o = &s->outlook;
-    double capacity = 0, pending = 0, txs = 0;
+    double capacity = 0, grown = 0, txs = 0, crossed = 0;
     for (layer_id l = 0; l < s->env->layer_count; l++) {
         capacity += o->layers[l].capacity;
-        pending += o->layers[l].pending;
+        grown += o->layers[l].growth;
         txs += o->layers[l].txs;
+        crossed += o->layers[l].crossings;
     }
     x[0] = 1;
     describe(s, &x[1], &x[2]);
     x[1] = fmin(x[1], 3);
     x[3] = fmin(count_moves(o) * (double)s->cfg->cost.moving / capacity, 1);
     x[4] = latency(s);
-    x[5] = txs > 0 ? fmin(pending / txs, 3) : 0;
+    x[5] = 1 - fmin(served(txs, grown), 1);
+    x[6] = txs > 0 ? crossed / txs : 0;
 }
 
 /* ---- plans ---- */
@@ -258,6 +276,7 @@ static bool draw_up(struct learned *s, double *contexts)
     struct outlook *o = &s->outlook;
     struct outlook_aims aims = {.apart = s->cfg->apart,
                                 .moving = (double)s->cfg->cost.moving / (double)s->cfg->horizon,
+                                .stall = s->cfg->stall / (double)s->cfg->horizon,
                                 .levels = 2};
     size_t nodes = 0;
     for (uint32_t plan = 0; plan < PLANS; plan++) {
@@ -341,7 +360,7 @@ static void reason(const void *state, char *out, size_t size)
         return;
     }
     snprintf(out, size,
-             "%s, %u accounts moved: expected to come to %.2f of the best seen, staying to %.2f; "
+             "%s, %u accounts moved: expected to be worth %.2f, staying %.2f; "
              "the fullest layer is to use %.0f %% of its capacity, %.0f %% of gas crosses",
              plan_names[s->plan], s->moves, s->worth, s->stay, 100 * s->full, 100 * s->apart);
 }
@@ -361,6 +380,7 @@ static void fini(void *state)
     mem_free(s->gas);
     mem_free(s->scratch);
     mem_free(s->last);
+    mem_free(s->pending);
 }
 
 const struct router_ops router_learned = {

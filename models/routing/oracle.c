@@ -63,9 +63,8 @@ enum err_code oracle_plan(struct oracle *o, const struct cost_batch *batch, uint
     struct search_problem p = {.layers = o->meter.layers,
                                .capacity = o->capacity,
                                .crossing = o->meter.factor,
-                               .moving = moving,
                                .apart = APART};
-    search_builder_get(b, &p);
+    search_builder_get(b, moving, 0, &p);
     layer_id *homes = mem_resize(o->homes, p.node_count, sizeof *homes);
     if (!homes)
         return ERR_MEMORY;

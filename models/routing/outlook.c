@@ -9,7 +9,7 @@
 #define FEW      8.0  /* transactions that are added on both sides: outlook_expect() */
 #define FORGET   0.8  /* of what pairs have come true, an epoch keeps this */
 #define UNSURE   20.0 /* transactions that count half true before there are any */
-#define MOST_ASK 4.0  /* times what was committed, an epoch's demand at most */
+#define MOST_ASK 16.0 /* times what was committed, an epoch's demand at most */
 
 struct fresh {
     struct route_edge edge;
@@ -404,9 +404,8 @@ bool outlook_search(struct outlook *o, const struct outlook_aims *aims)
                                    .capacity = capacity,
                                    .base = capacity + k,
                                    .crossing = o->rules.crossing,
-                                   .moving = aims->moving,
                                    .apart = aims->apart};
-        search_builder_get(&o->builder, &p);
+        search_builder_get(&o->builder, aims->moving, aims->stall, &p);
         e = search_run(&p, aims->levels, o->found);
     }
     mem_free(capacity);

@@ -91,7 +91,8 @@ double outlook_trust_senders(const struct outlook *o);
  * layer alike where its recipients may live. Fills o->builder and o->found, from the present homes.
  * Apart, moving: as in search.h. False after env->fail. */
 struct outlook_aims {
-    double apart, moving;
+    double apart;
+    double moving, stall; /* of an account: gas, and share of the gas it is used with */
     unsigned levels;
 };
 bool outlook_search(struct outlook *o, const struct outlook_aims *aims);

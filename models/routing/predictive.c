@@ -29,9 +29,11 @@
     F(S, FRACTION, memory, "80%", "0%", "99%",                                                     \
       "What an epoch leaves of the weight of who is used together.")                               \
     F(S, COUNT, pairs, "200k", "100", "10M", "Pairs of accounts that are remembered.")             \
-    F(S, REAL, apart, "0.5", "0", "1000",                                                          \
+    F(S, REAL, apart, "3", "0", "1000",                                                            \
       "What it counts if all gas crosses; a layer at its capacity, alone, counts its share.")      \
-    F(S, COUNT, horizon, "4", "1", "1k", "Epochs over which a move has to pay.")                   \
+    F(S, COUNT, horizon, "16", "1", "1k", "Epochs over which a move has to pay.")                  \
+    F(S, FRACTION, stall, "20%", "0%", "100%",                                                     \
+      "Of an epoch, how long an account that moves is locked.")                                    \
     F(S, STRUCT(cost_rules), cost, "", NULL, NULL, "What it minimises.")
 FIELD_DECLARE(router_predictive_cfg, ROUTER_PREDICTIVE_FIELDS);
 FIELD_DEFINE(router_predictive_cfg, ROUTER_PREDICTIVE_FIELDS, "Settings of predictive.", NULL);
@@ -117,6 +119,7 @@ static uint32_t epoch(void *state, sim_time now, struct route_move *out, uint32_
     const struct outlook_aims aims = {.apart = s->cfg->apart,
                                       .moving =
                                           (double)s->cfg->cost.moving / (double)s->cfg->horizon,
+                                      .stall = s->cfg->stall / (double)s->cfg->horizon,
                                       .levels = 2};
     double apart_before;
     s->moves = 0;

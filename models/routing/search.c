@@ -21,12 +21,13 @@ static double layer_value(const struct search_level *s, layer_id l, double work)
     return x > 0 ? s->weight[l] * eighth(x) : 0; /* sums drift below 0 by rounding */
 }
 
-static uint32_t at_start(const struct search_problem *p, uint32_t node, layer_id layer)
+/* What moving would cost of those that started there. */
+static double at_start(const struct search_problem *p, uint32_t node, layer_id layer)
 {
     const struct search_node *n = &p->nodes[node];
     for (uint32_t i = 0; i < n->count; i++) {
         if (p->shares[n->first + i].layer == layer)
-            return p->shares[n->first + i].accounts;
+            return p->shares[n->first + i].moving;
     }
     return 0;
 }
@@ -117,16 +118,16 @@ static struct prices price(struct search_level *s, uint32_t node, layer_id from)
                 out.apart += net->gas;
         }
     }
-    double moving = p->moving, all = p->nodes[node].accounts;
-    if (moving > 0) {
-        const struct search_node *n = &p->nodes[node];
-        if (from != LAYER_NONE)
-            out.leave += moving * (all - 2.0 * at_start(p, node, from));
-        out.arrive += moving * all;
-        for (uint32_t i = 0; i < n->count; i++) {
-            const struct search_share *share = &p->shares[n->first + i];
-            adjust(s, share->layer, -2 * moving * share->accounts, 0);
-        }
+    /* Those not where they started make work in both places. */
+    const struct search_node *n = &p->nodes[node];
+    double started = from == LAYER_NONE ? 0 : at_start(p, node, from);
+    if (from != LAYER_NONE)
+        out.leave += n->moving - 2 * started;
+    out.arrive += n->moving;
+    out.apart += from == LAYER_NONE ? n->moving : started;
+    for (uint32_t i = 0; i < n->count; i++) {
+        const struct search_share *share = &p->shares[n->first + i];
+        adjust(s, share->layer, -2 * share->moving, -share->moving);
     }
     return out;
 }
@@ -309,7 +310,7 @@ void search_level_fill(struct search_level *s)
     for (uint32_t n = 0; n < p->node_count; n++) {
         for (uint32_t i = 0; i < p->nodes[n].count; i++) {
             const struct search_share *share = &p->shares[p->nodes[n].first + i];
-            s->work[share->layer] += p->moving * share->accounts;
+            s->work[share->layer] += share->moving;
         }
     }
     s->apart = 0;
@@ -456,14 +457,15 @@ void search_level_place(struct search_level *s, const layer_id *home)
         }
         s->token++;
     }
-    for (uint32_t n = 0; n < p->node_count && p->moving > 0; n++) {
+    for (uint32_t n = 0; n < p->node_count; n++) {
         const struct search_node *node = &p->nodes[n];
         for (uint32_t i = 0; i < node->count; i++) {
             const struct search_share *share = &p->shares[node->first + i];
             if (share->layer == s->home[n])
                 continue;
-            s->work[share->layer] += p->moving * share->accounts;
-            s->work[s->home[n]] += p->moving * share->accounts;
+            s->work[share->layer] += share->moving;
+            s->work[s->home[n]] += share->moving;
+            s->apart += share->moving;
         }
     }
     find_idle(s);

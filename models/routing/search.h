@@ -2,10 +2,11 @@
  * and learned.
  *
  * The problem is a hypergraph: accounts are nodes, what uses accounts together is a net with gas.
- * Work of a layer is that of models/routing/cost.h, and `moving` for each account that leaves it or
+ * Work of a layer is that of models/routing/cost.h, and gas for each account that leaves it or
  * comes. What is minimised is
  *
- *     sum over layers of c (work / (capacity window))^8  +  apart * share of gas that crosses
+ *     sum over layers of c (work / (capacity window))^8  +  apart * (gas that crosses or moves) /
+ * gas
  *
  * with c the layer's share of all capacity. The eighth power stands for the slowest layer (a norm
  * that nears the maximum, yet tells two placements with the same slowest layer apart); against a
@@ -30,15 +31,16 @@ struct search_net {
     double gas;
 };
 
-/* Where accounts of a node are at the start: of an account itself one entry, of one. */
+/* Where accounts of a node are at the start, and what moving them costs: of an account itself one
+ * entry. */
 struct search_share {
     layer_id layer;
-    uint32_t accounts;
+    double moving; /* gas */
 };
 
 struct search_node {
     uint32_t first, count; /* of shares, each layer once */
-    uint32_t accounts;     /* their sum */
+    double moving;         /* their sum */
 };
 
 /* All arrays are borrowed, numbers of nodes dense. A pin stands once in its net. */
@@ -46,7 +48,7 @@ struct search_problem {
     layer_id layers;
     const double *capacity; /* gas of the window, by layer */
     const double *base;     /* gas that is there whatever is done, by layer; NULL: none */
-    double crossing, moving, apart;
+    double crossing, apart;
     uint32_t node_count, net_count;
     const struct search_node *nodes;
     const struct search_share *shares;
@@ -84,7 +86,9 @@ enum err_code search_builder_add(struct search_builder *b, const account_id *acc
 /* The node of an account, or ACCOUNT_NONE. */
 uint32_t search_builder_node(const struct search_builder *b, account_id account);
 
-/* Points p's arrays at what was added; they are valid until the next add. */
-void search_builder_get(const struct search_builder *b, struct search_problem *p);
+/* Points p's arrays at what was added; they are valid until the next add. What a move costs: `each`
+ * an account, and `stall` of the gas of its nets, which wait meanwhile. O(pins). */
+void search_builder_get(struct search_builder *b, double each, double stall,
+                        struct search_problem *p);
 
 #endif

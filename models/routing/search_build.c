@@ -43,9 +43,9 @@ enum err_code search_builder_reset(struct search_builder *b, uint32_t accounts)
 static enum err_code add_node(struct search_builder *b, account_id account, layer_id home)
 {
     uint32_t at = (uint32_t)b->shares.len;
-    enum err_code e = vec_push(&b->shares, &(struct search_share){home, 1});
+    enum err_code e = vec_push(&b->shares, &(struct search_share){home, 0});
     if (!e)
-        e = vec_push(&b->nodes, &(struct search_node){at, 1, 1});
+        e = vec_push(&b->nodes, &(struct search_node){at, 1, 0});
     if (!e)
         e = vec_push(&b->accounts, &account);
     if (!e)
@@ -83,12 +83,23 @@ uint32_t search_builder_node(const struct search_builder *b, account_id account)
     return account < b->known ? b->node_of[account] : ACCOUNT_NONE;
 }
 
-void search_builder_get(const struct search_builder *b, struct search_problem *p)
+void search_builder_get(struct search_builder *b, double each, double stall,
+                        struct search_problem *p)
 {
-    p->nodes = b->nodes.data;
-    p->shares = b->shares.data;
+    struct search_share *shares = b->shares.data;
+    struct search_node *nodes = b->nodes.data;
+    p->nodes = nodes;
+    p->shares = shares;
     p->nets = b->nets.data;
     p->pins = b->pins.data;
     p->node_count = (uint32_t)b->nodes.len;
     p->net_count = (uint32_t)b->nets.len;
+    for (uint32_t n = 0; n < p->node_count; n++)
+        shares[n].moving = each;
+    for (uint32_t i = 0; i < p->net_count; i++) {
+        for (uint32_t k = 0; k < p->nets[i].count; k++)
+            shares[p->pins[p->nets[i].first + k]].moving += stall * p->nets[i].gas;
+    }
+    for (uint32_t n = 0; n < p->node_count; n++)
+        nodes[n].moving = shares[n].moving;
 }

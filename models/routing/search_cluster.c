@@ -113,9 +113,9 @@ static enum err_code gather_shares(struct search_clusters *c, const struct searc
         struct search_node *node = &c->nodes[all[i].cluster];
         if (!node->count)
             node->first = kept;
-        node->accounts += all[i].share.accounts;
+        node->moving += all[i].share.moving;
         if (node->count && c->shares[kept - 1].layer == all[i].share.layer) {
-            c->shares[kept - 1].accounts += all[i].share.accounts;
+            c->shares[kept - 1].moving += all[i].share.moving;
             continue;
         }
         node->count++;

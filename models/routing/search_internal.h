@@ -11,7 +11,7 @@ struct search_level {
     double *work;    /* by layer */
     double *weight;  /* by layer: its share of capacity */
     double gas;      /* of all nets */
-    double apart;    /* gas that crosses */
+    double apart;    /* gas that crosses, and that of moves */
     uint32_t *of;    /* nets of nodes, by node: */
     uint32_t *first; /* of[first[node]] .. of[first[node + 1]] */
     uint32_t *order; /* nodes by gas descending, number ascending */

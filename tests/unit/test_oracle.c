@@ -186,13 +186,9 @@ static void test_increments(void **state)
             assert_int_equal(search_builder_add(&b, &made.who[made.txs[i].first], made.txs[i].count,
                                                 (double)made.txs[i].gas, home),
                              ERR_OK);
-        struct search_problem p = {.layers = 5,
-                                   .capacity = capacity,
-                                   .base = base,
-                                   .crossing = 0.8,
-                                   .moving = 30000,
-                                   .apart = 0.5};
-        search_builder_get(&b, &p);
+        struct search_problem p = {
+            .layers = 5, .capacity = capacity, .base = base, .crossing = 0.8, .apart = 0.5};
+        search_builder_get(&b, 30000, 0.1, &p);
         after = calloc(p.node_count, sizeof *after);
         for (uint32_t n = 0; n < p.node_count; n++)
             after[n] = p.shares[n].layer;
