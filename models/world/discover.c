@@ -82,7 +82,7 @@ struct touch {
 
 struct touches {
     struct vec list;
-    const struct evm_addr *coinbase;
+    struct evm_addr coinbase;
     bool failed;
 };
 
@@ -91,7 +91,7 @@ static void visit(void *self, const struct evm_jaccount *acc, const struct evm_j
 {
     struct touches *t = self;
     struct touch touch = {.addr = acc->addr, .slot = slot != NULL};
-    if (evm_addr_eq(&acc->addr, t->coinbase))
+    if (evm_addr_eq(&acc->addr, &t->coinbase))
         return;
     if (!slot && !(acc->loaded & ~(unsigned)EVM_NEED_CODE) &&
         (!(acc->loaded & EVM_NEED_CODE) || (acc->code && acc->code->size > 0)))
@@ -190,7 +190,7 @@ static bool run(struct world *w, struct whole *v, const struct evm_tx *tx, struc
         env = v->last->env;
     env.number++;
     env.base_fee = (struct evm_u256){{0}};
-    t->coinbase = &env.coinbase;
+    t->coinbase = env.coinbase;
     if (!d->run && !(d->run = evm_txrun_create(w->codes)))
         return false;
     evm_txrun_begin(d->run, w->rules, &env, tx, (struct evm_view){&whole_ops, v},
@@ -208,8 +208,7 @@ static bool run(struct world *w, struct whole *v, const struct evm_tx *tx, struc
 
 static bool look(struct world *w, struct whole *v, const struct evm_tx *tx, struct discovery *out)
 {
-    static const struct evm_addr nobody;
-    struct touches t = {.coinbase = &nobody};
+    struct touches t = {0};
     evm_changes_clear(&out->seen);
     out->accounts.len = 0;
     out->moving = false;
