@@ -320,6 +320,9 @@ static void test_movers(void **state)
     assert_true(base_fee_at(&stay.world->layers[0], 40 * SIM_SEC) > 100 * GWEI);
     assert_true(base_fee_at(&go.world->layers[0], 40 * SIM_SEC) < 3 * GWEI);
     assert_int_equal(stay.world->desk->moves_begun, 0);
+    const struct world *w = go.world; /* nothing gets lost on the way */
+    assert_true(w->desk->moves_done > 40);
+    assert_true(w->tally.dropped == 0 && w->tally.latency.len > w->tally.offered * 0.98);
     assert_true(at_home(go.world, 0) + 40 < at_home(stay.world, 0));
     assert_true(at_home(go.world, 0) > 40); /* they stop when it is no dearer */
     fixture_free(&stay);
