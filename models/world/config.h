@@ -125,7 +125,9 @@ FIELD_DECLARE(world_expect, WORLD_EXPECT_FIELDS);
     F(S, COUNT, replications, "1", "1", "1000",                                                    \
       "Runs of each combination, with seeds from the scenario's own on.")                          \
     F(S, STRINGS, figures, "", "0", "64",                                                          \
-      "Columns beside the usual ones: figures by their names in weft run --json.")
+      "Columns beside the usual ones: figures by their names in weft run --json.")                 \
+    F(S, BOOL, across, "false", NULL, NULL,                                                        \
+      "Instead, a table for each of these figures: the values of the last setting across.")
 FIELD_DECLARE(world_sweep, WORLD_SWEEP_FIELDS);
 
 #define WORLD_FIELDS(F, S)                                                                         \

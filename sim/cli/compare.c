@@ -22,6 +22,10 @@ static const struct cli_option options[] = {
      .offset = offsetof(struct compare_options, figures),
      .value = "NAME",
      .doc = "one more column, by its name in weft run --json (a.b for b in a); may be given again"},
+    {.name = "across",
+     .type = CLI_FLAG,
+     .offset = offsetof(struct compare_options, across),
+     .doc = "instead, a table for each --figure: the values of the last setting across"},
     {.name = "seeds",
      .type = CLI_U64,
      .offset = offsetof(struct compare_options, seeds),
@@ -60,13 +64,16 @@ static int compare(struct compare *c)
     const struct compare_options *o = c->options;
     if (o->csv && !cli_outfile_possible(o->csv))
         return cli_complain(c->self, "%s: %s", o->csv, strerror(errno));
-    if (!o->json)
+    bool rows = !o->json && !c->across;
+    if (rows)
         compare_print_head(c);
-    int status = compare_run(c, o->json ? nothing : compare_print_row);
+    int status = compare_run(c, rows ? compare_print_row : nothing);
     if (status >= 0)
         return status;
     if (o->json)
         compare_print_json(c);
+    if (c->across)
+        compare_print_across(c);
     if (o->csv && !compare_write_csv(c, o->csv))
         return cli_complain(c->self, "%s: %s", o->csv, strerror(errno));
     return c->status;
@@ -123,9 +130,11 @@ const struct cli_command cli_compare = {
         "    figures: [achieved_per_s, fee_gwei.p50]\n"
         "\n"
         "A value may be a map: --vary 'layers.main.consensus={kind: pbft},{kind: hotstuff2,\n"
-        "view_timeout: 5s}'. Settings that a variant's model does not have are dropped, and a "
-        "line\n"
-        "on stderr says so. No results files are written; weft run with the same settings does.\n"
+        "view_timeout: 5s}', and have a name: --vary 'workload=quiet: [{rate: 10/s}],busy:\n"
+        "[{rate: 1000/s}]'. With --across (across: true in a sweep) there is a table for each\n"
+        "--figure instead, with the values of the last setting as its columns. Settings that a\n"
+        "variant's model does not have are dropped, and a line on stderr says so. No results files "
+        "are written; weft run with the same settings does.\n"
         "\n"
         "Status 2 when a variant cannot run (the others do), 3 when one broke safety and the\n"
         "scenario does not expect it.",

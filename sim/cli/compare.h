@@ -20,12 +20,14 @@ struct compare_options {
     uint64_t seeds; /* 0: as the scenario's sweep says */
     uint64_t threads;
     const char *csv;
-    bool json;
+    bool json, across;
 };
 
-/* A setting and its values: "PATH=VALUE" for each. */
+/* A setting and its values: "PATH=VALUE" for each, and what it is called where that is not the
+ * value itself (NULL). */
 struct compare_vary {
     char *sets[COMPARE_VALUES];
+    char *names[COMPARE_VALUES];
     size_t path; /* characters of "PATH=" */
     size_t count;
 };
@@ -36,6 +38,7 @@ struct compare_file {
     struct compare_vary varies[COMPARE_VARIES];
     size_t vary_count, variants;
     uint64_t runs; /* of each variant */
+    bool across;   /* a table a figure is asked for */
 };
 
 /* One row: a file and a value for each of its varies. */
@@ -64,6 +67,7 @@ struct compare {
     const char **columns; /* figures beside the usual ones: names of figures.def */
     size_t column_count;
     size_t figures; /* rows of figures.def */
+    bool across;    /* a table a figure */
     int status;     /* the worst so far */
 };
 
@@ -71,7 +75,7 @@ struct compare {
 /* Reads files and what varies, and makes all variants; those that cannot run are told of and
  * marked. -1, or a status. */
 int compare_plan(struct compare *c, char *const *paths, size_t count);
-/* The value of a vary in the variant, without its path. */
+/* The value of a vary in the variant, without its path, or its name. */
 const char *compare_value(const struct compare_variant *v, size_t vary);
 void compare_fini(struct compare *c);
 
@@ -84,6 +88,9 @@ int compare_run(struct compare *c,
 /* ---- compare_print.c ---- */
 void compare_print_head(const struct compare *c);
 void compare_print_row(const struct compare *c, const struct compare_variant *v);
+/* A table a figure instead: a row for the values of all varies but the last, a column a value of
+ * that, a block of rows a file. */
+void compare_print_across(const struct compare *c);
 /* JSON on stdout; CSV into a file. False if the file cannot be written; errno says why. */
 void compare_print_json(const struct compare *c);
 bool compare_write_csv(const struct compare *c, const char *path);

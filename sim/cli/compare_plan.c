@@ -1,4 +1,5 @@
 /* weft compare: which variants there are, from --vary or a scenario's sweep. */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,16 @@ static const char *value_end(const char *s)
     return s;
 }
 
+/* The characters of "NAME: " before a map or a list, or 0. */
+static size_t name_size(const char *s, size_t size)
+{
+    size_t n = 0;
+    while (n < size && (isalnum((unsigned char)s[n]) || strchr("-_. ", s[n])))
+        n++;
+    return n > 0 && n + 2 < size && s[n] == ':' && s[n + 1] == ' ' && strchr("{[", s[n + 2]) ? n + 2
+                                                                                             : 0;
+}
+
 /* The text and what it came from: "--vary", or "FILE: sweep.vary". -1, or a status. */
 static int read_vary(struct compare *c, struct compare_file *f, const char *from, const char *text)
 {
@@ -43,12 +54,15 @@ static int read_vary(struct compare *c, struct compare_file *f, const char *from
             return cli_complain(c->self, "%s: an empty value in '%s'", from, text);
         if (v->count == COMPARE_VALUES)
             return cli_complain(c->self, "%s: more than %d values", from, COMPARE_VALUES);
-        char *set = malloc(v->path + size - begin + 1);
-        if (!set)
+        size_t name = name_size(s + begin, size - begin);
+        char *set = malloc(v->path + size - begin - name + 1);
+        v->sets[v->count] = set;
+        v->names[v->count] = name ? strndup(s + begin, name - 2) : NULL;
+        v->count++;
+        if (!set || (name && !v->names[v->count - 1]))
             return cli_complain(c->self, "no memory left");
-        snprintf(set, v->path + size - begin + 1, "%.*s%.*s", (int)v->path, text,
-                 (int)(size - begin), s + begin);
-        v->sets[v->count++] = set;
+        snprintf(set, v->path + size - begin - name + 1, "%.*s%.*s", (int)v->path, text,
+                 (int)(size - begin - name), s + begin + name);
         if (!*end)
             break;
     }
@@ -58,16 +72,18 @@ static int read_vary(struct compare *c, struct compare_file *f, const char *from
                : cli_complain(c->self, "%s: more than %d variants", from, COMPARE_VARIANTS);
 }
 
-static const char *set_of(const struct compare_file *f, size_t number, size_t vary)
+static size_t value_of(const struct compare_file *f, size_t number, size_t vary)
 {
     for (size_t later = f->vary_count; later-- > vary + 1;)
         number /= f->varies[later].count;
-    return f->varies[vary].sets[number % f->varies[vary].count];
+    return number % f->varies[vary].count;
 }
 
 const char *compare_value(const struct compare_variant *v, size_t vary)
 {
-    return set_of(v->file, v->number, vary) + v->file->varies[vary].path;
+    const struct compare_vary *of = &v->file->varies[vary];
+    size_t i = value_of(v->file, v->number, vary);
+    return of->names[i] ? of->names[i] : of->sets[i] + of->path;
 }
 
 /* ---- columns ---- */
@@ -106,6 +122,7 @@ static int read_sweep(struct compare *c, struct compare_file *f)
         const struct world_sweep *sweep = &((const struct world_cfg *)scenario_root(s))->sweep;
         if (!o->seeds)
             f->runs = sweep->replications;
+        f->across = sweep->across;
         snprintf(from, sizeof from, "%s: sweep.vary", f->path);
         for (size_t i = 0; i < sweep->vary.count && status < 0 && !o->varies.count; i++)
             status = read_vary(c, f, from, sweep->vary.items[i]);
@@ -183,7 +200,7 @@ static int make_variants(struct compare *c)
             for (size_t k = 0; k < common->count; k++)
                 v->sets[v->set_count++] = common->items[k];
             for (size_t k = 0; k < v->file->vary_count; k++)
-                v->sets[v->set_count++] = set_of(v->file, i, k);
+                v->sets[v->set_count++] = v->file->varies[k].sets[value_of(v->file, i, k)];
             name_variant(c, v);
             status = look_at(c, v);
         }
@@ -208,6 +225,11 @@ int compare_plan(struct compare *c, char *const *paths, size_t count)
             (struct compare_file){.path = paths[c->file_count], .variants = 1};
         status = read_sweep(c, &c->files[c->file_count]);
     }
+    for (size_t f = 0; f < c->file_count; f++)
+        c->across |= c->files[f].across;
+    c->across = (c->across || o->across) && !o->json;
+    if (status < 0 && c->across && c->column_count == 0)
+        status = cli_complain(c->self, "--across: no --figure is given, nor by the scenario");
     return status < 0 ? make_variants(c) : status;
 }
 
@@ -215,8 +237,10 @@ void compare_fini(struct compare *c)
 {
     for (size_t f = 0; f < c->file_count; f++)
         for (size_t v = 0; v < c->files[f].vary_count; v++)
-            for (size_t i = 0; i < c->files[f].varies[v].count; i++)
+            for (size_t i = 0; i < c->files[f].varies[v].count; i++) {
                 free(c->files[f].varies[v].sets[i]);
+                free(c->files[f].varies[v].names[i]);
+            }
     for (size_t i = 0; i < c->variant_count; i++) {
         free(c->variants[i].values);
         free(c->variants[i].figures);

@@ -116,6 +116,83 @@ void compare_print_row(const struct compare *c, const struct compare_variant *v)
     fflush(stdout);
 }
 
+/* ---- a table a figure ---- */
+
+/* The variant of that file and number. */
+static const struct compare_variant *variant_at(const struct compare *c, size_t file, size_t number)
+{
+    size_t at = number;
+    for (size_t f = 0; f < file; f++)
+        at += c->files[f].variants;
+    return &c->variants[at];
+}
+
+/* Its name without the value of the last vary, which has a column. */
+static void put_row_name(struct cli_text *t, const struct compare *c,
+                         const struct compare_variant *v)
+{
+    const char *slash = strrchr(v->file->path, '/');
+    size_t rows = v->file->vary_count ? v->file->vary_count - 1 : 0;
+    if (c->file_count > 1 || rows == 0)
+        cli_text_add(t, "%s", slash ? slash + 1 : v->file->path);
+    for (size_t i = 0; i < rows; i++)
+        cli_text_add(t, "%s%s", t->size ? ", " : "", compare_value(v, i));
+}
+
+/* Of a file's row, or of its head where figure is SIZE_MAX. */
+static void print_across_row(const struct compare *c, size_t file, size_t first, size_t across,
+                             int names, size_t figure)
+{
+    struct cli_text name = {0};
+    put_row_name(&name, c, variant_at(c, file, first));
+    printf("%-*s", names, figure == SIZE_MAX ? "" : name.text ? name.text : "");
+    cli_text_fini(&name);
+    for (size_t i = 0; i < across; i++) {
+        const struct compare_variant *v = variant_at(c, file, first + i);
+        const char *head =
+            v->file->vary_count ? compare_value(v, v->file->vary_count - 1) : "value";
+        int width = width_of(c, 8), size = (int)strlen(head);
+        width = size > width ? size : width;
+        if (figure == SIZE_MAX)
+            printf(" %*s", width, head);
+        else if (v->failed || !v->figures)
+            printf(" %*s", width, "-");
+        else
+            print_cell(width, -4, &v->figures[figure], 1, "", false);
+    }
+    printf("\n");
+}
+
+static int row_names_width(const struct compare *c)
+{
+    int width = 7;
+    for (size_t i = 0; i < c->variant_count; i++) {
+        struct cli_text t = {0};
+        put_row_name(&t, c, &c->variants[i]);
+        width = (int)t.size > width ? (int)t.size : width;
+        cli_text_fini(&t);
+    }
+    return width;
+}
+
+void compare_print_across(const struct compare *c)
+{
+    int names = row_names_width(c);
+    for (size_t k = 0; k < c->column_count; k++) {
+        size_t figure = figure_find(c->columns[k]);
+        const struct figure *f = figure_at(figure);
+        printf("%s%s%s%s%s: %s\n", k ? "\n" : "", f->name, *f->unit ? " (" : "", f->unit,
+               *f->unit ? ")" : "", f->doc);
+        for (size_t file = 0; file < c->file_count; file++) {
+            const struct compare_file *of = &c->files[file];
+            size_t across = of->vary_count ? of->varies[of->vary_count - 1].count : 1;
+            print_across_row(c, file, 0, across, names, SIZE_MAX);
+            for (size_t first = 0; first < of->variants; first += across)
+                print_across_row(c, file, first, across, names, figure);
+        }
+    }
+}
+
 /* ---- for programs ---- */
 
 static void add_number(struct cli_text *t, double x)

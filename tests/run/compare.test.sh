@@ -102,3 +102,18 @@ sed 's/vary: .*/vary: [layers.main.nodes]/' "$dir/sweep.yaml" >"$dir/wrong.yaml"
 "$weft" check "$dir/wrong.yaml" 2>"$dir/err" >/dev/null
 [ $? -eq 2 ] && grep -q "sweep.vary: 'layers.main.nodes' is not PATH=A,B" "$dir/err"
 judge $? "weft check knows a sweep that is none"
+
+# Values with names, and a table a figure.
+"$weft" compare "$dir/small.yaml" --across --figure blocks --figure offered --vary layers.main.nodes=4,7 \
+    --vary 'workload=quiet: [{kind: transfer, rate: 20/s, accounts: 20}], busy: [{kind: transfer, rate: 80/s, accounts: 20}]' >"$dir/out" 2>"$dir/err"
+[ $? -eq 0 ] && [ "$(grep -cE '^ +quiet +busy$' "$dir/out")" -eq 2 ] && [ "$(grep -c '^blocks: ' "$dir/out")" -eq 1 ]
+judge $? "--across: a table a figure, its columns by name"
+awk '/^offered/ { on = 1 } on && $1 == 4 { split($0, a) } on && $1 == 7 { split($0, b) }
+     END { exit !(a[2] > 40 && a[2] < 120 && a[3] > 250 && a[3] < 390 && a[2] == b[2] && a[3] == b[3]) }' "$dir/out"
+judge $? "each cell is its variant's"
+"$weft" compare "$dir/small.yaml" --vary 'workload=quiet: [{kind: transfer, rate: 20/s}],[{kind: transfer, rate: 30/s}]' --csv "$dir/named.csv" >"$dir/out" 2>"$dir/err"
+[ $? -eq 0 ] && grep -q '^quiet ' "$dir/out" && grep -qF '[{kind: transfer, rate: 30/s}] ' "$dir/out" && grep -q ',quiet,1,1,' "$dir/named.csv"
+judge $? "names in rows and in CSV; a value without one is its own"
+"$weft" compare "$dir/small.yaml" --across >"$dir/out" 2>"$dir/err"
+[ $? -eq 2 ] && [ "$(wc -l <"$dir/err")" -eq 1 ] && grep -q 'no --figure' "$dir/err"
+judge $? "--across without a figure is refused"
