@@ -152,6 +152,8 @@ void chain_close_tx(struct world *w, struct tx *tx)
     *(tx->previous ? &tx->previous->next : &w->open_txs) = tx->next;
     *(tx->next ? &tx->next->previous : &w->open_last) = tx->previous;
     tx->next = tx->previous = NULL;
+    if (w->desk)
+        desk_closed(w, tx);
     tx_unref(tx);
 }
 

@@ -5,6 +5,7 @@
 
 #include "sim/base/check.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -133,6 +134,33 @@ static struct desk_crossing *open_crossing(struct world *w, struct tx *tx)
 
 /* ---- looking at a transaction ---- */
 
+/* It is no longer among those that touch its accounts. */
+void desk_closed(struct world *w, struct tx *tx)
+{
+    for (uint32_t i = 0; tx->uses && i < tx->touched_count; i++) {
+        struct tx_user *u = &tx->uses[i], **first;
+        first = &directory_at(&w->desk->directory, tx->touched[i])->users;
+        *(u->previous ? &u->previous->next : first) = u->next;
+        if (u->next)
+            u->next->previous = u->previous;
+    }
+    mem_free(tx->uses);
+    tx->uses = NULL;
+}
+
+static bool enlist(struct world *w, struct tx *tx)
+{
+    tx->uses = mem_alloc(tx->touched_count, sizeof *tx->uses);
+    for (uint32_t i = 0; tx->uses && i < tx->touched_count; i++) {
+        struct tx_user **first = &directory_at(&w->desk->directory, tx->touched[i])->users;
+        tx->uses[i] = (struct tx_user){.tx = tx, .next = *first};
+        if (*first)
+            (*first)->previous = &tx->uses[i];
+        *first = &tx->uses[i];
+    }
+    return tx->uses != NULL;
+}
+
 /* The accounts that it touches, its sender first, and where it is executed. */
 static bool remember(struct world *w, struct tx *tx)
 {
@@ -150,10 +178,11 @@ static bool remember(struct world *w, struct tx *tx)
         else if (filled < count)
             touched[filled++] = account;
     }
+    desk_closed(w, tx);
     mem_free(tx->touched);
     tx->touched = touched;
     tx->touched_count = (uint16_t)filled;
-    return true;
+    return enlist(w, tx);
 }
 
 static layer_id seat(const struct directory_account *a)
@@ -172,9 +201,14 @@ static bool crosses(const struct world *w, const struct tx *tx)
     return false;
 }
 
-/* What it touches is found and remembered. */
+/* What it touches is found and remembered; once while nothing changes. */
 static bool look(struct world *w, struct tx *tx)
 {
+    struct desk *d = w->desk;
+    if (d->found_for == tx->id && d->found_at == d->serial_settled)
+        return true;
+    d->found_for = tx->id;
+    d->found_at = d->serial_settled;
     if (!discover(w, tx, &w->desk->found) || !remember(w, tx)) {
         world_out_of_memory(w);
         return false;
@@ -390,10 +424,8 @@ static void try_start(struct world *w, struct desk_crossing *c)
         desk_close(w, c);
         return;
     }
-    if (!discover(w, tx, &d->found) || !remember(w, tx)) {
-        world_out_of_memory(w);
+    if (!look(w, tx))
         return;
-    }
     const struct directory_account *sender = directory_at(&d->directory, tx->touched[0]);
     uint64_t nonce = next_nonce(w, tx);
     if (d->found.moving || sender->moving) {
@@ -483,33 +515,54 @@ static void lost_ground(struct world *w, struct desk_crossing *c)
         }
 }
 
+static int by_id(const void *a, const void *b)
+{
+    const struct tx *x = *(struct tx *const *)a, *y = *(struct tx *const *)b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+/* The open transactions that touch what has landed, in the order in which they were sent, each as
+ * often as it touches some: references. */
+static bool list_followers(struct world *w, struct vec *out)
+{
+    struct desk *d = w->desk;
+    for (size_t i = 0; i < d->landed.len; i++) {
+        account_id account = *(account_id *)vec_at(&d->landed, i);
+        for (struct tx_user *u = directory_at(&d->directory, account)->users; u; u = u->next) {
+            if (vec_push(out, &u->tx) != ERR_OK)
+                return false;
+            tx_ref(u->tx);
+        }
+    }
+    if (out->len)
+        qsort(out->data, out->len, sizeof(struct tx *), by_id);
+    return true;
+}
+
 /* Some accounts came to another layer: what is pending and touches one of them may be executed
  * somewhere else now, or cross. */
 static void follow(struct world *w)
 {
     struct desk *d = w->desk;
-    if (!d->landed.len)
-        return;
-    for (size_t i = 0; i < d->landed.len; i++)
-        directory_at(&d->directory, *(account_id *)vec_at(&d->landed, i))->landed = true;
-    for (struct tx *tx = w->open_txs, *next; tx; tx = next) {
-        next = tx->next;
-        bool touched = false;
-        for (uint32_t i = 0; i < tx->touched_count && !touched; i++)
-            touched = directory_at(&d->directory, tx->touched[i])->landed;
-        if (!touched || tx->phase != TX_PENDING)
-            continue;
-        if (tx->crossing) {
-            lost_ground(w, (struct desk_crossing *)tx->crossing);
-            continue;
+    struct vec followers;
+    vec_init(&followers, sizeof(struct tx *));
+    if (!list_followers(w, &followers))
+        world_out_of_memory(w);
+    struct tx **all = followers.data, *last = NULL;
+    for (size_t i = 0; i < followers.len; i++) {
+        if (all[i] != last && all[i]->phase == TX_PENDING) {
+            if (all[i]->crossing)
+                lost_ground(w, (struct desk_crossing *)all[i]->crossing);
+            else
+                place(w, all[i]);
         }
-        place(w, tx);
+        last = all[i];
     }
-    for (size_t i = 0; i < d->landed.len; i++) {
-        account_id account = *(account_id *)vec_at(&d->landed, i);
-        directory_at(&d->directory, account)->landed = false;
-        wake(w, account);
-    }
+    for (size_t i = 0; i < followers.len; i++)
+        tx_unref(all[i]);
+    vec_fini(&followers);
+    for (size_t i = 0; i < d->landed.len; i++)
+        wake(w, *(account_id *)vec_at(&d->landed, i));
     d->landed.len = 0;
 }
 
@@ -536,6 +589,7 @@ static void unpark(struct world *w)
 
 void desk_settled(struct world *w, struct layer *l, struct block *b)
 {
+    w->desk->serial_settled++;
     if (w->desk->landed.len) {
         unpark(w);
         follow(w);
@@ -648,7 +702,7 @@ enum err_code desk_create(struct world *w, struct err *err)
     vec_init(&d->found.accounts, sizeof(account_id));
     vec_init(&d->cross_latency, sizeof(double));
     vec_init(&d->lock_time, sizeof(double));
-    d->next_id = d->serial = 1;
+    d->next_id = d->serial = d->serial_settled = 1;
     sim_stream_init(&d->rng, w->cfg->seed, 0, sim_purpose("world.crosslayer"));
     d->env = (struct cross_env){
         .host = &desk_cross_host, .world = w, .layers = w->layer_count, .rng = &d->rng};

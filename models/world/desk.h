@@ -69,7 +69,9 @@ struct desk {
     struct map waiting; /* account_id: first struct desk_crossing that waits for its nonce */
     struct vec parked;  /* struct tx *: references; their sender's account is on its way */
     uint64_t next_id, serial;
-    struct discovery found;
+    struct discovery found; /* of transaction found_for, while serial_settled is found_at */
+    uint32_t found_for;
+    uint64_t found_at, serial_settled; /* the latter grows whenever a block is settled */
     struct evm_txrun *run;
     struct vec landed; /* account_id: came to a layer with the block that is being settled */
     /* totals */
@@ -103,6 +105,7 @@ void desk_offer(struct world *w, struct tx *tx);
 /* The layer whose pools it waits in: its sender's. False: not now, the sender's account is on its
  * way; the desk hands it in when that has come. */
 bool desk_seat(struct world *w, struct tx *tx, layer_id *at);
+void desk_closed(struct world *w, struct tx *tx); /* its fate is known */
 /* Its fate is known, and it was not executed: its crossing, if it has one, ends. */
 void desk_dropped(struct world *w, struct tx *tx);
 /* Whether a proposer of the layer must leave it to others, or for later, on a block after `held`.

@@ -591,6 +591,7 @@ static void settle_export(struct world *w, struct layer *l, struct op *op, enum 
 static void settle_import(struct world *w, struct layer *l, struct op *op)
 {
     struct desk *d = w->desk;
+    struct desk_crossing *c = desk_current(w, op->crossing);
     for (uint32_t i = 0; i < op->values.account_count; i++) {
         account_id n = number_of(w, &op->values.accounts[i].addr);
         if (n == ACCOUNT_NONE)
@@ -605,7 +606,6 @@ static void settle_import(struct world *w, struct layer *l, struct op *op)
     }
     if (!op->crossing)
         return;
-    struct desk_crossing *c = desk_current(w, op->crossing);
     if (!c || c->pub.phase != CROSSING_GATHERS || c->backing_out || c->pub.at != l->id) {
         release_now(w, l->id, l->id, op->crossing);
         return;
@@ -851,6 +851,7 @@ static void settle_run(struct world *w, struct layer *l, struct op *op, const st
 void desk_settle(struct world *w, struct layer *l, struct block *b,
                  const struct execution_result *r)
 {
+    w->desk->serial_settled++;
     for (uint32_t i = 0; i < b->op_count; i++) {
         struct op *op = b->ops[i];
         enum op_outcome outcome = (enum op_outcome)r->ops.outcomes[i];

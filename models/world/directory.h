@@ -7,16 +7,22 @@
 #include "models/world/holdings.h"
 #include "sim/base/vec.h"
 
+/* An open transaction in the list of those that are known to touch an account. */
+struct tx_user {
+    struct tx *tx;
+    struct tx_user *next, *previous;
+};
+
 struct directory_account {
     struct evm_addr addr;
-    layer_id home;   /* or LAYER_ALL; of one that moves, where it goes */
-    layer_id from;   /* of one that moves, where it was; else home */
-    bool ordered;    /* it is to move: an order is under way */
-    bool moving;     /* it has left, and not come yet */
-    bool contract;   /* it had code when it was first met */
-    bool landed;     /* it came with the block that is being settled: desk.c */
-    uint32_t moves;  /* so far */
-    uint32_t shares; /* layers that have yet to learn that all hold it */
+    layer_id home;         /* or LAYER_ALL; of one that moves, where it goes */
+    layer_id from;         /* of one that moves, where it was; else home */
+    bool ordered;          /* it is to move: an order is under way */
+    bool moving;           /* it has left, and not come yet */
+    bool contract;         /* it had code when it was first met */
+    uint32_t moves;        /* so far */
+    struct tx_user *users; /* open transactions that are known to touch it */
+    uint32_t shares;       /* layers that have yet to learn that all hold it */
 };
 
 struct directory {

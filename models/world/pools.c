@@ -170,11 +170,11 @@ void pools_included(struct world *w, node_id node, const struct block *b)
 {
     struct layer *l = layer_of(w, node);
     void *pool = mempool_state(l, node);
-    for (uint32_t i = 0; i < b->op_count; i++) {
-        struct block ran = as_block(b, b->ops[i]);
-        if (b->ops[i]->kind == OP_APPLY && ran.tx_count)
+    for (uint32_t i = 0; i < b->op_count; i++)
+        if (b->ops[i]->kind == OP_APPLY && b->ops[i]->tx_count) {
+            struct block ran = as_block(b, b->ops[i]);
             l->mempool->included(pool, &ran, &b->track->next);
-    }
+        }
     l->mempool->included(pool, b, &b->track->next);
 }
 
@@ -183,11 +183,11 @@ void pools_reverted(struct world *w, node_id node, const struct block *b)
     struct layer *l = layer_of(w, node);
     void *pool = mempool_state(l, node);
     l->mempool->reverted(pool, b);
-    for (uint32_t i = b->op_count; i-- > 0;) {
-        struct block ran = as_block(b, b->ops[i]);
-        if (b->ops[i]->kind == OP_APPLY && ran.tx_count)
+    for (uint32_t i = b->op_count; i-- > 0;)
+        if (b->ops[i]->kind == OP_APPLY && b->ops[i]->tx_count) {
+            struct block ran = as_block(b, b->ops[i]);
             l->mempool->reverted(pool, &ran);
-    }
+        }
 }
 
 /* The chain is on disk, the pool was not: the new one hears of the head, and of what the chain has

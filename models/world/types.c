@@ -20,6 +20,7 @@ void tx_unref(struct tx *t)
         return;
     evm_tx_fini(&t->evm);
     mem_free(t->touched);
+    mem_free(t->uses);
     mem_free(t);
 }
 

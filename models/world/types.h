@@ -76,8 +76,10 @@ struct tx {
     struct crossing *crossing; /* it touches several layers; the desk's, until its fate is known */
     uint32_t *touched;         /* accounts that it is known to touch, its sender first; its own */
     uint16_t touched_count;
-    layer_id pool_layer;  /* whose pools it was given to last; LAYER_NONE: none yet */
-    bool crosses;         /* at some time it touched several */
+    layer_id pool_layer; /* whose pools it was given to last; LAYER_NONE: none yet */
+    struct tx_user
+        *uses;    /* by which those accounts find it while it is open: the desk's; or NULL */
+    bool crosses; /* at some time it touched several */
     uint32_t cross_bytes; /* of mail between layers that it causes; 0: none, or not known */
     struct fees_use seen; /* by its last execution in a built block; gas 0: there was none, or the
                              layer's fees do not ask */
