@@ -154,14 +154,16 @@ static bool explain_locks(const struct world *w, struct world_summary *s, const 
     if (at->crossing * 5 < at->all * 2 || full_share(w) > 0.5)
         return false;
     s->limit = WORLD_LIMIT_LOCKS;
-    snprintf(s->limit_text, sizeof s->limit_text,
-             "Locks across layers: %llu of the %llu transactions pending at the end cross layers. "
-             "By %s a crossing holds accounts for %.2g s (one in a hundred for %.2g s), others "
-             "wait, and blocks are %.0f %% full. A policy that brings together what is used "
-             "together (co-access, clpa), another crosslayer protocol or a shorter block interval "
-             "would help.",
-             (unsigned long long)at->crossing, (unsigned long long)at->all, p->protocol,
-             p->locked_s.mean, p->locked_s.p99, s->block_packed * 100);
+    snprintf(
+        s->limit_text, sizeof s->limit_text,
+        "Locks across layers: %llu of the %llu transactions pending at the end cross layers. "
+        "By %s a crossing holds accounts for %.2g s (one in a hundred for %.2g s), others "
+        "wait, and blocks are %.0f %% full. %s, another crosslayer protocol or a shorter block "
+        "interval would help.",
+        (unsigned long long)at->crossing, (unsigned long long)at->all, p->protocol,
+        p->locked_s.mean, p->locked_s.p99, s->block_packed * 100,
+        p->moves ? "Fewer crossings (another routing.policy, a shorter routing.epoch)"
+                 : "A policy that brings together what is used together (co-access, clpa)");
     return true;
 }
 
@@ -170,55 +172,57 @@ bool explain_layers(const struct world *w, struct world_summary *s)
     if (!w->book || w->layer_count < 2)
         return false;
     struct waiting at = waiting(w, &s->partition);
-    if (at.all < (s->offered - s->committed) / 2 || !at.all || s->link_utilisation > 0.9)
+    if (at.all < (s->offered - s->committed) / 2 || !at.all || s->link_utilisation > 0.7)
         return false;
     return explain_mail(w, s, &at) || explain_hot(w, s, &at) || explain_imbalance(w, s, &at) ||
            explain_locks(w, s, &at);
 }
 
-/* The share of what one of the layers can do that the whole load asks for: of its block space, of
- * its nodes' time. What was not committed is taken to be as what was. */
-static void of_one(const struct world *w, const struct world_summary *s, double *space,
-                   double *time)
+/* The shares of what one of the layers can do that the whole load asks for. What was not committed
+ * is taken to be as what was. */
+struct demand {
+    double space, time, links; /* of its blocks, of its nodes' time, of their busiest uplink */
+};
+
+static struct demand of_one(const struct world *w, const struct world_summary *s)
 {
     const struct tally *t = &w->tally;
-    double seconds = (double)s->measured / 1e9,
-           limit = summary_ratio((double)t->gas_limit, (double)t->blocks);
+    double seconds = (double)s->measured / 1e9;
+    double limit = summary_ratio((double)t->gas_limit, (double)t->blocks);
     double room = s->block_interval_s > 0 ? limit / s->block_interval_s * seconds : INFINITY;
     double more = fmax(1, summary_ratio((double)s->offered, (double)t->txs));
-    *space = summary_ratio((double)t->gas * more, room);
-    *time = fmax(summary_ratio((double)t->makespan * more, (double)s->measured),
-                 s->signature_utilisation * w->layer_count);
+    double own = 1 - summary_ratio((double)s->layers_sent.bytes, (double)s->bytes);
+    return (struct demand){
+        .space = summary_ratio((double)t->gas * more, room),
+        .time = fmax(summary_ratio((double)t->makespan * more, (double)s->measured),
+                     s->signature_utilisation * w->layer_count),
+        .links = s->link_utilisation * own * w->layer_count, /* mail falls away */
+    };
 }
 
 void warn_layers(const struct world *w, struct world_summary *s)
 {
     enum { FEW_BLOCKS = 10 };
     const struct world_partition *p = &s->partition;
-    double space, time;
     if (!w->book || w->layer_count < 2 || s->stopped || s->blocks < FEW_BLOCKS || !s->committed)
         return;
-    of_one(w, s, &space, &time);
-    double needed = fmax(1, ceil(fmax(space, time) * 2)); /* layers, half used */
+    const struct demand d = of_one(w, s);
+    double needed = fmax(1, ceil(fmax(fmax(d.space, d.time), d.links) * 2)); /* half used */
     if (needed > 1 && needed * 4 > w->layer_count)
         return;
     const char *advice =
         s->limit == WORLD_LIMIT_LOAD ? "Use fewer layers, or offer more." : "Use fewer layers.";
     double more = p->cross_latency_s.p50 - p->local_latency_s.p50;
+    char compared[60] = "";
+    if (p->cross_share < 1 && more > 0)
+        snprintf(compared, sizeof compared, ", %.2g s more than the others' median", more);
     int used = snprintf(s->warning, sizeof s->warning,
                         "%u layers for %.4g tx/s: %.0f such layer%s would carry this load (%.0f %% "
-                        "of the block space, %.0f %% of the nodes' time).",
+                        "of the block space, %.0f %% of the nodes' time, %.0f %% of the links).",
                         w->layer_count, s->offered_rate, needed, needed > 1 ? "s" : "",
-                        space / needed * 100, time / needed * 100);
-    if (!p->crossings || used < 0 || (size_t)used >= sizeof s->warning)
-        return;
-    if (p->cross_share < 1 && more > 0)
+                        d.space / needed * 100, d.time / needed * 100, d.links / needed * 100);
+    if (p->crossings && used > 0 && (size_t)used < sizeof s->warning)
         snprintf(s->warning + used, sizeof s->warning - (size_t)used,
-                 " %.0f %% of the transactions cross layers, and half of these take %.2g s, %.2g s "
-                 "more than the others' median. %s",
-                 p->cross_share * 100, p->cross_latency_s.p50, more, advice);
-    else
-        snprintf(s->warning + used, sizeof s->warning - (size_t)used,
-                 " %.0f %% of the transactions cross layers, and half of these take %.2g s. %s",
-                 p->cross_share * 100, p->cross_latency_s.p50, advice);
+                 " %.0f %% of the transactions cross layers, and half of these take %.2g s%s. %s",
+                 p->cross_share * 100, p->cross_latency_s.p50, compared, advice);
 }

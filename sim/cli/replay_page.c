@@ -87,6 +87,7 @@ static void put_block(struct replay_page *p, const struct replay_case *c)
         .makespan = r->makespan_ns,
         .busy = r->busy_ns,
         .serial = r->serial_ns,
+        .ladder = r->ladder_ns,
         .critical_path = r->critical_path_ns,
         .oracle = r->oracle_ns,
         .utilisation = r->makespan_ns > 0

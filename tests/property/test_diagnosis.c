@@ -118,6 +118,17 @@ static void test_mail(void **state)
            (const char *const[]){"Mail between layers", "interlayer.batch", NULL});
 }
 
+static void test_links(void **state)
+{
+    (void)state;
+    const char *slow[] = {"network.link={kind: access, up: 1Mbit/s, down: 1Mbit/s}",
+                          "layers[0].nodes=4"};
+    const char *text = HEAD FOUR LOAD("{kind: transfer, rate: 300/s, accounts: 4000}");
+    struct world_summary s = run(text, slow, 2);
+    expect(&s, WORLD_LIMIT_NETWORK, (const char *const[]){"Links", NULL});
+    assert_string_equal(s.warning, ""); /* the links of one layer would not carry it */
+}
+
 static void test_block_space(void **state)
 {
     (void)state;
@@ -160,7 +171,7 @@ int main(void)
         cmocka_unit_test(test_little_load), cmocka_unit_test(test_locks),
         cmocka_unit_test(test_hot_account), cmocka_unit_test(test_imbalance),
         cmocka_unit_test(test_mail),        cmocka_unit_test(test_block_space),
-        cmocka_unit_test(test_ladder),
+        cmocka_unit_test(test_ladder),      cmocka_unit_test(test_links),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
