@@ -199,7 +199,7 @@ validate: all ## run scenarios/validation and compare with the published figures
 	@$(B)/weft validate $(VALIDATE)
 
 bench: all ## measure: engine, interpreter, precompiles, transactions, signatures, state roots, executors, gossip, whole networks
-	@for b in engine evm precompiles transactions signatures stateroot parallel network scale; do echo "== weft bench $$b"; $(B)/weft bench $$b || exit; done
+	@for b in engine evm precompiles transactions signatures stateroot parallel network scale layers; do echo "== weft bench $$b"; $(B)/weft bench $$b || exit; done
 
 # What a plug-in is compiled with: the headers of models/ and sim/, nothing to link.
 PLUGIN_FLAGS := -std=gnu17 -O2 -g -Wall -Wextra -shared -fPIC
