@@ -73,6 +73,30 @@ static void in_any_weather(void **state)
             quiet_after(p, k, 1 + p * WEATHERS + k);
 }
 
+/* Deadlines that pass all the time: while locks are waited for, and while it is on its way into a
+ * block, where it is taken back through the chain. */
+static void in_a_hurry(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = {"two-phase-commit", "migrate", "sequential-lane",
+                                        "optimistic"};
+    uint64_t tries = 0, crossings = 0;
+    for (int p = 0; p < 4; p++)
+        for (int k = 1; k < WEATHERS; k++) {
+            char kind[96];
+            snprintf(kind, sizeof kind, "crosslayer={kind: %s, timeout: %dms, tries: 100k}",
+                     kinds[p], p == 2 ? 2000 : 1100);
+            const char *sets[] = {kind, weather[k], "drain=90s"};
+            print_message("%s, %s\n", kind, weather[k]);
+            struct fixture f = play(sets, 3, 1);
+            rig_all_is_quiet(f.world);
+            tries += f.world->desk->tries;
+            crossings += f.world->desk->crossings_done;
+            fixture_free(&f);
+        }
+    assert_true(tries > 2 * crossings);
+}
+
 /* Cut off in the middle: nothing is lost on its way. */
 static void in_flight(void **state)
 {
@@ -244,10 +268,10 @@ static void queue_moves_on(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(in_any_weather),        cmocka_unit_test(in_flight),
-        cmocka_unit_test(same_for_any_threads),  cmocka_unit_test(share_that_crosses),
-        cmocka_unit_test(relay_halves_capacity), cmocka_unit_test(broker_runs_dry),
-        cmocka_unit_test(queue_moves_on),
+        cmocka_unit_test(in_any_weather),     cmocka_unit_test(in_a_hurry),
+        cmocka_unit_test(in_flight),          cmocka_unit_test(same_for_any_threads),
+        cmocka_unit_test(share_that_crosses), cmocka_unit_test(relay_halves_capacity),
+        cmocka_unit_test(broker_runs_dry),    cmocka_unit_test(queue_moves_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
