@@ -187,6 +187,7 @@ struct filling {
     struct holdings *during;           /* with the ops that come before transactions; a reference */
     struct evm_state *state;           /* the block before left it; borrowed */
     struct vec charges;                /* struct charge */
+    struct vec kept;                   /* struct op *: borrowed; exports that waited for a lock */
     uint64_t mark, *gas, bytes, taken; /* taken: gas, by ops */
     struct vec ops;                    /* struct op *: borrowed */
     struct vec runs;                   /* struct tx *: borrowed; that they run, in their order */
@@ -296,17 +297,38 @@ static bool may_run(struct filling *f, const struct op *op)
     return true;
 }
 
-/* When an op has its turn: what frees and brings; what takes at once; what runs; what takes at the
- * end. */
-enum turn { TURN_FREE, TURN_TAKE, TURN_RUN, TURN_LAST, TURNS };
+/* When an op has its turn: what frees and brings; what may wait for that; what takes at once; what
+ * runs; what takes at the end. */
+enum turn { TURN_FREE, TURN_COME, TURN_TAKE, TURN_RUN, TURN_LAST, TURNS };
 
 static enum turn turn_of(const struct op *op)
 {
     if (op_is_last(op))
         return TURN_LAST;
-    return op->kind == OP_EXECUTE                         ? TURN_RUN
-           : op->kind == OP_LOCK || op->kind == OP_EXPORT ? TURN_TAKE
-                                                          : TURN_FREE;
+    return op->kind == OP_EXECUTE                          ? TURN_RUN
+           : op->kind == OP_LOCK || op->kind == OP_EXPORT  ? TURN_TAKE
+           : op->kind == OP_CREDIT || op->kind == OP_SHARE ? TURN_COME
+                                                           : TURN_FREE;
+}
+
+/* Whether an account that the lock wants is to leave, by an export that came before it: where
+ * crossings queue for the account it would never go. */
+static bool comes_after(const struct filling *f, const struct op *lock)
+{
+    for (size_t i = 0; i < f->kept.len; i++) {
+        const struct op *op = *(struct op **)vec_at(&f->kept, i);
+        for (uint32_t k = 0; op->serial < lock->serial && k < op->account_count; k++)
+            for (uint32_t n = 0; n < lock->account_count; n++)
+                if (evm_addr_eq(&op->accounts[k], &lock->accounts[n]))
+                    return true;
+    }
+    return false;
+}
+
+/* It stays out of this block. */
+static bool keep(struct filling *f, struct op *op)
+{
+    return op->kind != OP_EXPORT || vec_push(&f->kept, &op) == ERR_OK;
 }
 
 /* Whether a crossing that ran in the block before held the account until its end. */
@@ -342,16 +364,18 @@ static bool consider(struct filling *f, struct op *op)
         return vec_push(f->blind, &op) == ERR_OK;
     if (op->withdrawn || (turn == TURN_RUN && (op->blind || !may_run(f, op))))
         return true;
-    if (turn == TURN_FREE &&
+    if (turn <= TURN_COME &&
         (f->taken + op->gas > f->block->fees.gas_limit || (op->has_payer && payer_short(f, op))))
         return true;
     if (turn == TURN_TAKE && !has_turn_yet(f, op))
+        return keep(f, op);
+    if (turn == TURN_LAST && op->waits && comes_after(f, op))
         return true;
-    bool waits = turn == TURN_FREE || op->waits;
-    if (turn != TURN_FREE && op->waits && op->crossing && sim_now(f->world->sim) > op->until)
+    bool waits = turn <= TURN_COME || op->waits;
+    if (turn > TURN_COME && op->waits && op->crossing && sim_now(f->world->sim) > op->until)
         return true;
     if (op_try(&f->draft, op) == OP_REFUSED_LOCKED && waits)
-        return true;
+        return keep(f, op);
     if (op->cancels) /* not in this block any more */
         op->cancels->mark = f->mark;
     return add(f, op);
@@ -429,6 +453,7 @@ struct holdings *desk_fill(struct world *w, struct layer *l, node_id node, struc
     vec_init(&f.ops, sizeof(struct op *));
     vec_init(&f.runs, sizeof(struct tx *));
     vec_init(&f.charges, sizeof(struct charge));
+    vec_init(&f.kept, sizeof(struct op *));
     holdings_begin(&f.draft, held);
     mark_below(&f, parent);
     bool ok = collect(&f) && put_in(&f);
@@ -436,6 +461,7 @@ struct holdings *desk_fill(struct world *w, struct layer *l, node_id node, struc
     vec_fini(&f.ops);
     vec_fini(&f.runs);
     vec_fini(&f.charges);
+    vec_fini(&f.kept);
     if (ok)
         return f.during;
     holdings_unref(f.during);
