@@ -404,6 +404,10 @@ void book_epoch(struct world *w, const struct router_ops *ops, const void *state
         }
         k->layers[i].epoch_gas = 0;
     }
+    struct evm_hash root;
+    if (!routes_root(w, &root))
+        world_out_of_memory(w);
+    memcpy(row.root, root.b, sizeof row.root);
     row.imbalance = row.load_mean > 0 ? row.load_most / row.load_mean : NAN;
     snprintf(row.policy, sizeof row.policy, "%s", ops->model.name);
     if (ops->reason)

@@ -1,4 +1,5 @@
 #include "models/world/routes.h"
+#include "evm/state/trie.h"
 #include "models/world/desk.h"
 #include "models/world/internal.h"
 
@@ -187,6 +188,25 @@ static void report(struct world *w, struct layer *l)
     mail_post(w, &r->item, NODE_NONE);
     mail_unref(&r->item);
     close_window(v, now);
+}
+
+/* ---- one root ---- */
+
+bool routes_root(const struct world *w, struct evm_hash *out)
+{
+    struct evm_bytes *roots = mem_alloc(w->layer_count, sizeof *roots);
+    *out = evm_empty_trie_root;
+    if (!roots)
+        return false;
+    for (layer_id i = 0; i < w->layer_count; i++) {
+        const struct layer *l = &w->layers[i];
+        const struct committed *top = vec_at(&l->chain->committed, l->chain->committed.len - 1);
+        const struct block *b = chain_latest(l, top->block);
+        roots[i] = (struct evm_bytes){b->state_root.b, sizeof b->state_root.b};
+    }
+    enum evm_status st = evm_trie_root_of_list(roots, w->layer_count, out);
+    mem_free(roots);
+    return st == EVM_OK;
 }
 
 /* ---- epochs ---- */

@@ -22,6 +22,9 @@ layer_id routes_place(struct world *w, account_id account, const struct evm_addr
                       bool contract);
 /* b is committed, and its transactions are settled. */
 void routes_settled(struct world *w, struct layer *l, const struct block *b);
+/* One root over all layers: that of the list of their state roots, each
+ * stated by the layer's last committed block. False when memory is out. */
+bool routes_root(const struct world *w, struct evm_hash *out);
 /* target: a layer's report is due; LAYER_NONE: an epoch ends. */
 void routes_on_event(struct sim *sim, void *self, const struct sim_event *ev);
 
