@@ -11,12 +11,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define APART 0.02 /* of what crosses: decides only between placements about as fast */
+#define APART 0.02 /* regret's: decides only between placements about as fast */
 
 enum err_code oracle_init(struct oracle *o, const struct cost_rules *rules, layer_id layers,
                           const struct route_layer *of, unsigned levels, uint32_t horizon)
 {
-    *o = (struct oracle){.moving = (double)rules->moving / horizon, .levels = levels};
+    *o = (struct oracle){
+        .moving = (double)rules->moving / horizon, .levels = levels, .apart = APART};
     search_builder_init(&o->builder);
     o->capacity = mem_alloc(layers, sizeof *o->capacity);
     if (!o->capacity || cost_meter_init(&o->meter, rules, layers, of)) {
@@ -63,7 +64,7 @@ enum err_code oracle_plan(struct oracle *o, const struct cost_batch *batch, uint
     struct search_problem p = {.layers = o->meter.layers,
                                .capacity = o->capacity,
                                .crossing = o->meter.factor,
-                               .apart = APART};
+                               .apart = o->apart};
     search_builder_get(b, moving, 0, &p);
     layer_id *homes = mem_resize(o->homes, p.node_count, sizeof *homes);
     if (!homes)
@@ -139,6 +140,8 @@ enum err_code regret_add(struct regret *r, const struct cost_batch *batch, uint3
     F(S, STRUCT(cost_rules), cost, "", NULL, NULL, "What it minimises.")                           \
     F(S, COUNT, horizon, "4", "1", "1k",                                                           \
       "Epochs over which a move has to pay: each bears this part of what it costs.")               \
+    F(S, REAL, apart, "1", "0", "1000",                                                          \
+      "What it counts if all gas crosses or moves; the slowest layer counts 1 at the bound.")      \
     F(S, COUNT, clusters, "2", "0", "4", "Sizes of clusters of accounts that are moved as one.")   \
     F(S, COUNT, placing, "50k", "100", "1M",                                                       \
       "Transactions, spread evenly over the future, that the first state is placed for.")
@@ -197,8 +200,11 @@ static enum err_code init(void *state, const void *cfg, const struct route_env *
     enum err_code e = r->home ? oracle_init(&r->oracle, &c->cost, env->layer_count, env->layers,
                                             (unsigned)c->clusters, (uint32_t)c->horizon)
                               : ERR_MEMORY;
-    for (uint32_t a = 0; a < r->known && !e; a++)
-        r->home[a] = (layer_id)(a % env->layer_count);
+    r->oracle.apart = c->apart;
+    for (uint32_t a = 0; a < r->known && !e; a++) {
+        bool everywhere = a < env->accounts(env) && env->home(env, a) == LAYER_ALL;
+        r->home[a] = everywhere ? LAYER_ALL : (layer_id)(a % env->layer_count);
+    }
     if (!e)
         e = place_all(r, (uint32_t)c->placing);
     return e ? err_set(err, e, "routing: oracle: out of memory") : ERR_OK;

@@ -18,6 +18,7 @@ struct oracle {
     double *capacity; /* scratch, by layer: gas of the shortest time a window could take */
     layer_id *homes;  /* scratch, by node */
     double moving;    /* gas of a move that one window bears */
+    double apart;     /* as in search.h; little unless set after oracle_init() */
     unsigned levels;  /* sizes of clusters */
 };
 

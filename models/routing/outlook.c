@@ -5,15 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FAINT    0.01 /* pairs whose mean is below this part of a transaction are forgotten */
-#define FEW      8.0  /* transactions that are added on both sides: outlook_expect() */
-#define FORGET   0.8  /* of what pairs have come true, an epoch keeps this */
-#define UNSURE   20.0 /* transactions that count half true before there are any */
-#define MOST_ASK 16.0 /* times what was committed, an epoch's demand at most */
+#define FAINT    0.01  /* pairs whose mean is below this part of a transaction are forgotten */
+#define FEW      8.0   /* transactions that are added on both sides: outlook_expect() */
+#define FORGET   0.8   /* of what pairs have come true, an epoch keeps this */
+#define UNSURE   20.0  /* transactions that count half true before there are any */
+#define MANY     50000 /* pairs, from which on one size of clusters must do */
+#define MOST_ASK 16.0  /* times what was committed, an epoch's demand at most */
 
 struct fresh {
     struct route_edge edge;
-    double gas; /* scaled to what the layer used and was asked for */
+    double gas; /* scaled to what the layer used */
     layer_id layer;
 };
 
@@ -58,7 +59,7 @@ void outlook_fini(struct outlook *o)
 void outlook_observe(struct outlook *o, const struct route_report *r)
 {
     struct outlook_layer *l = &o->open[r->layer];
-    double seconds = (double)(r->to - r->from) / (double)SIM_SEC, listed = 0, asked = 1;
+    double seconds = (double)(r->to - r->from) / (double)SIM_SEC, listed = 0;
     double grown = (double)r->pending - (l->heard ? l->pending : o->layers[r->layer].pending);
     if (seconds <= 0)
         return;
@@ -74,14 +75,11 @@ void outlook_observe(struct outlook *o, const struct route_report *r)
     l->busy += r->busy * seconds;
     l->conflicts += r->conflicts * r->txs;
     l->latency += r->latency_s * r->txs;
-    if (r->txs)
-        asked = fmin(fmax((r->txs + grown) / r->txs, 1 / MOST_ASK), MOST_ASK);
-    l->asked += (double)r->gas_used * asked;
     for (uint32_t i = 0; i < r->edge_count; i++)
         listed += (double)r->edges[i].gas;
     for (uint32_t i = 0; i < r->edge_count; i++) {
         const struct route_edge *e = &r->edges[i];
-        double gas = (double)e->gas / listed * (double)r->gas_used * asked;
+        double gas = (double)e->gas / listed * (double)r->gas_used;
         struct fresh f = {*e, gas, r->layer};
         if (listed > 0 && vec_push(&o->fresh, &f)) {
             o->env->fail(o->env);
@@ -106,7 +104,6 @@ static void close_layer(struct outlook *o, layer_id i)
     l->times = times;
     l->capacity = open->capacity > 0 ? fmin(open->capacity * times, cores) : cores;
     l->gas *= times;
-    l->asked *= times;
     l->txs *= times;
     l->crossings *= times;
     l->growth *= times;
@@ -128,7 +125,7 @@ static int by_pair(const void *x, const void *y)
 
 static void add_fresh(struct outlook *o, struct outlook_pair *p, const struct fresh *f)
 {
-    double gas = f->gas * o->layers[f->layer].times, part = 1 - o->memory;
+    double gas = f->gas * o->layers[f->layer].times * o->asked, part = 1 - o->memory;
     double sent = (double)f->edge.sent_a + f->edge.sent_b, a = 0, b = 0;
     if (f->edge.a == f->edge.b)
         a = gas;
@@ -299,19 +296,23 @@ static enum err_code know(struct outlook *o)
 
 bool outlook_fold(struct outlook *o, sim_time now)
 {
-    double txs = 0, gas = 0, age = 0;
+    double txs = 0, gas = 0, age = 0, grown = 0;
     uint32_t heard = 0;
     for (layer_id l = 0; l < o->env->layer_count; l++) {
         if (!o->open[l].heard)
             continue;
         heard++;
         txs += o->open[l].txs;
+        grown += o->open[l].growth;
         gas += o->open[l].gas;
         age += (double)(now - o->open[l].to) / (double)o->env->epoch;
     }
     if (!heard)
         return true;
     o->age = age / heard;
+    /* Of all layers together: what waits goes along with accounts that move, so that the pool of
+     * one alone also grows by what another one's loses. */
+    o->asked = txs > 0 ? fmin(fmax((txs + grown) / txs, 1 / MOST_ASK), MOST_ASK) : 1;
     if (txs > 0)
         o->tx_gas = gas / txs;
     if (o->fresh.len)
@@ -406,7 +407,7 @@ bool outlook_search(struct outlook *o, const struct outlook_aims *aims)
                                    .crossing = o->rules.crossing,
                                    .apart = aims->apart};
         search_builder_get(&o->builder, aims->moving, aims->stall, &p);
-        e = search_run(&p, aims->levels, o->found);
+        e = search_run(&p, p.net_count > MANY ? 1 : aims->levels, o->found);
     }
     mem_free(capacity);
     if (e)

@@ -32,7 +32,6 @@ struct outlook_layer {
     double txs, crossings;  /* an epoch */
     double pending, growth; /* transactions; over the epoch */
     double busy, conflicts, latency;
-    double asked; /* gas an epoch */
 };
 
 /* Pairs by the number of epochs in which they were seen: 1, 2, 3 or 4, more. */
@@ -49,6 +48,7 @@ struct outlook {
     struct vec fresh;    /* of reports since the last fold, with the layer */
     struct vec pairs;    /* struct outlook_pair, by (a, b) */
     struct vec merged;   /* scratch */
+    double asked;        /* what was asked for in the last epoch, over what was committed */
     double *now, *mean;  /* by account: gas of its pairs, an epoch */
     double *sent;        /* by account: of the mean, what it sent */
     double same, spread; /* how sent gas goes with its mean; of the means among themselves */

@@ -46,6 +46,7 @@ struct sim_result {
     double crossings;  /* share of what was done */
     double regret;     /* mean over epochs, in each the placement at its middle */
     double cost, best; /* s of the slowest layer, mean over epochs; of the oracle beside */
+    double bound;      /* s that none beats, mean over epochs */
     double error;      /* of predicted gas by layer, mean of |predicted - came| / mean gas */
     uint32_t moves;
 };
@@ -351,6 +352,7 @@ static void sim_look(struct sim *s, struct sim_eye *eye, uint32_t epoch, struct 
     out->regret += w.regret;
     out->cost += w.policy.time;
     out->best += fmin(w.policy.time, w.oracle.time);
+    out->bound += w.bound;
     eye->windows++;
 }
 
@@ -488,6 +490,7 @@ RIG_UNUSED static void sim_run(const struct sim_setup *setup, const char *policy
     out->regret /= eye.windows;
     out->cost /= eye.windows;
     out->best /= eye.windows;
+    out->bound /= eye.windows;
     out->error = eye.guesses ? eye.error / eye.guesses : NAN;
     regret_fini(&eye.regret);
     sim_close(&s);

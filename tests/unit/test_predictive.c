@@ -25,7 +25,8 @@ static void test_moving_hot_spots(void **state)
         struct sim_result p, oracle, other;
         sim_run(&setup, "{kind: predictive}", 5, &p);
         sim_run(&setup, "{kind: oracle}", 5, &oracle);
-        if (oracle.cost > p.cost || oracle.latency > p.latency || oracle.regret > 0.05)
+        if (oracle.cost > p.cost || oracle.latency > p.latency || oracle.regret > 0.05 ||
+            oracle.cost > 1.2 * oracle.bound)
             fail_msg("oracle %.3f s, predictive %.3f s", oracle.cost, p.cost);
         for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
             sim_run(&setup, fixed[i], 5, &other);
