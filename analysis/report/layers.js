@@ -63,7 +63,16 @@
   for (const part of document.querySelectorAll(".parted")) part.hidden = !parted;
   if (parted) {
     const c = data.crossed, x = e.time || [], each = (f) => x.map((_, i) => f(i));
+    const calm = (i) => (i ? x[i - 1] : 0) < (page.about.load_end || Infinity); /* in the drain, figures are of a handful of transactions */
     const share = (a, b) => (b > 0 ? (100 * a) / b : null);
+    const sum = (list) => (list || []).reduce((a, b) => a + (b || 0), 0);
+    const median = (text) => (page.latency.find((l) => l.name === text) || { x: [] }).x[100];
+    const card = make("div", "card"), value = make("div", "value", percent(sum(e.txs) ? sum(e.crossings) / sum(e.txs) : null));
+    value.append(" ", make("small", "", "of transactions"));
+    card.append(make("div", "name", "Across layers"), value);
+    if (known(median("across layers"))) card.append(make("div", "more", `half of them final within ${duration(median("across layers"))}` + (known(median("within a layer")) ? `, of the others within ${duration(median("within a layer"))}` : "")));
+    if (sum(e.arrived)) card.append(make("div", "more", `${plural(sum(e.arrived), "account")} moved`));
+    $("cards").append(card);
     const facts = [];
     if (c) {
       const [waited, gathered, placed, final] = c.steps;
@@ -79,9 +88,9 @@
     charts.lines("epoch-quality", {
       time: true, xText: time, yText: ys, label: "Imbalance, regret and prediction error by epoch, in percent.",
       lines: () => [
-        { name: "busiest layer above the mean", x, m: each((i) => (known(e.imbalance[i]) ? 100 * (e.imbalance[i] - 1) : null)), colour: 0, points: x.length < 60 },
-        { name: "slower than the best placement found (regret)", x, m: each((i) => (known(e.regret[i]) ? 100 * e.regret[i] : null)), colour: 3, dash: [10, 3] },
-        { name: "loads off what was predicted", x, m: each((i) => (known(e.error[i]) ? 100 * e.error[i] : null)), colour: 2, dash: [2, 3] },
+        { name: "busiest layer above the mean", x, m: each((i) => (calm(i) && known(e.imbalance[i]) ? 100 * (e.imbalance[i] - 1) : null)), colour: 0, points: x.length < 60 },
+        { name: "slower than the best placement found (regret)", x, m: each((i) => (calm(i) && known(e.regret[i]) ? 100 * e.regret[i] : null)), colour: 3, dash: [10, 3] },
+        { name: "loads off what was predicted", x, m: each((i) => (calm(i) && known(e.error[i]) ? 100 * e.error[i] : null)), colour: 2, dash: [2, 3] },
       ],
     });
     charts.lines("epoch-moves", {

@@ -302,6 +302,14 @@ void book_settled(struct world *w, struct layer *l, const struct block *b)
     }
 }
 
+void book_count_open(struct world *w)
+{
+    for (layer_id i = 0; i < w->layer_count; i++)
+        w->book->layers[i].open = 0;
+    for (const struct tx *tx = w->open_txs; tx; tx = tx->next)
+        w->book->layers[tx->layer].open++;
+}
+
 /* ---- epochs ---- */
 
 static double prediction_error(const struct world *w)

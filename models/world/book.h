@@ -24,6 +24,7 @@ struct book_layer {
     uint64_t gas, gas_room;
     uint64_t blocks, full; /* ... without room for one more such transaction */
     sim_time makespan;     /* of their proposers */
+    uint64_t open;         /* transactions that wait, as counted last */
     uint64_t epoch_gas;    /* of its blocks since the last epoch ended */
     struct map held;       /* hold: since when, plus 1 */
 };
@@ -90,6 +91,10 @@ void book_left(struct world *w, account_id account, layer_id from, const struct 
 void book_came(struct world *w, account_id account, layer_id to, uint64_t bytes);
 /* b is committed, and its transactions are settled. */
 void book_settled(struct world *w, struct layer *l, const struct block *b);
+
+/* Sets every layer's `open`: a transaction may end at another layer than where it was offered.
+ * O(open transactions + layers). */
+void book_count_open(struct world *w);
 
 /* ---- what routes tell ---- */
 /* An epoch ends: before the policy is asked. layers: as the policy knows them. */

@@ -700,8 +700,6 @@ enum err_code desk_create(struct world *w, struct err *err)
     vec_init(&d->parked, sizeof(struct tx *));
     vec_init(&d->landed, sizeof(account_id));
     vec_init(&d->found.accounts, sizeof(account_id));
-    vec_init(&d->cross_latency, sizeof(double));
-    vec_init(&d->lock_time, sizeof(double));
     d->next_id = d->serial = d->serial_settled = 1;
     sim_stream_init(&d->rng, w->cfg->seed, 0, sim_purpose("world.crosslayer"));
     d->env = (struct cross_env){
@@ -743,8 +741,6 @@ void desk_destroy(struct world *w)
     mem_free(d->otherwise_state);
     vec_fini(&d->parked);
     vec_fini(&d->landed);
-    vec_fini(&d->cross_latency);
-    vec_fini(&d->lock_time);
     discovery_fini(&d->found);
     map_fini(&d->crossings);
     map_fini(&d->waiting);

@@ -81,7 +81,6 @@ struct desk {
     uint64_t moves_begun, moves_done, moves_refused, state_bytes;
     uint64_t foreign,
         locked; /* transactions left out of a block: they touched what they must not */
-    struct vec cross_latency, lock_time; /* double, seconds; of the measured part */
 };
 
 enum err_code desk_create(struct world *w, struct err *err);

@@ -829,21 +829,6 @@ static void pay_out(struct world *w, struct layer *l, struct desk_crossing *c, c
     }
 }
 
-static void tally_crossing(struct world *w, const struct desk_crossing *c)
-{
-    struct desk *d = w->desk;
-    sim_time now = sim_now(w->sim);
-    double held = (double)(now - c->pub.started) / 1e9;
-    for (uint32_t i = 0; i < c->pub.tx_count; i++) {
-        const struct tx *tx = c->pub.txs[i];
-        double seconds = (double)(now - tx->emitted) / 1e9;
-        if (tx->emitted >= w->cfg->warm_up && vec_push(&d->cross_latency, &seconds) != ERR_OK)
-            world_out_of_memory(w);
-    }
-    if (vec_push(&d->lock_time, &held) != ERR_OK)
-        world_out_of_memory(w);
-}
-
 static void settle_run(struct world *w, struct layer *l, struct op *op, const struct block *b,
                        const struct execution_result *r)
 {
@@ -864,7 +849,6 @@ static void settle_run(struct world *w, struct layer *l, struct op *op, const st
     w->desk->crossings_done++;
     w->desk->cross_txs += c->pub.tx_count;
     w->desk->cross_bytes += c->pub.bytes;
-    tally_crossing(w, c);
     void *state;
     const struct crosslayer_ops *protocol = desk_protocol(w, c, &state);
     if (protocol->done)

@@ -441,7 +441,7 @@ static void layer_row(struct world *w, const struct layer *l)
         .txs_committed = l->committed_txs,
         .txs_reverted = l->reverted,
         .txs_dropped = l->dropped,
-        .txs_pending = l->offered - l->committed_txs - l->dropped,
+        .txs_pending = w->book ? book->open : l->offered - l->committed_txs - l->dropped,
         .gas_used = l->gas_used,
         .fees_paid = l->fees_paid,
         .fees_burnt = l->fees_burnt,
@@ -465,6 +465,8 @@ static void layer_row(struct world *w, const struct layer *l)
 
 static void snapshots(struct world *w)
 {
+    if (w->book)
+        book_count_open(w);
     for (layer_id i = 0; i < w->layer_count; i++)
         layer_row(w, &w->layers[i]);
     for (node_id i = 0; i < w->node_count; i++)

@@ -40,6 +40,7 @@ check("done_is_the_commit_of_its_block", all(committed[h] == t for h, t in zip(c
 at = dict(zip(txs["hash"], txs["layer"]))
 check("executed_where_it_says", all(at[h] == l for h, l in zip(crossings["hash"][done], crossings["layer"][done])))
 check("layers_count_them", [(crossings["layer"][done] == i).sum() for i in layers["id"]] == layers["crossings"].tolist())
+check("layers_count_what_waits", layers["txs_pending"].tolist() == [((txs["status"] == "pending") & (txs["layer"] == i)).sum() for i in layers["id"]])
 near("share_of_crossings", summary["crossings"]["share"], txs["crosses"][final].mean())
 near("their_median", summary["crossings"]["latency_p50_s"], np.quantile(txs["latency"][final & txs["crosses"]] / 1e9, 0.5, method="inverted_cdf"), 1e-6)
 near("that_of_others", summary["crossings"]["local_p50_s"], np.quantile(txs["latency"][final & ~txs["crosses"]] / 1e9, 0.5, method="inverted_cdf"), 1e-6)
