@@ -423,11 +423,11 @@ static void cut(struct world *w, struct chain *c)
     }
 }
 
-static void settle_ready(struct world *w, struct chain *c)
+void chain_settle(struct world *w, struct chain *c)
 {
     while (c->settled < c->committed.len) {
         struct block *b = committed_at(c, c->settled);
-        if (b->track->executed == 0)
+        if (b->track->executed == 0 || !takeover_final(w, b))
             return;
         settle_block(w, &w->layers[b->layer], b);
         flatten(w, c);
@@ -458,6 +458,8 @@ static void commit_newly(struct world *w, node_id node, struct block *b)
 {
     commit_first(w, chain_of(w, node), b);
     fees_committed(w, b, node);
+    if (w->takeover)
+        takeover_committed(w, b);
     if (w->audits)
         audits_committed(w, node, b);
 }
@@ -494,7 +496,7 @@ void chain_commit(struct world *w, node_id node, struct block *b)
     block_unref(old);
     if (n->head != b && !descends(n->head, b))
         chain_adopt(w, node, b);
-    settle_ready(w, chain_of(w, node));
+    chain_settle(w, chain_of(w, node));
 }
 
 void chain_commit_twin(struct world *w, node_id node, struct block *b)
@@ -523,7 +525,7 @@ void chain_executed(struct world *w, node_id node, struct block *b)
         t->median_executed = sim_now(w->sim);
     struct block *final = w->nodes[node].final;
     w->nodes[node].executed_blocks++;
-    settle_ready(w, l->chain);
+    chain_settle(w, l->chain);
     if (final->height >= b->height && block_ancestor(final, b->height) == b)
         sources_executed(w, node, b);
 }

@@ -26,6 +26,7 @@ FIELD_ENUM_DEFINE(world_order, WORLD_ORDER);
 FIELD_ENUM_DEFINE(world_bound, WORLD_BOUND);
 FIELD_ENUM_DEFINE(world_layer_kind, WORLD_LAYER_KIND);
 FIELD_ENUM_DEFINE(world_verify, WORLD_VERIFY);
+FIELD_ENUM_DEFINE(world_heirs, WORLD_HEIRS);
 
 bool world_weight(const char *text, uint64_t *out)
 {
@@ -150,11 +151,29 @@ static void check_routing(const struct world_cfg *world, struct field_report *re
     }
 }
 
+/* Of two layers, neither can know whether the other stands still or is cut off. */
+static void check_takeover(const struct world_cfg *world, struct field_report *report)
+{
+    if (world->takeover.after == SIM_TIME_NEVER)
+        return;
+    if (!world->routing.policy.model)
+        field_complain(report, "takeover", "there is nothing to take over without routing.policy");
+    if (world_layer_total(world) < 3)
+        field_complain(report, "takeover", "needs three layers, so that two can judge the third");
+    if (strcmp(world->interlayer.shape.model->name, "mesh") != 0)
+        field_complain(report, "takeover",
+                       "needs interlayer.shape: mesh, as mail must not go by way of a layer that "
+                       "stands still");
+    if (world->validation.committee)
+        field_complain(report, "takeover", "does not go with validation.committee yet");
+}
+
 static void check_world(const void *cfg, struct field_report *report)
 {
     const struct world_cfg *world = cfg;
     check_ordering(world, report);
     check_routing(world, report);
+    check_takeover(world, report);
     enum evm_fork fork;
     if (world->warm_up >= world->duration)
         field_complain(report, "warm_up", "must be shorter than duration");
@@ -166,6 +185,8 @@ static void check_world(const void *cfg, struct field_report *report)
 FIELD_DEFINE(world_layer, WORLD_LAYER_FIELDS, "One execution layer: its nodes and its models.",
              check_layer);
 FIELD_DEFINE(world_routing, WORLD_ROUTING_FIELDS, "Which layer holds which account.", NULL);
+FIELD_DEFINE(world_takeover, WORLD_TAKEOVER_FIELDS, "What becomes of a layer that stands still.",
+             NULL);
 FIELD_DEFINE(world_trace, WORLD_TRACE_FIELDS, "Which messages the results file holds.", NULL);
 FIELD_DEFINE(world_record, WORLD_RECORD_FIELDS, "What the results file holds.", NULL);
 static void check_figure(const void *cfg, struct field_report *report)

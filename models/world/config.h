@@ -64,6 +64,26 @@ FIELD_ENUM_DECLARE(world_order, WORLD_ORDER);
       "the policy's with; 0: none.")
 FIELD_DECLARE(world_routing, WORLD_ROUTING_FIELDS);
 
+#define WORLD_HEIRS(E, S)                                                                          \
+    E(S, WORLD_HEIRS_NEXT, "next", "The next layer by number that is not given up.")               \
+    E(S, WORLD_HEIRS_LEAST_LOADED, "least-loaded",                                                 \
+      "The one whose last blocks were emptiest, as far as was heard.")                             \
+    E(S, WORLD_HEIRS_SPREAD, "spread", "All that are not given up, each account by its hash.")
+FIELD_ENUM_DECLARE(world_heirs, WORLD_HEIRS);
+
+/* What becomes of a layer that stands still. */
+#define WORLD_TAKEOVER_FIELDS(F, S)                                                                \
+    F(S, DURATION, after, "never", "500ms", "never",                                               \
+      "A layer that others hear nothing from for so long is given up: others take its accounts "   \
+      "over. Needs three layers and interlayer.shape: mesh. A transaction is then committed once " \
+      "other layers, half of all, have its block's certificate, and its layer knows that.")        \
+    F(S, ENUM(world_heirs), by, "next", NULL, NULL, "Who takes its accounts over.")                \
+    F(S, BOOL, archive, "true", NULL, NULL,                                                        \
+      "With each certificate goes what the block changed, to every other layer, so that its "      \
+      "state "                                                                                     \
+      "outlives all its nodes. Without, the heirs need a node of it that is up.")
+FIELD_DECLARE(world_takeover, WORLD_TAKEOVER_FIELDS);
+
 #define WORLD_VERIFY(E, S)                                                                         \
     E(S, WORLD_VERIFY_NONE, "none", "Not at all.")                                                 \
     E(S, WORLD_VERIFY_SERIALISABLE, "serialisable",                                                \
@@ -150,6 +170,7 @@ FIELD_DECLARE(world_sweep, WORLD_SWEEP_FIELDS);
     F(S, MODEL(crosslayer), crosslayer_calls, "two-phase-commit", NULL, NULL,                      \
       "The same for what calls a contract, where `crosslayer` takes plain payments only.")         \
     F(S, STRUCT(interlayer_cfg), interlayer, "", NULL, NULL, "Messages between layers.")           \
+    F(S, STRUCT(world_takeover), takeover, "", NULL, NULL, "Layers that stand still.")             \
     F(S, STRUCT(world_validation), validation, "", NULL, NULL, "Layers that watch one another.")   \
     F(S, ENUM(world_verify), verify, "none", NULL, NULL, "Whether layers together are one state.") \
     F(S, MODELS(workload), workload, "", "0", "1024", "Who sends transactions.")                   \

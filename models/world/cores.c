@@ -778,7 +778,8 @@ void cores_build(struct world *w, node_id node, uint8_t instance,
           l->chain->consensus->model.name);
     struct block *b =
         chain_block(w, l, node, request, &chain_latest(l, request->parent)->track->next);
-    if (!b || (!request->empty && !fill(w, node, b, request))) {
+    bool empty = request->empty || takeover_retired(w, l->id);
+    if (!b || (!empty && !fill(w, node, b, request))) {
         block_unref(b);
         world_out_of_memory(w);
         return;

@@ -590,6 +590,8 @@ static void unpark(struct world *w)
 void desk_settled(struct world *w, struct layer *l, struct block *b)
 {
     w->desk->serial_settled++;
+    if (w->takeover)
+        takeover_came(w, l, b);
     if (w->desk->landed.len) {
         unpark(w);
         follow(w);
@@ -602,6 +604,8 @@ void desk_settled(struct world *w, struct layer *l, struct block *b)
              k++)
             wake(w, directory_number(&w->desk->directory, &b->ops[i]->values.accounts[k].addr));
     desk_ops_settled(w, l, b);
+    if (w->takeover)
+        takeover_settled(w, l, b);
 }
 
 /* Users see it as dropped. */

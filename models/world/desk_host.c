@@ -272,6 +272,7 @@ static void host_timer(struct cross_env *env, struct crossing *pub, sim_time del
 static void host_send_to(struct cross_env *env, struct crossing *pub, layer_id layer)
 {
     struct world *w = world_of(env);
+    layer = takeover_seat(w, layer);
     struct op *op = op_create(NOTE_SENT, pub->at, layer, desk_hold(mine(pub)));
     if (op)
         op->txs = mem_alloc(pub->tx_count, sizeof *op->txs);

@@ -6,7 +6,7 @@
 static struct op *order(struct world *w, enum op_kind kind, layer_id at,
                         const struct evm_addr *addr)
 {
-    struct op *op = op_create(kind, 0, at, 0);
+    struct op *op = op_create(kind, takeover_seat(w, 0), at, 0);
     if (!op || !desk_op_accounts(op, addr, 1)) {
         op_unref(op);
         world_out_of_memory(w);
@@ -21,7 +21,8 @@ void desk_move(struct world *w, account_id account, layer_id to)
 {
     struct desk *d = w->desk;
     struct directory_account *a = directory_at(&d->directory, account);
-    if (a->ordered || a->moving || a->home == to || a->home == LAYER_ALL)
+    if (a->ordered || a->moving || a->home == to || a->home == LAYER_ALL ||
+        (to != LAYER_ALL && takeover_retired(w, to)))
         return;
     a->ordered = true;
     d->moves_begun++;

@@ -12,6 +12,10 @@ enum { OPS_BYTES_MAX = 4 << 20 }; /* of a block's ops */
 
 void desk_post(struct world *w, struct op *op)
 {
+    if (w->takeover && takeover_reroutes(w, op)) {
+        op_unref(op);
+        return;
+    }
     op->serial = w->desk->serial++;
     op->item.hear = desk_hear;
     if (w->verify)
@@ -155,6 +159,8 @@ void desk_hear(struct world *w, struct mail_item *item, node_id node)
 {
     struct op *op = op_of(item);
     (void)node;
+    if (takeover_hears(w, op))
+        return;
     if (op->kind < NOTE_HELD) {
         if (op->kind == OP_RELEASE)
             take_back(op);
@@ -211,7 +217,8 @@ static void mark_below(struct filling *f, const struct block *parent)
 
 static bool known(const struct filling *f, const struct op *op)
 {
-    return !op->settled && op->mark != f->mark && mail_heard(f->world, &op->item, f->node);
+    return !op->settled && op->mark != f->mark && mail_heard(f->world, &op->item, f->node) &&
+           (!op->succession || takeover_lets(f->world, op));
 }
 
 static bool add(struct filling *f, struct op *op)
@@ -590,7 +597,7 @@ static void settle_export(struct world *w, struct layer *l, struct op *op, enum 
         a->ordered = false;
         if (outcome == OP_DONE) {
             a->from = l->id;
-            a->home = op->other;
+            a->home = takeover_home(w, op->other, &a->addr);
             a->moves++;
         } else if (!op->crossing) {
             d->moves_refused++;
@@ -625,12 +632,15 @@ static void settle_import(struct world *w, struct layer *l, struct op *op)
         struct directory_account *a = directory_at(&d->directory, n);
         a->home = a->from = l->id;
         a->moving = false;
+        a->orphan = false;
         if (vec_push(&d->landed, &n) != ERR_OK)
             world_out_of_memory(w);
+        if (op->succession)
+            continue;
         d->moves_done++;
         book_came(w, n, l->id, op->item.size / op->values.account_count);
     }
-    if (!op->crossing)
+    if (!op->crossing || op->inherited)
         return;
     if (!c || c->pub.phase != CROSSING_GATHERS || c->backing_out || c->pub.at != l->id) {
         release_now(w, l->id, l->id, op->crossing);

@@ -19,14 +19,34 @@ void directory_fini(struct directory *d)
     *d = (struct directory){0};
 }
 
+layer_id directory_first_home(const struct directory *d, const struct evm_addr *addr, bool *open)
+{
+    uint64_t value;
+    layer_id home = addr_table_get(d->placement.homes, addr, &value)
+                        ? (layer_id)value
+                        : route_by_hash(addr, d->layers);
+    *open = false;
+    for (uint64_t left = d->heard; left;) {
+        unsigned i = 0;
+        while (i < SUCCESSIONS_MAX && !(left >> i & 1 && d->placement.successions[i].dead == home))
+            i++;
+        if (i == SUCCESSIONS_MAX)
+            break;
+        left &= ~(UINT64_C(1) << i);
+        *open |= d->open >> i & 1;
+        home = succession_heir(&d->placement.successions[i], addr);
+    }
+    return home;
+}
+
 account_id directory_number(struct directory *d, const struct evm_addr *addr)
 {
     uint64_t value;
     if (addr_table_get(d->numbers, addr, &value))
         return (account_id)value;
     struct directory_account a = {.addr = *addr};
-    a.home = addr_table_get(d->placement.homes, addr, &value) ? (layer_id)value
-                                                              : route_by_hash(addr, d->layers);
+    a.home = directory_first_home(d, addr, &a.orphan);
+    a.moving = a.orphan;
     a.from = a.home;
     account_id number = (account_id)d->accounts.len;
     if (vec_push(&d->accounts, &a) != ERR_OK || !addr_table_put(d->numbers, addr, number))

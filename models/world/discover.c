@@ -13,6 +13,8 @@ struct evm_state *desk_state(const struct world *w, layer_id layer)
 {
     const struct layer *l = &w->layers[layer];
     const struct chain *c = l->chain;
+    if (takeover_retired(w, layer))
+        return takeover_rest(w, layer);
     struct block *top = ((struct committed *)vec_at(&c->committed, c->settled - 1))->block;
     struct block *last = chain_latest(l, top);
     struct evm_state *state = last->execution ? execution_wait(last->execution)->state : NULL;
@@ -25,7 +27,8 @@ layer_id desk_home(const struct world *w, const struct evm_addr *addr)
     uint64_t value;
     if (addr_table_get(d->numbers, addr, &value))
         return directory_at(d, (account_id)value)->home;
-    struct holdings none = {.homes = d->placement.homes, .placement = &d->placement};
+    struct holdings none = {
+        .homes = d->placement.homes, .placement = &d->placement, .heard = d->heard};
     return holdings_home(&none, addr);
 }
 

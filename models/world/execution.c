@@ -136,6 +136,7 @@ static enum evm_status settle_state(struct execution *e, const struct evm_change
     }
     if (status == EVM_OK)
         status = evm_state_apply(state, changes);
+    r->change_bytes = op_values_bytes(changes) + r->ops.bytes;
     if (status == EVM_OK) {
         evm_state_seal(state);
         if (e->service->config.real_root)

@@ -63,6 +63,7 @@ struct execution_result {
     struct ops_result ops;   /* states let go; until execution_trim, but for `after` */
     uint8_t *guarded;        /* enum guard_verdict, a transaction; NULL: all are fine */
     struct evm_changes away; /* what accounts of other layers became; until execution_trim */
+    uint32_t change_bytes;   /* of what the layer keeps of its changes, as it would be sent */
     struct witness witness;  /* with config.witness */
 };
 

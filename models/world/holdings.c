@@ -134,6 +134,18 @@ uint32_t addr_table_count(const struct addr_table *t)
     return t->count;
 }
 
+uint32_t addr_table_room(const struct addr_table *t)
+{
+    return t->room;
+}
+
+bool addr_table_row(const struct addr_table *t, uint32_t n, struct evm_addr *addr, uint64_t *value)
+{
+    *addr = t->rows[n].addr;
+    *value = t->rows[n].value;
+    return t->rows[n].used;
+}
+
 /* ---- what crossings hold ---- */
 
 /* Open addressing by crossing, which may have several rows; 0 is a free one. Its own: each version
@@ -287,14 +299,36 @@ static bool is_precompile(const struct evm_addr *addr)
     return memcmp(addr->b, zeros, sizeof zeros) == 0;
 }
 
+layer_id succession_heir(const struct succession *s, const struct evm_addr *addr)
+{
+    if (s->count == 1)
+        return s->heirs[0];
+    return s->heirs[(evm_hash_addr(addr) * 0x9e3779b97f4a7c15u >> 32) % s->count];
+}
+
+/* Who has what a layer that was given up had: each is given up once, so this ends. */
+static layer_id successor(const struct holdings *h, const struct evm_addr *addr, layer_id home)
+{
+    for (uint64_t left = h->heard; left;) {
+        unsigned i = 0;
+        while (i < SUCCESSIONS_MAX && !(left >> i & 1 && h->placement->successions[i].dead == home))
+            i++;
+        if (i == SUCCESSIONS_MAX)
+            break;
+        left &= ~(UINT64_C(1) << i);
+        home = succession_heir(&h->placement->successions[i], addr);
+    }
+    return home;
+}
+
 layer_id holdings_home(const struct holdings *h, const struct evm_addr *addr)
 {
     uint64_t home;
     if (is_precompile(addr))
         return LAYER_ALL;
     if (addr_table_get(h->homes, addr, &home) || addr_table_get(h->placement->homes, addr, &home))
-        return (layer_id)home;
-    return route_by_hash(addr, h->placement->layers);
+        return successor(h, addr, (layer_id)home);
+    return successor(h, addr, route_by_hash(addr, h->placement->layers));
 }
 
 bool holdings_has(const struct holdings *h, const struct evm_addr *addr)
@@ -317,7 +351,8 @@ void holdings_begin(struct holdings_draft *d, const struct holdings *from)
                                          .placement = from->placement,
                                          .homes = from->homes,
                                          .locks = from->locks,
-                                         .owners = from->owners}};
+                                         .owners = from->owners,
+                                         .heard = from->heard}};
 }
 
 /* The table becomes the draft's own. */
@@ -377,6 +412,17 @@ void holdings_free(struct holdings_draft *d, uint64_t crossing)
         addr_table_del(d->now.locks, &addr);
 }
 
+/* An account that left for this very layer is here once it came: until then it is nowhere. */
+void holdings_inherit(struct holdings_draft *d, const struct addr_table *moved, uint64_t heard)
+{
+    struct evm_addr addr;
+    uint64_t home, known;
+    for (uint32_t i = 0; i < moved->room && !d->failed; i++)
+        if (addr_table_row(moved, i, &addr, &home) && !addr_table_get(d->now.homes, &addr, &known))
+            holdings_move(d, &addr, home == d->now.layer ? LAYER_NONE : (layer_id)home);
+    d->now.heard |= heard;
+}
+
 void holdings_drop(struct holdings_draft *d)
 {
     if (d->own_homes)
@@ -391,7 +437,7 @@ void holdings_drop(struct holdings_draft *d)
 struct holdings *holdings_end(struct holdings_draft *d, struct holdings *from)
 {
     struct holdings *h = NULL;
-    if (!d->failed && !d->own_homes && !d->own_locks)
+    if (!d->failed && !d->own_homes && !d->own_locks && d->now.heard == from->heard)
         return holdings_ref(from);
     if (!d->failed)
         h = mem_zalloc(1, sizeof *h);
@@ -402,6 +448,7 @@ struct holdings *holdings_end(struct holdings_draft *d, struct holdings *from)
     atomic_init(&h->refs, 1);
     h->layer = from->layer;
     h->placement = from->placement;
+    h->heard = d->now.heard;
     h->homes = d->own_homes ? d->now.homes : addr_table_ref(d->now.homes);
     h->locks = d->own_locks ? d->now.locks : addr_table_ref(d->now.locks);
     h->owners = d->own_locks ? d->now.owners : owners_ref(d->now.owners);

@@ -25,12 +25,26 @@ bool addr_table_get(const struct addr_table *t, const struct evm_addr *addr, uin
 bool addr_table_put(struct addr_table *t, const struct evm_addr *addr, uint64_t value); /* memory */
 bool addr_table_del(struct addr_table *t, const struct evm_addr *addr);
 uint32_t addr_table_count(const struct addr_table *t);
+/* The n-th place of the table, up to addr_table_room: false where it is free. The order means
+ * nothing. */
+uint32_t addr_table_room(const struct addr_table *t);
+bool addr_table_row(const struct addr_table *t, uint32_t n, struct evm_addr *addr, uint64_t *value);
 
 /* ---- where accounts are first ---- */
+
+/* What became of the accounts of a layer that is given up: takeover.h. */
+struct succession {
+    layer_id dead, count;
+    const layer_id *heirs;
+};
+enum { SUCCESSIONS_MAX = 64 };
+/* Which heir has the account. */
+layer_id succession_heir(const struct succession *s, const struct evm_addr *addr);
 
 struct placement {
     layer_id layers;
     struct addr_table *homes; /* address: layer, where it is not route_by_hash's */
+    struct succession successions[SUCCESSIONS_MAX]; /* each set before any version knows of it */
 };
 
 /* ---- a version ---- */
@@ -42,6 +56,7 @@ struct holdings {
     struct addr_table *homes;          /* address: where it is now, as this layer knows */
     struct addr_table *locks;          /* address: the crossing that holds it */
     struct owner_table *owners;        /* the same by crossing */
+    uint64_t heard; /* successions that it has to heed: bits of placement->successions */
 };
 
 /* Nothing moved, nothing locked. NULL when memory is out. */
@@ -67,6 +82,9 @@ void holdings_begin(struct holdings_draft *d, const struct holdings *from);
 void holdings_move(struct holdings_draft *d, const struct evm_addr *addr, layer_id home);
 void holdings_take(struct holdings_draft *d, const struct evm_addr *addr, uint64_t crossing);
 void holdings_free(struct holdings_draft *d, uint64_t crossing); /* all it holds: O(that) */
+/* Heeds these successions too, and where accounts went that had left the layer given up: `moved`,
+ * of its homes, where nothing newer is known here. O(moved). */
+void holdings_inherit(struct holdings_draft *d, const struct addr_table *moved, uint64_t heard);
 /* The new version, or `from` once more where nothing changed; NULL if it failed. Ends the draft. */
 struct holdings *holdings_end(struct holdings_draft *d, struct holdings *from);
 void holdings_drop(struct holdings_draft *d); /* ends it, for nothing */

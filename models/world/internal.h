@@ -17,6 +17,7 @@
 #include "models/world/layers.h"
 #include "models/world/mail.h"
 #include "models/world/routes.h"
+#include "models/world/takeover.h"
 #include "models/world/trace.h"
 #include "models/world/verify.h"
 #include "models/world/world.h"
@@ -294,13 +295,14 @@ struct world {
     struct sim *sim;
     struct net *net;
     struct record *record;
-    struct trace *trace;   /* NULL where none is asked for */
-    struct desk *desk;     /* NULL where the network is not partitioned */
-    struct routes *routes; /* likewise */
-    struct verify *verify; /* NULL: not asked for */
-    struct mail *mail;     /* NULL where layers tell one another nothing */
-    struct book *book;     /* NULL where the network is not partitioned */
-    struct audits *audits; /* NULL: off */
+    struct trace *trace;       /* NULL where none is asked for */
+    struct desk *desk;         /* NULL where the network is not partitioned */
+    struct routes *routes;     /* likewise */
+    struct verify *verify;     /* NULL: not asked for */
+    struct takeover *takeover; /* likewise */
+    struct mail *mail;         /* NULL where layers tell one another nothing */
+    struct book *book;         /* NULL where the network is not partitioned */
+    struct audits *audits;     /* NULL: off */
     uint32_t messages_table, interlayer_table, audits_table; /* where the file has them */
     struct workers *workers;
     struct evm_codes *codes;
@@ -438,6 +440,8 @@ void chain_crashed(struct world *w, struct chain *c);
 struct stall chain_longest_stall(const struct world *w, const struct chain *c);
 void chain_adopt(struct world *w, node_id node, struct block *b);
 void chain_commit(struct world *w, node_id node, struct block *b);
+/* What follows from committed blocks that are executed and final does. */
+void chain_settle(struct world *w, struct chain *c);
 /* The node's second life commits: that counts nowhere, but where execution follows ordering the
  * node executes what it ordered. */
 void chain_commit_twin(struct world *w, node_id node, struct block *b);

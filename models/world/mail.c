@@ -292,6 +292,38 @@ void mail_done(struct world *w, struct mail_item *item)
     mail_unref(item);
 }
 
+void mail_each(struct world *w, layer_id from, layer_id to,
+               void (*visit)(void *self, struct mail_item *item), void *self)
+{
+    uint64_t at;
+    if (!map_get(&w->mail->by_key, (uint64_t)from << 16 | to, &at))
+        return;
+    struct mail_box *box = *(struct mail_box **)vec_at(&w->mail->boxes, at);
+    struct mail_list lists[2] = {box->fresh, box->sent};
+    for (int i = 0; i < 2; i++)
+        for (struct mail_item *item = lists[i].first, *next; item; item = next) {
+            next = item->next;
+            visit(self, item);
+        }
+}
+
+void mail_readdress(struct world *w, struct mail_item *item, layer_id by)
+{
+    struct mail_box *old = item->box;
+    struct mail_box *box = old ? box_of(w, by, item->to, NODE_NONE) : NULL;
+    if (!box)
+        return;
+    if (item->due < 0)
+        old->bytes -= item->size;
+    mail_list_remove(item->due < 0 ? &old->fresh : &old->sent, item);
+    item->from = by;
+    item->due = -1;
+    item->box = box;
+    mail_list_append(&box->fresh, item);
+    box->bytes += item->size;
+    box_added(w, box);
+}
+
 /* What is due goes before what has not gone at all, in messages of its own if there is enough. */
 static void again(struct world *w, struct mail_box *box)
 {

@@ -55,6 +55,13 @@ void mail_done(struct world *w, struct mail_item *item);
 /* Whether the node, of layer item->to, has it. O(copies that came). */
 bool mail_heard(const struct world *w, const struct mail_item *item, node_id node);
 
+/* Items of `from` for `to` that are not done, those that go by the next layer `to` (a mesh: all).
+ */
+void mail_each(struct world *w, layer_id from, layer_id to,
+               void (*visit)(void *self, struct mail_item *item), void *self);
+/* What `from` had posted for `to`, and is not done, is sent by `by` instead, which knows it too. */
+void mail_readdress(struct world *w, struct mail_item *item, layer_id by);
+
 /* Totals since the start. Of items from one layer to another: posted, arrived, sent again, and the
  * time from posted to arrived, summed over those that arrived. Of messages from a node of the one
  * layer to a node of the other, where that is the next on the way: how many, and their bytes. What

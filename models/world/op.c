@@ -19,11 +19,12 @@ enum {
 const char *op_kind_name(enum op_kind kind)
 {
     static const char *const names[OP_KINDS] = {
-        [OP_LOCK] = "lock",         [OP_RELEASE] = "release", [OP_APPLY] = "apply",
-        [OP_EXECUTE] = "execute",   [OP_EXPORT] = "export",   [OP_IMPORT] = "import",
-        [OP_CREDIT] = "credit",     [OP_SHARE] = "share",     [NOTE_HELD] = "held",
-        [NOTE_REFUSED] = "refused", [NOTE_LOOK] = "look",     [NOTE_SEEN] = "seen",
-        [NOTE_SENT] = "sent",
+        [OP_LOCK] = "lock",         [OP_RELEASE] = "release",   [OP_APPLY] = "apply",
+        [OP_EXECUTE] = "execute",   [OP_EXPORT] = "export",     [OP_IMPORT] = "import",
+        [OP_CREDIT] = "credit",     [OP_SHARE] = "share",       [NOTE_HELD] = "held",
+        [NOTE_REFUSED] = "refused", [NOTE_LOOK] = "look",       [NOTE_SEEN] = "seen",
+        [NOTE_SENT] = "sent",       [OP_RETIRE] = "retire",     [OP_ADOPT] = "adopt",
+        [OP_INHERIT] = "inherit",   [NOTE_RETIRED] = "retired", [NOTE_WANT] = "want",
     };
     return names[kind];
 }
@@ -38,6 +39,7 @@ static void release(struct mail_item *item)
     mem_free(op->txs);
     op_unref(op->cancels);
     op_unref(op->origin);
+    addr_table_unref(op->moved);
 }
 
 struct op *op_create(enum op_kind kind, layer_id from, layer_id to, uint64_t crossing)
@@ -53,6 +55,11 @@ struct op *op_create(enum op_kind kind, layer_id from, layer_id to, uint64_t cro
     return op;
 }
 
+uint32_t op_values_bytes(const struct evm_changes *values)
+{
+    return values->account_count * ACCOUNT_BYTES + values->slot_count * SLOT_BYTES;
+}
+
 /* Code travels where an account moves; elsewhere its hash stands for it. */
 void op_sized(struct op *op)
 {
@@ -65,6 +72,7 @@ void op_sized(struct op *op)
     for (uint32_t i = 0; op->kind == NOTE_SENT && i < op->tx_count; i++)
         size += op->txs[i]->size;
     size += op->has_payer ? ADDRESS_BYTES : 0;
+    size += op->moved ? (size_t)addr_table_count(op->moved) * (ADDRESS_BYTES + 2) : 0;
     op->item.size = size < UINT32_MAX ? (uint32_t)size : UINT32_MAX;
 }
 
@@ -126,6 +134,7 @@ enum op_outcome op_try(struct holdings_draft *d, const struct op *op)
     case OP_EXPORT: return try_hold(d, op);
     case OP_SHARE: return try_share(d, op);
     case OP_IMPORT: return try_import(d, op);
+    case OP_INHERIT: holdings_inherit(d, op->moved, op->heard); return OP_DONE;
     case OP_CREDIT: return try_credit(d, op);
     case OP_RELEASE:
     case OP_APPLY: holdings_free(d, op->crossing); return OP_DONE;
@@ -207,7 +216,7 @@ static enum evm_status gather(const struct evm_state *s, const struct evm_addr *
 }
 
 /* Leaves code behind: it is readable everywhere. */
-static enum evm_status leave(struct evm_state *s, const struct evm_changes *gone)
+enum evm_status op_leave(struct evm_state *s, const struct evm_changes *gone)
 {
     struct evm_changes c;
     evm_changes_init(&c);
@@ -230,7 +239,7 @@ static enum evm_status take_out(struct evm_state *s, const struct op *op, struct
     enum evm_status st = EVM_OK;
     for (uint32_t i = 0; st == EVM_OK && i < op->account_count; i++)
         st = gather(s, &op->accounts[i], out);
-    return st == EVM_OK ? leave(s, out) : st;
+    return st == EVM_OK ? op_leave(s, out) : st;
 }
 
 static enum evm_status add_up(struct evm_state *s, const struct evm_changes *amounts)
@@ -243,6 +252,28 @@ static enum evm_status add_up(struct evm_state *s, const struct evm_changes *amo
         evm_state_account(s, &c.accounts[i].addr, &have);
         c.accounts[i].wrote = EVM_WROTE_BALANCE;
         evm_u256_add(&c.accounts[i].balance, &c.accounts[i].balance, &have.balance);
+    }
+    if (st == EVM_OK)
+        st = evm_state_apply(s, &c);
+    evm_changes_fini(&c);
+    return st;
+}
+
+enum evm_status op_bring_in(struct evm_state *s, const struct evm_changes *values)
+{
+    struct evm_changes c;
+    evm_changes_init(&c);
+    enum evm_status st = evm_changes_copy(&c, values);
+    for (uint32_t i = 0; st == EVM_OK && i < c.account_count; i++) {
+        struct evm_account_change *a = &c.accounts[i];
+        struct evm_account have;
+        evm_state_account(s, &a->addr, &have);
+        if (evm_u256_is_zero(&have.balance))
+            continue;
+        if (a->wrote & EVM_WROTE_DELETED)
+            *a = (struct evm_account_change){
+                .addr = a->addr, .wrote = EVM_WROTE_BALANCE, .first_slot = a->first_slot};
+        evm_u256_add(&a->balance, &a->balance, &have.balance);
     }
     if (st == EVM_OK)
         st = evm_state_apply(s, &c);
@@ -286,9 +317,10 @@ static enum evm_status take_effect(struct evm_state *s, const struct op *op, str
                                    uint32_t i)
 {
     r->written += op->account_count + op->values.account_count + op->values.slot_count;
+    r->bytes += op_values_bytes(&op->values);
     switch ((enum op_kind)op->kind) {
-    case OP_APPLY:
-    case OP_IMPORT: return evm_state_apply(s, &op->values);
+    case OP_APPLY: return evm_state_apply(s, &op->values);
+    case OP_IMPORT: return op_bring_in(s, &op->values);
     case OP_CREDIT: return credit(s, op, &r->outcomes[i]);
     case OP_EXPORT: return take_out(s, op, &r->out[i]);
     default: return EVM_OK;

@@ -31,6 +31,10 @@ enum op_kind {
                    a payer: takes their sum from the payer's piece here, if that is enough; if not,
                    and the sum is kept elsewhere until now, it comes from there; else refused */
     OP_SHARE,   /* `accounts` are in all layers from now on; their homes keep what they have */
+    OP_RETIRE,  /* layer `other` is given up: takeover.h */
+    OP_ADOPT,   /* ... this layer hears of it */
+    OP_INHERIT, /* all that came of layer `other` is here: who asks for its accounts finds them
+                   here, but for those in `moved` */
     /* What stands in no block: the desks' notes to one another. */
     NOTE_HELD, /* an OP_LOCK was granted, `values` are what its accounts hold; or OP_IMPORT is done
                 */
@@ -38,6 +42,8 @@ enum op_kind {
     NOTE_LOOK,    /* asks what `accounts`, with the slots of `values`, hold */
     NOTE_SEEN,    /* `values`: they hold that */
     NOTE_SENT,    /* a crossing is to be carried through by another layer */
+    NOTE_RETIRED, /* an OP_RETIRE is final */
+    NOTE_WANT,    /* asks for what layer `other` had that is `from`'s now */
     OP_KINDS
 };
 const char *op_kind_name(enum op_kind kind);
@@ -80,6 +86,11 @@ struct op {
      * wait: proposers leave it out from then on, for who asked will have given up before he could
      * use what he got. */
     sim_time until;
+    /* Of a layer that is given up: */
+    struct addr_table *moved; /* OP_INHERIT: a reference, homes of accounts that had left it */
+    uint64_t heard;           /* OP_INHERIT: successions that it heeds */
+    uint8_t succession;       /* from 1: of which it is a part; or, of others, to which it yields */
+    bool inherited;           /* OP_IMPORT: the lock stays until its crossing lets go of it */
     /* The desk's own. */
     bool settled;    /* it stands in a committed block, or never will */
     bool withdrawn;  /* no proposer takes it any more */
@@ -93,6 +104,7 @@ static inline struct op *op_of(struct mail_item *item)
 }
 /* One reference for the caller, NULL when memory is out. Sizes: op_sized() once it is filled. */
 struct op *op_create(enum op_kind kind, layer_id from, layer_id to, uint64_t crossing);
+uint32_t op_values_bytes(const struct evm_changes *values); /* on the wire, without code */
 void op_sized(struct op *op); /* sets item.size to what its parts take on the wire */
 static inline void op_unref(struct op *op)
 {
@@ -108,6 +120,10 @@ static inline bool op_is_last(const struct op *op)
     return op->kind == OP_LOCK && !op->checks;
 }
 
+/* Accounts leave s, which is not sealed; their code stays. */
+enum evm_status op_leave(struct evm_state *s, const struct evm_changes *gone);
+/* Whole accounts come; a proposer's fees that stood there under one's address stay. */
+enum evm_status op_bring_in(struct evm_state *s, const struct evm_changes *values);
 uint64_t ops_gas(struct op *const *ops, uint32_t count); /* that they take of it */
 
 /* Whether it only moves money from one account with pieces to another. */
@@ -130,6 +146,7 @@ struct ops_result {
     struct evm_state *lent; /* base with the accounts that OP_EXECUTE brings, sealed; may be base */
     uint32_t written;       /* accounts and slots that ops wrote: the state root's work */
     uint64_t gas;           /* of the block, that ops take */
+    uint32_t bytes;         /* of what ops wrote */
 };
 enum evm_status ops_apply(struct ops_result *out, struct op *const *ops, uint32_t count,
                           struct evm_state *before, struct holdings *held);

@@ -183,7 +183,7 @@ static void report(struct world *w, struct layer *l)
     r->item = (struct mail_item){.refs = 1,
                                  .size = REPORT_BYTES + (uint32_t)edges * EDGE_BYTES,
                                  .from = l->id,
-                                 .to = 0,
+                                 .to = takeover_seat(w, 0),
                                  .hear = hear_report};
     mail_post(w, &r->item, NODE_NONE);
     mail_unref(&r->item);
@@ -239,7 +239,8 @@ void routes_on_event(struct sim *sim, void *self, const struct sim_event *ev)
         schedule(w, sim_now(sim) + w->cfg->routing.epoch, LAYER_NONE);
         return;
     }
-    report(w, &w->layers[ev->target]);
+    if (!takeover_retired(w, (layer_id)ev->target))
+        report(w, &w->layers[ev->target]);
     schedule(w, sim_now(sim) + w->cfg->routing.report_interval, ev->target);
 }
 

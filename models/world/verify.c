@@ -179,31 +179,39 @@ void verify_pieces(struct world *w, const struct op *op)
         world_out_of_memory(w);
 }
 
-/* The layer's last settled state, with what is under way to it. */
+static enum evm_status put(struct evm_state *s, const struct op *op)
+{
+    struct evm_changes sum;
+    evm_changes_init(&sum);
+    enum evm_status st = evm_changes_copy(&sum, &op->values);
+    for (uint32_t k = 0; st == EVM_OK && op->kind == OP_CREDIT && k < sum.account_count; k++) {
+        struct evm_account have;
+        evm_state_account(s, &sum.accounts[k].addr, &have);
+        evm_u256_add(&sum.accounts[k].balance, &sum.accounts[k].balance, &have.balance);
+    }
+    if (st == EVM_OK)
+        st = op->kind == OP_IMPORT ? op_bring_in(s, &sum) : evm_state_apply(s, &sum);
+    evm_changes_fini(&sum);
+    return st;
+}
+
+/* The layer's last settled state, with what is under way to it: accounts first, then what they
+ * become. */
 static struct evm_state *final_state(struct world *w, layer_id layer)
 {
     struct verify *v = w->verify;
     struct evm_state *s = evm_state_fork(desk_state(w, layer));
-    for (size_t i = 0; s && i < v->posted.len; i++) {
-        const struct op *op = *(struct op **)vec_at(&v->posted, i);
-        if (op->settled || op->item.to != layer || op_moves_pieces(op))
-            continue;
-        struct evm_changes sum;
-        evm_changes_init(&sum);
-        enum evm_status st = evm_changes_copy(&sum, &op->values);
-        for (uint32_t k = 0; st == EVM_OK && op->kind == OP_CREDIT && k < sum.account_count; k++) {
-            struct evm_account have;
-            evm_state_account(s, &sum.accounts[k].addr, &have);
-            evm_u256_add(&sum.accounts[k].balance, &sum.accounts[k].balance, &have.balance);
+    for (int imports = 1; imports >= 0; imports--)
+        for (size_t i = 0; s && i < v->posted.len; i++) {
+            const struct op *op = *(struct op **)vec_at(&v->posted, i);
+            if (op->settled || (op->kind == OP_IMPORT) != imports ||
+                takeover_still(w, op) != layer || op_moves_pieces(op))
+                continue;
+            if (put(s, op) != EVM_OK) {
+                evm_state_unref(s);
+                return NULL;
+            }
         }
-        if (st == EVM_OK)
-            st = evm_state_apply(s, &sum);
-        evm_changes_fini(&sum);
-        if (st != EVM_OK) {
-            evm_state_unref(s);
-            return NULL;
-        }
-    }
     if (s)
         evm_state_seal(s);
     return s;
@@ -260,6 +268,9 @@ static void end_slot(void *self, const struct evm_addr *addr, const struct evm_u
     if (home == LAYER_ALL)
         return;
     evm_state_slot(e->layers[home], addr, key, &have);
+    for (layer_id i = 0; i < e->world->layer_count && !evm_u256_eq(&have, value); i++)
+        if (takeover_retired(e->world, i)) /* its heir has not asked for it yet */
+            evm_state_slot(e->layers[i], addr, key, &have);
     if (!evm_u256_eq(&have, value))
         differs(e, addr, "storage");
 }

@@ -506,6 +506,8 @@ enum err_code world_create(struct world **out, const struct scenario *scenario,
                           err);
     if (code == ERR_OK && world_has_mail(w))
         code = mail_create(w, err);
+    if (code == ERR_OK && w->cfg->takeover.after != SIM_TIME_NEVER)
+        code = takeover_create(w, err);
     if (code == ERR_OK && !fees_begin(w))
         code = err_set(err, ERR_MEMORY, "no memory for what layers hear of fees");
     if (code == ERR_OK)
@@ -638,6 +640,7 @@ void world_destroy(struct world *w)
     if (w->sim)
         sim_drain(w->sim, drop_event, w);
     verify_destroy(w);
+    takeover_destroy(w);
     desk_destroy(w);
     book_destroy(w);
     mail_destroy(w);

@@ -51,37 +51,83 @@ static inline struct evm_u256 rig_burnt(const struct world *w)
     return sum;
 }
 
-/* What an op that is in no committed block yet will add to its layer: an account on its way, or a
- * payment for which the money is in neither. Of OP_APPLY, the difference that it will make. */
-static inline void add_op(const struct world *w, const struct op *op, struct evm_u256 *plus,
-                          struct evm_u256 *minus)
+/* Ops that are in no committed block yet: what layers post to others waits in the mail, what they
+ * post to themselves at the desk. */
+struct rig_flight {
+    const struct op *ops[4096];
+    size_t count;
+};
+
+static inline void rig_add(struct rig_flight *f, const struct op *op)
 {
-    for (uint32_t i = 0; i < op->values.account_count; i++) {
-        const struct evm_account_change *a = &op->values.accounts[i];
-        struct evm_account have;
-        bool in_flight =
-            op->kind == OP_IMPORT || (op->kind == OP_CREDIT && (!op->has_payer || op->kept));
-        if (in_flight || (op->kind == OP_APPLY && a->wrote & EVM_WROTE_BALANCE))
-            add_wei(plus, &a->balance);
-        if (op->kind != OP_APPLY || !(a->wrote & EVM_WROTE_BALANCE))
-            continue;
-        evm_state_account(desk_state(w, op->item.to), &a->addr, &have);
-        add_wei(minus, &have.balance);
-    }
+    for (size_t i = 0; i < f->count; i++)
+        if (f->ops[i] == op)
+            return;
+    assert_true(f->count < sizeof f->ops / sizeof f->ops[0]);
+    f->ops[f->count++] = op;
 }
 
-static inline void rig_in_flight(const struct world *w, struct evm_u256 *plus,
-                                 struct evm_u256 *minus)
+static inline void rig_gather(const struct world *w, struct rig_flight *f)
 {
-    *plus = *minus = (struct evm_u256){{0}};
+    f->count = 0;
     for (size_t i = 0; i < w->mail->boxes.len; i++) {
         struct mail_box *box = *(struct mail_box **)vec_at(&w->mail->boxes, i);
         struct mail_list lists[2] = {box->fresh, box->sent};
         for (int k = 0; k < 2 && box->holder == NODE_NONE; k++)
             for (struct mail_item *item = lists[k].first; item; item = item->next)
                 if (item->hear == desk_hear)
-                    add_op(w, op_of(item), plus, minus);
+                    rig_add(f, op_of(item));
     }
+    for (layer_id i = 0; i < w->layer_count; i++)
+        for (size_t k = 0; k < w->desk->layers[i].inbox.len; k++) {
+            const struct op *op = *(struct op **)vec_at(&w->desk->layers[i].inbox, k);
+            if (op->item.from == op->item.to && !op->settled)
+                rig_add(f, op);
+        }
+}
+
+/* What the account will hold at the op's layer when all imports have come. */
+static inline void rig_before(const struct world *w, const struct rig_flight *f,
+                              const struct op *op, const struct evm_addr *addr,
+                              struct evm_u256 *sum)
+{
+    struct evm_account have;
+    evm_state_account(desk_state(w, takeover_still(w, op)), addr, &have);
+    add_wei(sum, &have.balance);
+    for (size_t i = 0; i < f->count; i++) {
+        const struct evm_account_change *a =
+            f->ops[i]->kind == OP_IMPORT && f->ops[i]->item.to == op->item.to
+                ? evm_changes_find(&f->ops[i]->values, addr, NULL)
+                : NULL;
+        if (a)
+            add_wei(sum, &a->balance);
+    }
+}
+
+/* What an op will add to its layer: an account on its way, or a payment for which the money is in
+ * neither. Of OP_APPLY, the difference that it will make. */
+static inline void add_op(const struct world *w, const struct rig_flight *f, const struct op *op,
+                          struct evm_u256 *plus, struct evm_u256 *minus)
+{
+    for (uint32_t i = 0; i < op->values.account_count; i++) {
+        const struct evm_account_change *a = &op->values.accounts[i];
+        bool in_flight =
+            op->kind == OP_IMPORT || (op->kind == OP_CREDIT && (!op->has_payer || op->kept));
+        if (in_flight || (op->kind == OP_APPLY && a->wrote & EVM_WROTE_BALANCE))
+            add_wei(plus, &a->balance);
+        if (op->kind == OP_APPLY && a->wrote & EVM_WROTE_BALANCE)
+            rig_before(w, f, op, &a->addr, minus);
+    }
+}
+
+static inline void rig_in_flight(const struct world *w, struct evm_u256 *plus,
+                                 struct evm_u256 *minus)
+{
+    static struct rig_flight f;
+    *plus = *minus = (struct evm_u256){{0}};
+    rig_gather(w, &f);
+    for (size_t i = 0; i < f.count; i++)
+        add_op(w, &f, f.ops[i], plus, minus);
 }
 
 static inline void rig_value_is_kept(const struct world *w, const struct evm_u256 *genesis)
@@ -128,8 +174,19 @@ static inline void rig_all_is_quiet(const struct world *w)
                       (void *)tx->crossing);
     for (layer_id i = 0; i < w->layer_count; i++) {
         const struct layer *l = &w->layers[i];
+        if (takeover_retired(w, i))
+            continue;
         struct block *last = fixture_block(l, l->chain->settled - 1);
         uint32_t locks = addr_table_count(execution_holdings(last->execution)->locks);
+        struct addr_table *lt = execution_holdings(last->execution)->locks;
+        struct evm_addr la;
+        uint64_t hold;
+        for (uint32_t n = 0; n < addr_table_room(lt); n++)
+            if (addr_table_row(lt, n, &la, &hold))
+                print_message("layer %u: account %u is held by crossing %llu, try %llu\n", i,
+                              directory_number(&w->desk->directory, &la),
+                              (unsigned long long)hold >> 20,
+                              (unsigned long long)hold & ((1u << 20) - 1));
         if (locks || d->layers[i].inbox.len)
             fail_msg("layer %u has %u locks and %zu ops left", i, locks, d->layers[i].inbox.len);
     }

@@ -1,0 +1,81 @@
+/* models/world/takeover_internal.h - what takeover.c (who is given up) and takeover_heirs.c (what
+ * becomes of it) share. */
+#ifndef MODELS_WORLD_TAKEOVER_INTERNAL_H
+#define MODELS_WORLD_TAKEOVER_INTERNAL_H
+
+#include "models/world/desk_internal.h"
+#include "models/world/internal.h"
+
+/* What one layer knows of another. */
+struct look {
+    uint64_t height; /* of its highest certificate here; as it was, once it is held to be silent */
+    uint64_t echo;   /* of the highest certificate of this layer that the other said it has */
+    uint64_t heeded; /* successions that are over there */
+    sim_time heard;  /* its last beat */
+    double fill;     /* of its last blocks */
+    bool silent, gone;
+};
+
+struct vote {
+    layer_id by, of;
+    uint64_t height;
+};
+
+/* What one layer knows. */
+struct outlook {
+    struct look *of;    /* by layer */
+    struct vec votes;   /* struct vote */
+    struct beat **told; /* by layer: a reference on the last one, or NULL */
+    sim_time last;      /* its own last commit */
+    uint64_t final;     /* height up to which its blocks are */
+    uint64_t heeded;    /* successions of which all its part has come here */
+    uint32_t gone;      /* layers that it knows to be given up */
+    layer_id proposed;  /* OP_RETIRE under way here; LAYER_NONE: none */
+    double fill;
+};
+
+/* A layer that was given up. */
+struct taken {
+    layer_id dead;
+    layer_id *heirs;
+    uint32_t heir_count;
+    uint64_t height;        /* of the block whose state is taken over */
+    struct evm_state *rest; /* a reference */
+    struct holdings *held;  /* a reference: at that block */
+    bool *answered;         /* by layer: its part is on its way */
+    uint32_t *parts, *ends; /* by layer: OP_IMPORT, OP_INHERIT on their way to it */
+    layer_id *sources;      /* by layer: whom it asks */
+    layer_id seat;          /* who carries on with its mail and crossings; LAYER_NONE: nobody yet */
+    bool over;
+    sim_time silent, decided, done, first; /* silent: its last commit; first: of its users; or -1 */
+    uint64_t accounts, bytes, undone, lost;
+    double fill_before;
+};
+
+struct takeover {
+    const struct world_takeover *cfg;
+    struct outlook *layers;
+    struct taken taken[SUCCESSIONS_MAX];
+    uint32_t count;
+    uint32_t *retired; /* by layer: which of `taken`, from 1; 0: it goes on */
+    uint64_t beats, beat_bytes;
+    double gas, room; /* of blocks that took effect, of layers that go on, since the last change */
+};
+
+/* ---- takeover.c ---- */
+/* Of this many layers: receipts that a block needs, and layers that must hold one to be silent. */
+static inline uint32_t takeover_receipts(uint32_t layers)
+{
+    return layers / 2;
+}
+static inline uint32_t takeover_votes(uint32_t layers)
+{
+    return layers - layers / 2;
+}
+void takeover_recount(struct world *w, layer_id layer);
+
+/* ---- takeover_heirs.c ---- */
+/* OP_RETIRE of `dead` is final at `by`. */
+void takeover_begin(struct world *w, layer_id by, layer_id dead);
+
+#endif
