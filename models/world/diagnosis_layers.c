@@ -151,19 +151,37 @@ static bool explain_imbalance(const struct world *w, struct world_summary *s,
 static bool explain_locks(const struct world *w, struct world_summary *s, const struct waiting *at)
 {
     const struct world_partition *p = &s->partition;
-    if (at->crossing * 5 < at->all * 2 || full_share(w) > 0.5)
+    if (at->crossing * 5 < at->all * 2 || full_share(w) > 0.5 || !(p->locked_s.mean > 0))
         return false;
+    char again[40] = "";
+    if (p->tries > 1.05)
+        snprintf(again, sizeof again, " and takes %.2g tries", p->tries);
     s->limit = WORLD_LIMIT_LOCKS;
-    snprintf(
-        s->limit_text, sizeof s->limit_text,
-        "Locks across layers: %llu of the %llu transactions pending at the end cross layers. "
-        "By %s a crossing holds accounts for %.2g s (one in a hundred for %.2g s), others "
-        "wait, and blocks are %.0f %% full. %s, another crosslayer protocol or a shorter block "
-        "interval would help.",
-        (unsigned long long)at->crossing, (unsigned long long)at->all, p->protocol,
-        p->locked_s.mean, p->locked_s.p99, s->block_packed * 100,
-        p->moves ? "Fewer crossings (another routing.policy, a shorter routing.epoch)"
-                 : "A policy that brings together what is used together (co-access, clpa)");
+    snprintf(s->limit_text, sizeof s->limit_text,
+             "Locks across layers: %llu of the %llu transactions pending at the end cross layers. "
+             "By %s a crossing holds accounts for %.2g s (1 in 100 for %.2g s)%s, others wait; "
+             "blocks are %.0f %% full. %s, another crosslayer protocol or a shorter block interval "
+             "would help.",
+             (unsigned long long)at->crossing, (unsigned long long)at->all, p->protocol,
+             p->locked_s.mean, p->locked_s.p99, again, s->block_packed * 100,
+             p->moves ? "Fewer crossings (another routing.policy, a shorter routing.epoch)"
+                      : "A policy that brings together what is used together (co-access, clpa)");
+    return true;
+}
+
+/* By protocols that hold nothing: crossings of one sender, one after the other. */
+static bool explain_order(const struct world *w, struct world_summary *s, const struct waiting *at)
+{
+    const struct world_partition *p = &s->partition;
+    if (at->crossing * 5 < at->all * 2 || full_share(w) > 0.5 || p->locked_s.mean > 0)
+        return false;
+    s->limit = WORLD_LIMIT_ORDER;
+    snprintf(s->limit_text, sizeof s->limit_text,
+             "Senders' order: %llu of the %llu transactions pending at the end cross layers, and "
+             "each begins when its sender's one before is final; blocks are %.0f %% full. More "
+             "senders, fewer crossings (another routing.policy) or a shorter block interval would "
+             "help.",
+             (unsigned long long)at->crossing, (unsigned long long)at->all, s->block_packed * 100);
     return true;
 }
 
@@ -175,7 +193,7 @@ bool explain_layers(const struct world *w, struct world_summary *s)
     if (at.all < (s->offered - s->committed) / 2 || !at.all || s->link_utilisation > 0.7)
         return false;
     return explain_mail(w, s, &at) || explain_hot(w, s, &at) || explain_imbalance(w, s, &at) ||
-           explain_locks(w, s, &at);
+           explain_locks(w, s, &at) || explain_order(w, s, &at);
 }
 
 /* The shares of what one of the layers can do that the whole load asks for. What was not committed

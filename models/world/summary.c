@@ -168,6 +168,7 @@ const char *world_limit_name(enum world_limit limit)
         [WORLD_LIMIT_HOT] = "hot-account",
         [WORLD_LIMIT_IMBALANCE] = "imbalance",
         [WORLD_LIMIT_LOCKS] = "locks",
+        [WORLD_LIMIT_ORDER] = "order",
     };
     return names[limit];
 }

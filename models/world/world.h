@@ -78,6 +78,7 @@ enum world_limit {
     WORLD_LIMIT_HOT,       /* one account, which one layer executes */
     WORLD_LIMIT_IMBALANCE, /* one layer has more than it can do, others have room */
     WORLD_LIMIT_LOCKS,     /* transactions that cross layers wait for one another */
+    WORLD_LIMIT_ORDER,     /* ... for that of their own sender before */
 };
 
 /* "safety", "gas": as in --json and in the attribute `limit` of the results file. */

@@ -226,7 +226,8 @@ static void print_partition(const struct world_partition *p)
         print_percentiles("  their latency", "s", &p->cross_latency_s);
         if (p->cross_share < 1)
             print_percentiles("  that of others", "s", &p->local_latency_s);
-        print_percentiles("  accounts locked for", "s", &p->locked_s);
+        if (p->locked_s.mean > 0)
+            print_percentiles("  accounts locked for", "s", &p->locked_s);
     }
     if (p->left_out_foreign + p->left_out_locked)
         printf("  %-24s %llu times a block was built without one that touched another layer's "

@@ -74,6 +74,12 @@ static void test_locks(void **state)
     expect(&s, WORLD_LIMIT_LOCKS,
            (const char *const[]){"two-phase-commit", "holds accounts for", "block interval", NULL});
     assert_non_null(strstr(s.warning, "Use fewer layers."));
+    const char *relay[] = {"crosslayer=relay"}; /* which holds nothing */
+    struct world_summary by_relay =
+        run(HEAD FOUR LOAD("{kind: transfer, rate: 250/s, accounts: 40}"), relay, 1);
+    expect(&by_relay, WORLD_LIMIT_ORDER,
+           (const char *const[]){"Senders' order", "More senders", NULL});
+    assert_true(by_relay.committed > 2 * s.committed);
     assert_null(strstr(s.warning, "or offer more"));
 }
 
