@@ -1,5 +1,4 @@
 /* weft compare: which variants there are, from --vary or a scenario's sweep. */
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,9 +27,7 @@ static const char *value_end(const char *s)
 /* The characters of "NAME: " before a map or a list, or 0. */
 static size_t name_size(const char *s, size_t size)
 {
-    size_t n = 0;
-    while (n < size && (isalnum((unsigned char)s[n]) || strchr("-_. ", s[n])))
-        n++;
+    size_t n = strcspn(s, ":,()[]{}'\"");
     return n > 0 && n + 2 < size && s[n] == ':' && s[n + 1] == ' ' && strchr("{[", s[n + 2]) ? n + 2
                                                                                              : 0;
 }
@@ -47,8 +44,8 @@ static int read_vary(struct compare *c, struct compare_file *f, const char *from
     v->path = (size_t)(equals - text) + 1;
     for (const char *s = equals + 1, *end;; s = end + 1) {
         end = value_end(s);
-        size_t begin = strspn(s, " "), size = (size_t)(end - s);
-        while (size > begin && s[size - 1] == ' ')
+        size_t begin = strspn(s, " \n"), size = (size_t)(end - s);
+        while (size > begin && strchr(" \n", s[size - 1]))
             size--;
         if (size <= begin)
             return cli_complain(c->self, "%s: an empty value in '%s'", from, text);
