@@ -3,6 +3,7 @@
 #include "models/world/desk_internal.h"
 #include "models/world/internal.h"
 
+#include "evm/core/u256.h"
 #include "sim/base/check.h"
 
 #include <stdlib.h>
@@ -228,7 +229,7 @@ static void take_from_pools(struct world *w, struct tx *tx)
 static void relocate(struct world *w, struct tx *tx, layer_id to)
 {
     tx->layer = to;
-    if (tx->pool_layer == to || tx->pool_layer == LAYER_NONE)
+    if (tx->pool_layer == LAYER_NONE || (tx->pool_layer == to && tx->pools > 0))
         return;
     take_from_pools(w, tx);
     sources_enter(w, tx);
@@ -676,6 +677,27 @@ void desk_split(struct world *w, struct desk_crossing *c)
         tx_unref(txs[i]);
     }
     mem_free(txs);
+}
+
+/* Pools that asked for the account while it was on its way thought that it has nothing. */
+bool desk_fallen(struct world *w, struct tx *tx, bool *again)
+{
+    if (!tx->touched_count || tx->phase != TX_PENDING)
+        return false;
+    const struct directory_account *sender = directory_at(&w->desk->directory, tx->touched[0]);
+    struct evm_account have;
+    struct evm_u256 cost;
+    if (sender->moving) {
+        *again = false;
+        return true;
+    }
+    evm_state_account(desk_state(w, seat(sender)), &sender->addr, &have);
+    *again = tx->verdict == POOL_MOVED || tx->pool_layer != seat(sender) ||
+             (tx->verdict == POOL_FUNDS && sender->moves && evm_tx_max_cost(&tx->evm, &cost) &&
+              !evm_u256_lt(&have.balance, &cost) && have.nonce == tx->evm.nonce);
+    if (*again)
+        tx->layer = seat(sender);
+    return *again;
 }
 
 /* ---- life ---- */

@@ -110,6 +110,9 @@ void desk_dropped(struct world *w, struct tx *tx);
 /* Whether a proposer of the layer must leave it to others, or for later, on a block after `held`.
  */
 bool desk_refuses(const struct world *w, const struct holdings *held, const struct tx *tx);
+/* No pool holds it, because its sender's account moves or has moved: true where that is not its end.
+ * again: it is to be offered once more, to tx->layer; else when the account has arrived. */
+bool desk_fallen(struct world *w, struct tx *tx, bool *again);
 /* A builder left it out: of guard `verdict`, or as invalid. */
 void desk_left_out(struct world *w, layer_id layer, struct tx *tx, enum guard_verdict verdict,
                    enum evm_tx_invalid invalid);

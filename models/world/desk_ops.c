@@ -819,6 +819,9 @@ static void pay_out(struct world *w, struct layer *l, struct desk_crossing *c, c
         bool success = false;
         if (!took(b, r, op->txs[t], &success, &gas) || !success)
             continue;
+        /* Who is paid has come to live here meanwhile, and has it. */
+        if (!evm_u256_is_zero(&tx->value) && !evm_changes_find(&r->away, &tx->to, NULL))
+            continue;
         if (c->pub.broker && c->pub.broker_share > 0)
             share_tip(w, l, c, b, tx, gas);
         if (evm_u256_is_zero(&tx->value))

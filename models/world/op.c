@@ -327,6 +327,34 @@ static enum evm_status take_effect(struct evm_state *s, const struct op *op, str
     }
 }
 
+static enum evm_status append(struct evm_changes *to, const struct evm_changes *from,
+                              const struct evm_account_change *a)
+{
+    enum evm_status st = evm_changes_reserve(to, 1, a->slot_count);
+    if (st != EVM_OK)
+        return st;
+    to->accounts[to->account_count] = *a;
+    to->accounts[to->account_count++].first_slot = to->slot_count;
+    for (uint32_t i = 0; i < a->slot_count; i++)
+        to->slots[to->slot_count++] = from->slots[a->first_slot + i];
+    return EVM_OK;
+}
+
+/* An account that has come to live here since the op was made is its own self. */
+static enum evm_status lend_values(struct ops_result *r, const struct evm_changes *values)
+{
+    struct evm_changes others;
+    evm_changes_init(&others);
+    enum evm_status st = EVM_OK;
+    for (uint32_t i = 0; st == EVM_OK && i < values->account_count; i++)
+        if (!holdings_has(r->during, &values->accounts[i].addr))
+            st = append(&others, values, &values->accounts[i]);
+    if (st == EVM_OK)
+        st = evm_state_apply(r->lent, &others);
+    evm_changes_fini(&others);
+    return st;
+}
+
 /* The state that the block's transactions run on, where it is not the base itself. */
 static enum evm_status lend(struct ops_result *r, struct op *const *ops, uint32_t count)
 {
@@ -341,7 +369,7 @@ static enum evm_status lend(struct ops_result *r, struct op *const *ops, uint32_
     enum evm_status st = r->lent ? EVM_OK : EVM_ERR_MEMORY;
     for (uint32_t i = 0; st == EVM_OK && i < count; i++)
         if (ops[i]->kind == OP_EXECUTE)
-            st = evm_state_apply(r->lent, &ops[i]->values);
+            st = lend_values(r, &ops[i]->values);
     if (st == EVM_OK)
         evm_state_seal(r->lent);
     return st;
@@ -491,19 +519,6 @@ bool ops_guard(const struct ops_result *r, struct op *const *ops, uint32_t op_co
 }
 
 /* ---- what stays and what goes ---- */
-
-static enum evm_status append(struct evm_changes *to, const struct evm_changes *from,
-                              const struct evm_account_change *a)
-{
-    enum evm_status st = evm_changes_reserve(to, 1, a->slot_count);
-    if (st != EVM_OK)
-        return st;
-    to->accounts[to->account_count] = *a;
-    to->accounts[to->account_count++].first_slot = to->slot_count;
-    for (uint32_t i = 0; i < a->slot_count; i++)
-        to->slots[to->slot_count++] = from->slots[a->first_slot + i];
-    return EVM_OK;
-}
 
 enum evm_status ops_split(const struct ops_result *r, const struct evm_addr *coinbase,
                           const struct evm_changes *all, struct evm_changes *here,

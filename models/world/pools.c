@@ -271,7 +271,15 @@ void pools_settle_fallen(struct world *w, bool last)
         /* A batch that a crashed node alone holds may never be ordered; one that is ordered all the
          * same does no harm: who offers the transaction again finds it held. */
         bool again = tx->lost && w->layers[tx->layer].chain->consensus->traits.batches;
-        if (!back && !last && !again && travels(tx)) {
+        bool now = false;
+        if (!back && !last && w->desk && desk_fallen(w, tx, &now)) {
+            if (!now) {
+                all[kept++] = tx;
+                continue;
+            }
+            tx->lost = true; /* a crash or a move took it: below */
+        }
+        if (!back && !last && !again && !now && travels(tx)) {
             all[kept++] = tx;
             continue;
         }
@@ -281,9 +289,8 @@ void pools_settle_fallen(struct world *w, bool last)
                            EVENT_RESUBMIT, 0, sim_arg(tx)); /* with this reference */
             continue;
         }
-        if (!back && !travels(tx) && !tx->lost) {
+        if (!back && !travels(tx) && !tx->lost)
             pools_drop(w, tx, status_of((enum pool_verdict)tx->verdict));
-        }
         tx->fallen = tx->lost = false;
         tx_unref(tx);
     }
