@@ -39,7 +39,7 @@
       "What it counts if all gas crosses; a layer at its capacity, alone, counts its share.")      \
     F(S, REAL, together, "20", "0", "1000", "Likewise where accounts are kept together.")          \
     F(S, COUNT, horizon, "16", "1", "1k", "Epochs over which a move has to pay.")                  \
-    F(S, FRACTION, stall, "0%", "0%", "100%",                                                     \
+    F(S, FRACTION, stall, "0%", "0%", "100%",                                                      \
       "Of an epoch, how long an account that moves is locked.")                                    \
     F(S, STRUCT(cost_rules), cost, "", NULL, NULL, "What it minimises.")
 FIELD_DECLARE(router_learned_cfg, ROUTER_LEARNED_FIELDS);

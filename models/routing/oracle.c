@@ -138,9 +138,9 @@ enum err_code regret_add(struct regret *r, const struct cost_batch *batch, uint3
 
 #define ROUTER_ORACLE_FIELDS(F, S)                                                                 \
     F(S, STRUCT(cost_rules), cost, "", NULL, NULL, "What it minimises.")                           \
-    F(S, COUNT, horizon, "16", "1", "1k",                                                           \
+    F(S, COUNT, horizon, "16", "1", "1k",                                                          \
       "Epochs over which a move has to pay: each bears this part of what it costs.")               \
-    F(S, REAL, apart, "50", "0", "1000",                                                          \
+    F(S, REAL, apart, "50", "0", "1000",                                                           \
       "What it counts if all gas crosses or moves; the slowest layer counts 1 at the bound.")      \
     F(S, COUNT, clusters, "2", "0", "4", "Sizes of clusters of accounts that are moved as one.")   \
     F(S, COUNT, placing, "50k", "100", "1M",                                                       \
