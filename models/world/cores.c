@@ -632,80 +632,17 @@ static bool refuses(void *self, const struct tx *tx)
             trouble_refuses(c->world, c->node, tx));
 }
 
-struct bid {
-    struct evm_u256 tip;
-    struct op *op;
-};
-
-/* Better tip first, then who came first: as the pool orders its own. */
-static int by_bid(const struct evm_u256 *x, uint32_t a, const struct evm_u256 *y, uint32_t b)
-{
-    int order = evm_u256_cmp(y, x);
-    return order ? order : (a > b) - (a < b);
-}
-
-static int by_tip(const void *a, const void *b)
-{
-    const struct bid *x = a, *y = b;
-    return by_bid(&x->tip, x->op->txs[0]->id, &y->tip, y->op->txs[0]->id);
-}
-
-static struct bid *make_bids(const struct layer *l, const struct block *b, const struct vec *blind)
-{
-    struct bid *bids = mem_alloc(blind->len, sizeof *bids);
-    for (size_t i = 0; bids && i < blind->len; i++) {
-        bids[i].op = *(struct op **)vec_at(blind, i);
-        if (!l->fees->tip(l->fees_state, &b->fees, bids[i].op->txs[0], &bids[i].tip))
-            bids[i].tip = (struct evm_u256){{0}};
-    }
-    if (bids && blind->len)
-        qsort(bids, blind->len, sizeof *bids, by_tip);
-    return bids;
-}
-
-/* Payments to other layers, which hold nothing, and the pool's choice, w->pick, share the room that
- * there is; *count: of the pool's, those that stay. `share`: gas that is tried for each that there
- * is room for; a payment uses up its limit. False: memory is out. */
-static bool compete(struct world *w, const struct layer *l, struct block *b,
-                    const struct vec *blind, struct fees_choice *choice, uint64_t room,
-                    double share, uint32_t *count)
-{
-    struct bid *bids = make_bids(l, b, blind);
-    uint32_t kept = 0, pool = *count;
-    bool ok = bids != NULL;
-    for (size_t i = 0; ok && (i < blind->len || kept < pool);) {
-        struct evm_u256 tip = {{0}};
-        if (kept < pool)
-            l->fees->tip(l->fees_state, &b->fees, w->pick[kept], &tip);
-        bool op = i < blind->len && (kept == pool || by_bid(&bids[i].tip, bids[i].op->txs[0]->id,
-                                                            &tip, w->pick[kept]->id) < 0);
-        const struct tx *tx = op ? bids[i].op->txs[0] : w->pick[kept];
-        uint64_t cost = tx->evm.gas_limit;
-        if (op)
-            cost = (uint64_t)(share * (double)cost);
-        bool fits = cost <= room && (!op || !choice->room || fees_takes(choice, tx));
-        room -= fits ? cost : 0;
-        if (op)
-            ok = !fits || desk_add(b, bids[i].op);
-        else if (!fits)
-            pool = kept; /* none of its sender's later ones may go before it */
-        else
-            kept++;
-        i += op;
-    }
-    mem_free(bids);
-    *count = pool;
-    return ok;
-}
-
 static bool append_picked(struct world *w, struct block *b, uint32_t count)
 {
     struct tx **txs = mem_resize(b->txs, b->tx_count + count, sizeof(struct tx *));
     if (!txs)
         return false;
     b->txs = txs;
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         b->txs[b->tx_count++] = tx_ref(w->pick[i]);
+        if (w->desk && !desk_picked(b, w->pick[i]))
+            return false;
+    }
     return true;
 }
 
@@ -745,11 +682,9 @@ static bool fill(struct world *w, node_id node, struct block *b, const struct bu
         return false;
     struct holdings *held = NULL;
     struct censor censor = {w, node, NULL};
-    struct vec blind;
-    double share = (double)request.gas / (double)b->fees.gas_limit;
-    vec_init(&blind, sizeof(struct op *));
     if (w->desk) {
-        held = desk_fill(w, l, node, b, asked->parent, &choice, &request.gas, &blind);
+        double share = (double)request.gas / (double)b->fees.gas_limit;
+        held = desk_fill(w, l, node, b, asked->parent, &choice, &request.gas);
         censor.held = held;
         uint64_t taken = (uint64_t)(share * (double)ops_gas(b->ops, b->op_count));
         request.gas -= taken < request.gas ? taken : request.gas;
@@ -760,10 +695,7 @@ static bool fill(struct world *w, node_id node, struct block *b, const struct bu
         request.refuses_self = &censor;
     }
     uint32_t count = ok ? l->mempool->pick(mempool_state(l, node), &request, w->pick) : 0;
-    if (ok && blind.len)
-        ok = compete(w, l, b, &blind, &choice, request.gas, share, &count);
     holdings_unref(held);
-    vec_fini(&blind);
     if (choice.room)
         l->fees->room_free(choice.room);
     return ok && append_picked(w, b, count);

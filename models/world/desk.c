@@ -284,10 +284,27 @@ bool desk_seat(struct world *w, struct tx *tx, layer_id *at)
     return true;
 }
 
+/* A crossing that holds nothing: it has its turn with its sender's other transactions, once its own
+ * layer knows of it. */
+static bool runs_blindly(const struct world *w, const struct holdings *held, const struct tx *tx)
+{
+    const struct desk_crossing *c = (const struct desk_crossing *)tx->crossing;
+    const struct op *op = c->running;
+    if (!op || !op->blind || op->settled || op->withdrawn || c->backing_out)
+        return false;
+    for (uint32_t i = 0; i < tx->touched_count; i++) {
+        const struct evm_addr *addr = &directory_at(&w->desk->directory, tx->touched[i])->addr;
+        if (holdings_has(held, addr) ? holdings_lock(held, addr) != 0
+                                     : !evm_changes_find(&op->values, addr, NULL))
+            return false;
+    }
+    return true;
+}
+
 bool desk_refuses(const struct world *w, const struct holdings *held, const struct tx *tx)
 {
     if (tx->crossing)
-        return true;
+        return !runs_blindly(w, held, tx);
     if (!addr_table_count(held->locks) && !addr_table_count(held->homes))
         return false;
     for (uint32_t i = 0; i < tx->touched_count; i++) {
@@ -433,7 +450,8 @@ static void try_start(struct world *w, struct desk_crossing *c)
         desk_retry(w, c, MOVING_PATIENCE);
         return;
     }
-    if (nonce < tx->evm.nonce) {
+    bool blind = d->protocol->plain_only && d->found.plain;
+    if (nonce < tx->evm.nonce && !blind) {
         wait_for_nonce(w, c);
         return;
     }
@@ -447,7 +465,7 @@ static void try_start(struct world *w, struct desk_crossing *c)
         desk_close(w, c);
         return;
     }
-    if (!fees_crosses(w, tx)) { /* it would hold locks for nothing */
+    if (!blind && !fees_crosses(w, tx)) { /* it would hold locks for nothing */
         desk_retry(w, c, FEE_PATIENCE);
         return;
     }
@@ -692,7 +710,8 @@ bool desk_fallen(struct world *w, struct tx *tx, bool *again)
         return true;
     }
     evm_state_account(desk_state(w, seat(sender)), &sender->addr, &have);
-    *again = tx->verdict == POOL_MOVED || tx->pool_layer != seat(sender) ||
+    *again = tx->verdict == POOL_MOVED || (tx->crossing && tx->crossing->blind) ||
+             tx->pool_layer != seat(sender) ||
              (tx->verdict == POOL_FUNDS && sender->moves && evm_tx_max_cost(&tx->evm, &cost) &&
               !evm_u256_lt(&have.balance, &cost) && have.nonce == tx->evm.nonce);
     if (*again)

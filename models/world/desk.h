@@ -110,8 +110,8 @@ void desk_dropped(struct world *w, struct tx *tx);
 /* Whether a proposer of the layer must leave it to others, or for later, on a block after `held`.
  */
 bool desk_refuses(const struct world *w, const struct holdings *held, const struct tx *tx);
-/* No pool holds it, because its sender's account moves or has moved: true where that is not its end.
- * again: it is to be offered once more, to tx->layer; else when the account has arrived. */
+/* No pool holds it, because its sender's account moves or has moved: true where that is not its
+ * end. again: it is to be offered once more, to tx->layer; else when the account has arrived. */
 bool desk_fallen(struct world *w, struct tx *tx, bool *again);
 /* A builder left it out: of guard `verdict`, or as invalid. */
 void desk_left_out(struct world *w, layer_id layer, struct tx *tx, enum guard_verdict verdict,
@@ -127,14 +127,12 @@ struct desk_crossing *desk_find(const struct world *w, uint64_t hold);
 /* ---- desk_ops.c ---- */
 /* Gives b, which stands on `parent`, the ops that its proposer knows of, and in front of its
  * transactions those that ops run, as far as `choice` has room. *gas: limit left; less afterwards.
- * Returns what the layer holds once the ops have been applied, a reference; NULL: memory is out.
- * blind (struct op *: borrowed) gets those that run a payment blindly, one transaction each, in the
- * order in which they came: they are not in b, they compete with the pool. */
+ * Returns what the layer holds once the ops have been applied, a reference; NULL: memory is out. */
 struct holdings *desk_fill(struct world *w, struct layer *l, node_id node, struct block *b,
-                           struct block *parent, struct fees_choice *choice, uint64_t *gas,
-                           struct vec *blind);
-/* One of those goes into b, before any transaction of the pool does. False: memory. */
-bool desk_add(struct block *b, struct op *op);
+                           struct block *parent, struct fees_choice *choice, uint64_t *gas);
+/* The pool's choice for b, in order: what runs it blindly, if it crosses so, joins b's ops. False:
+ * memory is out. */
+bool desk_picked(struct block *b, const struct tx *tx);
 /* Transactions of b are gone from it: ops that ran them go, or run what is left. */
 bool desk_refill_ops(struct world *w, struct block *b);
 

@@ -198,8 +198,6 @@ struct filling {
     struct vec ops;                    /* struct op *: borrowed */
     struct vec runs;                   /* struct tx *: borrowed; that they run, in their order */
     bool partly;                       /* some op runs a part of its own */
-    struct vec
-        *blind; /* struct op *: borrowed; they hold nothing, and may wait for another block */
 };
 
 /* What stands in blocks that are not committed yet, or would be undone by one of them. */
@@ -265,12 +263,8 @@ static bool payer_short(struct filling *f, const struct op *op)
  * nobody else. */
 static bool can_run(const struct filling *f, const struct op *op, const struct tx *tx)
 {
-    /* Of what holds accounts, more than the base fee was asked before it began. */
-    struct evm_u256 tip;
-    const struct block_fees *fees = &f->block->fees;
-    bool pays = op->blind ? f->layer->fees->tip(f->layer->fees_state, fees, tx, &tip)
-                          : !evm_u256_lt(&tx->evm.max_fee, &fees->base_fee);
-    if (tx->phase != TX_PENDING || !pays)
+    /* More than the base fee was asked before it began to hold accounts. */
+    if (tx->phase != TX_PENDING || evm_u256_lt(&tx->evm.max_fee, &f->block->fees.base_fee))
         return false;
     for (uint32_t i = 0; i < tx->touched_count; i++) {
         const struct evm_addr *addr =
@@ -367,8 +361,7 @@ static bool has_turn_yet(const struct filling *f, const struct op *op)
 static bool consider(struct filling *f, struct op *op)
 {
     enum turn turn = turn_of(op);
-    if (turn == TURN_RUN && op->blind && !op->withdrawn && can_run(f, op, op->txs[0]))
-        return vec_push(f->blind, &op) == ERR_OK;
+    /* What runs blindly holds nothing: the pool has it, in its sender's order. */
     if (op->withdrawn || (turn == TURN_RUN && (op->blind || !may_run(f, op))))
         return true;
     if (turn <= TURN_COME &&
@@ -438,8 +431,7 @@ static bool put_in(struct filling *f)
 }
 
 struct holdings *desk_fill(struct world *w, struct layer *l, node_id node, struct block *b,
-                           struct block *parent, struct fees_choice *choice, uint64_t *gas,
-                           struct vec *blind)
+                           struct block *parent, struct fees_choice *choice, uint64_t *gas)
 {
     struct block *before = chain_latest(l, parent);
     struct holdings *held = before->execution ? execution_holdings(before->execution) : NULL;
@@ -453,7 +445,6 @@ struct holdings *desk_fill(struct world *w, struct layer *l, node_id node, struc
                         .held = held,
                         .choice = choice,
                         .before = before,
-                        .blind = blind,
                         .gas = gas};
     f.mark = w->desk->serial++;
     f.state = execution_wait(before->execution)->state;
@@ -475,20 +466,17 @@ struct holdings *desk_fill(struct world *w, struct layer *l, node_id node, struc
     return NULL;
 }
 
-bool desk_add(struct block *b, struct op *op)
+bool desk_picked(struct block *b, const struct tx *tx)
 {
+    struct op *op = tx->crossing ? ((struct desk_crossing *)tx->crossing)->running : NULL;
+    if (!op)
+        return true;
     struct op **ops = mem_resize(b->ops, b->op_count + 1, sizeof(struct op *));
-    if (ops)
-        b->ops = ops;
-    struct tx **txs = mem_resize(b->txs, b->tx_count + op->tx_count, sizeof(struct tx *));
-    if (txs)
-        b->txs = txs;
-    if (!ops || !txs)
+    if (!ops)
         return false;
+    b->ops = ops;
     mail_ref(&op->item);
     b->ops[b->op_count++] = op;
-    for (uint32_t t = 0; t < op->tx_count; t++)
-        b->txs[b->tx_count++] = tx_ref(op->txs[t]);
     return true;
 }
 
@@ -503,11 +491,15 @@ static struct op *part_of(struct op *op, const struct block *b, uint32_t *at)
         op_unref(part);
         return NULL;
     }
-    for (uint32_t t = 0; t < op->tx_count; t++)
-        if (*at < b->tx_count && b->txs[*at] == op->txs[t]) {
-            part->txs[part->tx_count++] = tx_ref(op->txs[t]);
-            ++*at;
-        }
+    for (uint32_t t = 0; t < op->tx_count; t++) {
+        uint32_t i = *at; /* between them stand those that no op runs */
+        while (i < b->tx_count && b->txs[i] != op->txs[t])
+            i++;
+        if (i == b->tx_count)
+            continue;
+        part->txs[part->tx_count++] = tx_ref(op->txs[t]);
+        *at = i + 1;
+    }
     part->blind = op->blind;
     part->serial = op->serial;
     part->item.size = op->item.size;
@@ -529,7 +521,6 @@ bool desk_refill_ops(struct world *w, struct block *b)
     uint32_t at = 0, kept = 0;
     for (uint32_t i = 0; i < b->op_count; i++) {
         struct op *op = b->ops[i];
-        uint32_t from = at;
         if (op->kind != OP_EXECUTE) {
             b->ops[kept++] = op;
             continue;
@@ -537,7 +528,7 @@ bool desk_refill_ops(struct world *w, struct block *b)
         struct op *part = part_of(op, b, &at);
         if (!part)
             return false;
-        if (at - from == op->tx_count) {
+        if (part->tx_count == op->tx_count) {
             op_unref(part);
             b->ops[kept++] = op;
             continue;
@@ -819,8 +810,10 @@ static void pay_out(struct world *w, struct layer *l, struct desk_crossing *c, c
         bool success = false;
         if (!took(b, r, op->txs[t], &success, &gas) || !success)
             continue;
-        /* Who is paid has come to live here meanwhile, and has it. */
-        if (!evm_u256_is_zero(&tx->value) && !evm_changes_find(&r->away, &tx->to, NULL))
+        /* Who is paid has come to live here meanwhile, and has it; or gets it with what another
+         * crossing of this block sends home. */
+        if (!evm_u256_is_zero(&tx->value) &&
+            (!evm_changes_find(&r->away, &tx->to, NULL) || ops_bring(b->ops, b->op_count, &tx->to)))
             continue;
         if (c->pub.broker && c->pub.broker_share > 0)
             share_tip(w, l, c, b, tx, gas);

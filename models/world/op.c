@@ -340,14 +340,27 @@ static enum evm_status append(struct evm_changes *to, const struct evm_changes *
     return EVM_OK;
 }
 
-/* An account that has come to live here since the op was made is its own self. */
-static enum evm_status lend_values(struct ops_result *r, const struct evm_changes *values)
+bool ops_bring(struct op *const *ops, uint32_t count, const struct evm_addr *addr)
 {
+    for (uint32_t i = 0; i < count; i++)
+        if (ops[i]->kind == OP_EXECUTE && !ops[i]->blind &&
+            evm_changes_find(&ops[i]->values, addr, NULL))
+            return true;
+    return false;
+}
+
+/* An account that has come to live here since the op was made is its own self; one that stands for
+ * itself as an empty one, of a blind op, is what another of the `count` ops brings of it. */
+static enum evm_status lend_values(struct ops_result *r, struct op *const *ops, uint32_t op,
+                                   uint32_t count)
+{
+    const struct evm_changes *values = &ops[op]->values;
     struct evm_changes others;
     evm_changes_init(&others);
     enum evm_status st = EVM_OK;
     for (uint32_t i = 0; st == EVM_OK && i < values->account_count; i++)
-        if (!holdings_has(r->during, &values->accounts[i].addr))
+        if (!holdings_has(r->during, &values->accounts[i].addr) &&
+            !ops_bring(ops, count, &values->accounts[i].addr))
             st = append(&others, values, &values->accounts[i]);
     if (st == EVM_OK)
         st = evm_state_apply(r->lent, &others);
@@ -369,7 +382,7 @@ static enum evm_status lend(struct ops_result *r, struct op *const *ops, uint32_
     enum evm_status st = r->lent ? EVM_OK : EVM_ERR_MEMORY;
     for (uint32_t i = 0; st == EVM_OK && i < count; i++)
         if (ops[i]->kind == OP_EXECUTE)
-            st = lend_values(r, &ops[i]->values);
+            st = lend_values(r, ops, i, ops[i]->blind ? count : 0);
     if (st == EVM_OK)
         evm_state_seal(r->lent);
     return st;

@@ -163,6 +163,9 @@ bool ops_guard(const struct ops_result *r, struct op *const *ops, uint32_t op_co
                const struct evm_tx *const *txs, uint32_t tx_count, const struct evm_addr *coinbase,
                const struct evm_access_sets *sets, uint8_t *verdicts);
 
+/* Whether one of the ops brings the account for what it runs, as its home said that it is. */
+bool ops_bring(struct op *const *ops, uint32_t count, const struct evm_addr *addr);
+
 /* Splits what a block changed: what this layer keeps, and the rest, which its crossings send home.
  * Both initialised by the caller. */
 enum evm_status ops_split(const struct ops_result *r, const struct evm_addr *coinbase,
