@@ -49,6 +49,7 @@ struct crossing {
     uint8_t phase;
     bool plain;      /* a payment of ether to an account without code: nothing is called */
     bool blind;      /* runs without other layers' values: run() */
+    bool rooted;     /* its sender has a piece at every layer: no other than `at` can execute it */
     struct tx **txs; /* references; one, unless a protocol joined several */
     uint32_t tx_count;
     struct crossing_party *parties;

@@ -104,13 +104,23 @@ static void came(void *state, struct crossing *c)
         go_on(s);
 }
 
+/* One that the lane cannot execute takes what it needs itself, without waiting for anybody. */
+static void run_here(struct sequential_lane *s, struct crossing *c)
+{
+    c->note = c->party_count;
+    for (uint32_t i = 0; i < c->party_count; i++)
+        s->env->host->ask(s->env, c, &c->parties[i], false, false);
+}
+
 static void start(void *state, struct crossing *c)
 {
     struct sequential_lane *s = state;
     layer_id lane = (layer_id)s->cfg->layer;
     if (!cross_try(s->env, c, &s->tries))
         return;
-    if (c->at == lane)
+    if (c->rooted)
+        run_here(s, c);
+    else if (c->at == lane)
         came(s, c);
     else
         s->env->host->send_to(s->env, c, lane);

@@ -340,10 +340,8 @@ void desk_left_out(struct world *w, layer_id layer, struct tx *tx, enum guard_ve
 static uint64_t next_nonce(const struct world *w, const struct tx *tx)
 {
     struct evm_account account;
-    evm_state_account(desk_state(w, desk_home(w, &tx->evm.sender) == LAYER_ALL
-                                        ? tx->layer
-                                        : desk_home(w, &tx->evm.sender)),
-                      &tx->evm.sender, &account);
+    evm_state_account(desk_state(w, desk_sends_from(w, &tx->evm.sender)), &tx->evm.sender,
+                      &account);
     return account.nonce;
 }
 
@@ -471,6 +469,7 @@ static void try_start(struct world *w, struct desk_crossing *c)
     }
     stop_waiting(w, c);
     c->pub.plain = d->found.plain;
+    c->pub.rooted = sender->home == LAYER_ALL;
     c->pub.tries++;
     c->pub.note = 0;
     c->pub.phase = CROSSING_GATHERS;
@@ -522,16 +521,26 @@ static void wake(struct world *w, account_id sender)
     }
 }
 
-/* An account that it uses at its own layer, where it need not lock it yet, lives elsewhere now. */
+/* An account that it uses at its own layer, where it need not lock it yet, lives elsewhere now; or
+ * one of another layer is everybody's. */
+static bool is_lost(const struct world *w, const struct crossing *c)
+{
+    for (uint32_t i = 0; i < c->party_count; i++) {
+        const struct crossing_party *p = &c->parties[i];
+        for (uint32_t k = 0; k < p->count; k++) {
+            layer_id home = desk_home(w, &p->accounts[k]);
+            if (p->layer == c->at ? home != c->at : home == LAYER_ALL)
+                return true;
+        }
+    }
+    return false;
+}
+
 static void lost_ground(struct world *w, struct desk_crossing *c)
 {
-    const struct crossing_party *p = party_of(c, c->pub.at);
     bool under_way = c->pub.phase == CROSSING_GATHERS || c->pub.phase == CROSSING_RUNS;
-    for (uint32_t i = 0; p && under_way && !c->backing_out && i < p->count; i++)
-        if (desk_home(w, &p->accounts[i]) != c->pub.at) {
-            desk_back_out(w, c, false, 0);
-            return;
-        }
+    if (under_way && !c->backing_out && is_lost(w, &c->pub))
+        desk_back_out(w, c, false, 0);
 }
 
 static int by_id(const void *a, const void *b)

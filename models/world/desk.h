@@ -97,6 +97,8 @@ void discovery_fini(struct discovery *d);
 /* The last committed and executed state of a layer; borrowed. */
 struct evm_state *desk_state(const struct world *w, layer_id layer);
 layer_id desk_home(const struct world *w, const struct evm_addr *addr);
+/* The layer that executes what the account sends: its home, or of one in pieces where it was. */
+layer_id desk_sends_from(const struct world *w, const struct evm_addr *addr);
 
 /* ---- desk.c ---- */
 /* A transaction is offered: says where it is executed, and opens a crossing if it needs one. */

@@ -21,6 +21,10 @@ void desk_leave_behind(struct world *w, struct desk_crossing *c, const struct op
 /* Its transactions are another's now: it goes. */
 void desk_joined(struct world *w, struct desk_crossing *c);
 
+/* ---- desk_moves.c ---- */
+/* Its home shares it, so that nothing of it is lent any more: the others may hear. */
+void desk_share_on(struct world *w, account_id account);
+
 /* ---- desk_host.c ---- */
 extern const struct cross_host desk_cross_host;
 /* Takes it back out of its layer's inbox, by that layer's chain; then lets go, and drops it or

@@ -17,6 +17,15 @@ static struct op *order(struct world *w, enum op_kind kind, layer_id at,
     return op;
 }
 
+static void share(struct world *w, const struct directory_account *a, layer_id at)
+{
+    struct op *op = order(w, OP_SHARE, at, &a->addr);
+    if (!op)
+        return;
+    op->other = a->home;
+    desk_post(w, op);
+}
+
 void desk_move(struct world *w, account_id account, layer_id to)
 {
     struct desk *d = w->desk;
@@ -36,9 +45,13 @@ void desk_move(struct world *w, account_id account, layer_id to)
         return;
     }
     a->shares = w->layer_count;
-    for (layer_id i = 0; i < w->layer_count; i++) {
-        struct op *op = order(w, OP_SHARE, i, &a->addr);
-        if (op)
-            desk_post(w, op);
-    }
+    share(w, a, a->home);
+}
+
+void desk_share_on(struct world *w, account_id account)
+{
+    struct directory_account *a = directory_at(&w->desk->directory, account);
+    for (layer_id i = 0; i < w->layer_count; i++)
+        if (i != a->home)
+            share(w, a, i);
 }

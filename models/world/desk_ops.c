@@ -271,8 +271,9 @@ static bool can_run(const struct filling *f, const struct op *op, const struct t
             &directory_at(&f->world->desk->directory, tx->touched[i])->addr;
         uint64_t holder = holdings_lock(&f->draft.now, addr);
         bool here = holdings_has(&f->draft.now, addr);
-        if (here ? holder && holder != op->crossing : !evm_changes_find(&op->values, addr, NULL))
-            return false;
+        bool lent = evm_changes_find(&op->values, addr, NULL) != NULL;
+        if (here == lent || (here && holder && holder != op->crossing))
+            return false; /* lent and here: this layer has just got a piece of it */
     }
     return true;
 }
@@ -647,7 +648,7 @@ static void settle_import(struct world *w, struct layer *l, struct op *op)
     desk_post(w, told);
 }
 
-static void settle_share(struct world *w, struct layer *l, struct op *op)
+static void settle_share(struct world *w, struct layer *l, struct op *op, enum op_outcome outcome)
 {
     struct desk *d = w->desk;
     for (uint32_t i = 0; i < op->account_count; i++) {
@@ -655,8 +656,17 @@ static void settle_share(struct world *w, struct layer *l, struct op *op)
         if (n == ACCOUNT_NONE)
             return;
         struct directory_account *a = directory_at(&d->directory, n);
-        if (a->shares && --a->shares == 0) {
+        if (outcome != OP_DONE) {
             a->ordered = false;
+            d->moves_refused++;
+            continue;
+        }
+        if (a->shares == w->layer_count && l->id == op->other) {
+            a->moving = true;
+            desk_share_on(w, n);
+        }
+        if (a->shares && --a->shares == 0) {
+            a->ordered = a->moving = false;
             a->home = LAYER_ALL; /* and `from` executes what it sends */
             d->moves_done++;
             book_came(w, n, LAYER_ALL, (uint64_t)op->item.size * w->layer_count);
@@ -664,7 +674,6 @@ static void settle_share(struct world *w, struct layer *l, struct op *op)
                 world_out_of_memory(w);
         }
     }
-    (void)l;
 }
 
 /* A payment of `amount` to `to`, as `like` has it but for these; NULL: memory is out. */
@@ -882,7 +891,7 @@ void desk_settle(struct world *w, struct layer *l, struct block *b,
             settle_export(w, l, op, outcome, (struct evm_changes *)&r->ops.out[i]);
             break;
         case OP_IMPORT: settle_import(w, l, op); break;
-        case OP_SHARE: settle_share(w, l, op); break;
+        case OP_SHARE: settle_share(w, l, op, outcome); break;
         case OP_CREDIT: settle_credit(w, l, op, outcome); break;
         case OP_EXECUTE: settle_run(w, l, op, b, r); break;
         default: break;

@@ -32,6 +32,16 @@ layer_id desk_home(const struct world *w, const struct evm_addr *addr)
     return holdings_home(&none, addr);
 }
 
+layer_id desk_sends_from(const struct world *w, const struct evm_addr *addr)
+{
+    const struct directory *d = &w->desk->directory;
+    layer_id home = desk_home(w, addr);
+    uint64_t value;
+    if (home != LAYER_ALL)
+        return home;
+    return addr_table_get(d->numbers, addr, &value) ? directory_at(d, (account_id)value)->from : 0;
+}
+
 /* ---- all layers as one state ---- */
 
 struct whole {
@@ -227,8 +237,7 @@ static bool look(struct world *w, struct whole *v, const struct evm_tx *tx, stru
 
 bool discover(struct world *w, const struct tx *tx, struct discovery *out)
 {
-    layer_id home = desk_home(w, &tx->evm.sender);
-    struct whole v = {.world = w, .at = home == LAYER_ALL ? 0 : home};
+    struct whole v = {.world = w, .at = desk_sends_from(w, &tx->evm.sender)};
     const struct layer *l = &w->layers[v.at];
     v.last = chain_latest(
         l, ((struct committed *)vec_at(&l->chain->committed, l->chain->settled - 1))->block);

@@ -116,11 +116,14 @@ static enum op_outcome try_credit(struct holdings_draft *d, const struct op *op)
     return OP_DONE;
 }
 
-/* A share: who does not hold it learns that it has a piece now. */
+/* A share: who does not hold it learns that it has a piece now; who does shares it first. */
 static enum op_outcome try_share(struct holdings_draft *d, const struct op *op)
 {
+    layer_id here = d->now.layer;
     for (uint32_t i = 0; i < op->account_count; i++)
-        if (holdings_lock(&d->now, &op->accounts[i]))
+        if (op->other == here && holdings_home(&d->now, &op->accounts[i]) != here)
+            return OP_REFUSED_GONE;
+        else if (holdings_lock(&d->now, &op->accounts[i]))
             return OP_REFUSED_LOCKED;
     for (uint32_t i = 0; i < op->account_count; i++)
         holdings_move(d, &op->accounts[i], LAYER_ALL);

@@ -30,7 +30,8 @@ enum op_kind {
     OP_CREDIT,  /* adds balances of `values`; refused where an account is not here, or locked. With
                    a payer: takes their sum from the payer's piece here, if that is enough; if not,
                    and the sum is kept elsewhere until now, it comes from there; else refused */
-    OP_SHARE,   /* `accounts` are in all layers from now on; their homes keep what they have */
+    OP_SHARE, /* `accounts` are in all layers from now on. First at their home, `other`, which keeps
+                 what it has; refused as OP_EXPORT. Then everywhere else */
     OP_RETIRE,  /* layer `other` is given up: takeover.h */
     OP_ADOPT,   /* ... this layer hears of it */
     OP_INHERIT, /* all that came of layer `other` is here: who asks for its accounts finds them

@@ -39,20 +39,22 @@ static struct fixture play(const char *const *sets, size_t count, uint32_t threa
     struct fixture f = fixture_make(town, sets, count, threads, NULL);
     struct evm_u256 genesis = rig_held(f.world);
     fixture_run(&f);
+    for (uint32_t i = 0; i < f.world->finding_count; i++)
+        print_message("%s\n", f.world->findings[i].text);
     assert_int_equal(f.world->violations, 0);
     rig_once(f.world);
     rig_value_is_kept(f.world, &genesis);
     return f;
 }
 
-static void quiet_after(int protocol, int storm, int seed)
+static void quiet_after(int protocol, int storm, int seed, const char *routing)
 {
     char kind[64], draw[32];
     snprintf(kind, sizeof kind, "crosslayer=%s", protocols[protocol]);
     snprintf(draw, sizeof draw, "seed=%d", seed);
-    const char *sets[] = {kind, draw, weather[storm]};
-    print_message("%s, %s, %s\n", kind, draw, weather[storm]);
-    struct fixture f = play(sets, 3, 1);
+    const char *sets[] = {kind, draw, weather[storm], routing};
+    print_message("%s, %s, %s, %s\n", kind, draw, weather[storm], routing);
+    struct fixture f = play(sets, 4, 1);
     rig_all_is_quiet(f.world);
     const struct world *w = f.world;
     uint64_t committed = 0, crossed = 0;
@@ -61,16 +63,46 @@ static void quiet_after(int protocol, int storm, int seed)
         crossed += w->layers[i].crossings;
     }
     assert_int_equal(committed, w->tx_count);
-    assert_true(crossed > w->tx_count / 4);
+    assert_true(crossed > w->tx_count / 8);
     fixture_free(&f);
 }
+
+static const char by_hash[] = "routing={policy: hash}";
+/* Accounts move, or are shared by all, while crossings go on. */
+static const char *const restless[] = {
+    "routing={policy: clpa, epoch: 2s, report_interval: 500ms}",
+    "routing={policy: {kind: broker, brokers: 8}, epoch: 2s, report_interval: 500ms}",
+    "routing={policy: least-loaded, epoch: 1s, report_interval: 500ms}",
+};
+enum { RESTLESS = sizeof restless / sizeof *restless };
 
 static void in_any_weather(void **state)
 {
     (void)state;
     for (int p = 0; p < PROTOCOLS; p++)
         for (int k = 0; k < WEATHERS; k++)
-            quiet_after(p, k, 1 + p * WEATHERS + k);
+            quiet_after(p, k, 1 + p * WEATHERS + k, by_hash);
+}
+
+static void while_accounts_move(void **state)
+{
+    (void)state;
+    for (int p = 0; p < PROTOCOLS; p++)
+        for (int k = 0; k < RESTLESS; k++)
+            quiet_after(p, (p + k) % WEATHERS, 100 + p * RESTLESS + k, restless[k]);
+}
+
+/* WEFT_CROSSING_SEEDS=N: so many more runs of everything. */
+static void many_seeds(void **state)
+{
+    (void)state;
+    const char *wanted = getenv("WEFT_CROSSING_SEEDS");
+    int seeds = wanted ? atoi(wanted) : 0;
+    for (int seed = 1000; seed < 1000 + seeds; seed++)
+        for (int p = 0; p < PROTOCOLS; p++)
+            for (int k = 0; k < WEATHERS; k++)
+                quiet_after(p, k, seed,
+                            seed % (RESTLESS + 1) ? restless[seed % RESTLESS] : by_hash);
 }
 
 /* Deadlines that pass all the time: while locks are waited for, and while it is on its way into a
@@ -268,7 +300,8 @@ static void queue_moves_on(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(in_any_weather),     cmocka_unit_test(in_a_hurry),
+        cmocka_unit_test(in_any_weather),     cmocka_unit_test(while_accounts_move),
+        cmocka_unit_test(in_a_hurry),         cmocka_unit_test(many_seeds),
         cmocka_unit_test(in_flight),          cmocka_unit_test(same_for_any_threads),
         cmocka_unit_test(share_that_crosses), cmocka_unit_test(relay_halves_capacity),
         cmocka_unit_test(broker_runs_dry),    cmocka_unit_test(queue_moves_on),
