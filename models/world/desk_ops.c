@@ -272,8 +272,8 @@ static bool can_run(const struct filling *f, const struct op *op, const struct t
         uint64_t holder = holdings_lock(&f->draft.now, addr);
         bool here = holdings_has(&f->draft.now, addr);
         bool lent = evm_changes_find(&op->values, addr, NULL) != NULL;
-        if (here == lent || (here && holder && holder != op->crossing))
-            return false; /* lent and here: this layer has just got a piece of it */
+        if (here ? (lent && !op->blind) || (holder && holder != op->crossing) : !lent)
+            return false; /* lent and here: blindly, it has come meanwhile, and is paid here */
     }
     return true;
 }
