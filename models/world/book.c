@@ -422,6 +422,8 @@ void book_epoch(struct world *w, const struct router_ops *ops, const void *state
         ops->reason(state, row.reason, sizeof row.reason);
     record_append(w->record, k->routing_table, &row, NULL);
     tally_epoch(w, row.imbalance);
+    if (k->epoch < WORLD_EPOCHS)
+        k->shares[k->epoch] = k->txs ? (double)k->crossings / (double)k->txs : NAN;
     k->epoch++;
     k->since = row.time;
     k->txs = k->crossings = k->arrived = k->seen = 0;

@@ -8,6 +8,7 @@
 #ifndef MODELS_WORLD_BOOK_H
 #define MODELS_WORLD_BOOK_H
 
+#include "models/world/world.h"
 #include "models/routing/oracle.h"
 #include "models/world/desk.h"
 #include "models/world/routes.h"
@@ -71,6 +72,7 @@ struct book {
     uint32_t regrets, errors;
     double imbalance_sum;
     uint32_t imbalances;
+    double shares[WORLD_EPOCHS]; /* of the first epochs' transactions, those that crossed */
 };
 
 /* Adds its tables to the file, before record_start. ERR_MEMORY. */

@@ -3,6 +3,7 @@
 #include "models/world/summary.h"
 
 #include <math.h>
+#include <string.h>
 
 static double imbalance(const struct world *w)
 {
@@ -59,6 +60,8 @@ void summarise_layers(const struct world *w, struct world_summary *out)
         .policy = w->cfg->routing.policy.model->name,
         .hottest = ACCOUNT_NONE,
     };
+    p->epochs = k->epoch < WORLD_EPOCHS ? k->epoch : WORLD_EPOCHS;
+    memcpy(p->epoch_share, k->shares, sizeof p->epoch_share);
     for (layer_id i = 0; i < w->layer_count; i++) {
         const struct chain *c = w->layers[i].chain;
         const struct committed *top = vec_at(&c->committed, c->committed.len - 1);

@@ -129,6 +129,7 @@ struct world_audits {
 
 /* A network whose accounts live on several layers; of the measured part, or, where it says so, of
  * the whole run. */
+enum { WORLD_EPOCHS = 12 };
 struct world_partition {
     bool on;
     const char *policy, *protocol;
@@ -145,6 +146,9 @@ struct world_partition {
     double imbalance; /* gas of the busiest layer over the mean, by epoch, mean; NAN: no blocks */
     double imbalance_whole;          /* of all epochs together */
     double regret, prediction_error; /* mean over epochs, as in /routing; NAN: no epoch has one */
+    double epoch_share[WORLD_EPOCHS]; /* of the transactions of each epoch, those that crossed; the
+                                       * first epochs of the whole run; NAN: it had none */
+    uint32_t epochs;
     double base_fee_least_gwei, base_fee_most_gwei; /* of the layers' last final blocks */
     uint32_t hottest;     /* account (account_id) in most of the gas; ACCOUNT_NONE */
     double hottest_share; /* of the gas, that of transactions that touched it */

@@ -240,6 +240,12 @@ static void print_partition(const struct world_partition *p)
         printf("; %.3g %% slower than the best placement found", p->regret * 100);
     if (!isnan(p->prediction_error))
         printf("; predictions %.3g %% off", p->prediction_error * 100);
+    if (p->epochs > 1) {
+        printf("\n  %-24s", "crossings by epoch");
+        for (uint32_t i = 0; i < p->epochs; i++)
+            printf(" %.3g", isnan(p->epoch_share[i]) ? 0 : p->epoch_share[i] * 100);
+        printf(" %%");
+    }
     printf("\n  %-24s %llu accounts (%.3g MB), %llu refused\n", "moved",
            (unsigned long long)p->moves, (double)p->move_bytes / 1e6,
            (unsigned long long)p->moves_refused);
