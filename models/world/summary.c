@@ -582,6 +582,7 @@ void world_summarise(const struct world *w, struct world_summary *out)
     sum_traffic(w, out);
     audits_summarise(w, &out->audits);
     summarise_layers(w, out);
+    takeover_summarise(w, &out->takeover);
     explain(w, out);
     warn_layers(w, out);
 }

@@ -73,18 +73,8 @@ bool takeover_lets(const struct world *w, const struct op *op);
  * as long as its heir has not asked for it, else op's own. */
 layer_id takeover_still(const struct world *w, const struct op *op);
 
-/* ---- told of it ---- */
-struct takeover_summary {
-    uint64_t count, accounts, bytes; /* layers given up; what came to heirs of theirs */
-    uint64_t undone;   /* transactions in blocks of theirs that were not final: they ran again */
-    uint64_t lost;     /* final ones that are not in the state that was taken over */
-    double detect_s;   /* from the last commit to the decision, mean; NAN of none */
-    double move_s;     /* ... from there until all accounts had come */
-    double recovery_s; /* from the last commit to the first commit elsewhere of one of its users */
-    double beat_bytes; /* a beat, mean */
-    double fill_before, fill_after; /* gas used over gas limit of the layers that remain, before a
-                                       layer fell silent and when all had come */
-};
-struct takeover_summary takeover_summarise(const struct world *w);
+/* Zeros, and NANs, where it is off. */
+struct world_takeovers;
+void takeover_summarise(const struct world *w, struct world_takeovers *out);
 
 #endif

@@ -859,35 +859,38 @@ void takeover_settled(struct world *w, struct layer *l, const struct block *b)
 
 /* ---- told of it ---- */
 
-struct takeover_summary takeover_summarise(const struct world *w)
+void takeover_summarise(const struct world *w, struct world_takeovers *out)
 {
     const struct takeover *t = w->takeover;
-    struct takeover_summary s = {
-        .detect_s = NAN, .move_s = NAN, .recovery_s = NAN, .fill_before = NAN, .fill_after = NAN};
     uint64_t moved = 0, recovered = 0;
     double detect = 0, move = 0, recovery = 0;
+    *out = (struct world_takeovers){.on = t != NULL,
+                                    .detect_s = NAN,
+                                    .move_s = NAN,
+                                    .recovery_s = NAN,
+                                    .fill_before = NAN,
+                                    .fill_after = NAN};
     if (!t)
-        return s;
-    s.count = t->count;
-    s.beat_bytes = t->beats ? (double)t->beat_bytes / (double)t->beats : 0;
+        return;
+    out->beat_bytes = t->beats ? (double)t->beat_bytes / (double)t->beats : 0;
     for (uint32_t i = 0; i < t->count; i++) {
         const struct taken *k = &t->taken[i];
-        s.accounts += k->accounts;
-        s.bytes += k->bytes;
-        s.undone += k->undone;
-        s.lost += k->lost;
+        out->accounts += k->accounts;
+        out->bytes += k->bytes;
+        out->undone += k->undone;
+        out->lost += k->lost;
         detect += (double)(k->decided - k->silent) * 1e-9;
         moved += k->done >= 0;
         move += k->done >= 0 ? (double)(k->done - k->decided) * 1e-9 : 0;
         recovered += k->first >= 0;
         recovery += k->first >= 0 ? (double)(k->first - k->silent) * 1e-9 : 0;
     }
+    out->count = t->count;
     if (!t->count)
-        return s;
-    s.fill_before = t->taken[0].fill_before;
-    s.detect_s = detect / (double)t->count;
-    s.move_s = moved ? move / (double)moved : NAN;
-    s.recovery_s = recovered ? recovery / (double)recovered : NAN;
-    s.fill_after = t->taken[t->count - 1].over && t->room > 0 ? t->gas / t->room : NAN;
-    return s;
+        return;
+    out->fill_before = t->taken[0].fill_before;
+    out->detect_s = detect / (double)t->count;
+    out->move_s = moved ? move / (double)moved : NAN;
+    out->recovery_s = recovered ? recovery / (double)recovered : NAN;
+    out->fill_after = t->taken[t->count - 1].over && t->room > 0 ? t->gas / t->room : NAN;
 }

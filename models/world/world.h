@@ -154,6 +154,20 @@ struct world_partition {
     double hottest_share; /* of the gas, that of transactions that touched it */
 };
 
+/* Layers that were given up; the whole run. */
+struct world_takeovers {
+    bool on;
+    uint64_t count, accounts, bytes; /* layers given up; what came to heirs of theirs */
+    uint64_t undone; /* transactions in blocks of theirs that were not final: they ran again */
+    uint64_t lost;   /* final ones that are not in the state that was taken over */
+    double detect_s; /* from the last commit to the decision, mean; NAN of none */
+    double move_s;   /* from there until all accounts had come, mean of those that are over */
+    double recovery_s; /* from the last commit to the first commit elsewhere of one of its users */
+    double beat_bytes; /* what a layer tells another of a block, mean */
+    double fill_before, fill_after; /* gas used over gas limit of the layers that go on: before the
+                                       first was given up, and after the last was taken over */
+};
+
 struct world_summary {
     bool stopped;
     char digest[65]; /* 64 hexadecimal digits */
@@ -216,6 +230,7 @@ struct world_summary {
     uint64_t committed_blocks; /* of the whole run, over all chains: what the above were for */
     struct world_audits audits;
     struct world_partition partition;
+    struct world_takeovers takeover;
     char warning[400]; /* what to change in the scenario before anything else; "" for nothing */
     enum world_limit limit;
     char limit_text[400]; /* in plain words, with what to try; the file's attribute `verdict` */

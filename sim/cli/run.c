@@ -253,6 +253,23 @@ static void print_partition(const struct world_partition *p)
            p->base_fee_least_gwei, p->base_fee_most_gwei);
 }
 
+static void print_takeover(const struct world_takeovers *t)
+{
+    printf("  %-24s %llu", "layers given up", (unsigned long long)t->count);
+    if (t->count)
+        printf("; %.3g s after the last commit, its accounts came %.3g s later, its users' first "
+               "commit %.3g s after the last",
+               t->detect_s, t->move_s, t->recovery_s);
+    printf("; %.3g kB told of each block\n", t->beat_bytes / 1e3);
+    if (!t->count)
+        return;
+    printf("  %-24s %llu accounts (%.3g MB), %llu transactions not final ran again, %llu final "
+           "ones lost; other layers' blocks %.1f %% full before, %.1f %% after\n",
+           "  taken over", (unsigned long long)t->accounts, (double)t->bytes / 1e6,
+           (unsigned long long)t->undone, (unsigned long long)t->lost, t->fill_before * 100,
+           t->fill_after * 100);
+}
+
 static void print_summary(const struct world_summary *s, const char *name, size_t layers,
                           double wall)
 {
@@ -306,6 +323,8 @@ static void print_summary(const struct world_summary *s, const char *name, size_
     print_traffic(s);
     if (s->partition.on)
         print_partition(&s->partition);
+    if (s->takeover.on)
+        print_takeover(&s->takeover);
     if (s->audits.on)
         print_audits(&s->audits);
     if (s->nodes_behind)
