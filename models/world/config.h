@@ -74,8 +74,9 @@ FIELD_ENUM_DECLARE(world_heirs, WORLD_HEIRS);
 /* What becomes of a layer that stands still. */
 #define WORLD_TAKEOVER_FIELDS(F, S)                                                                \
     F(S, DURATION, after, "never", "500ms", "never",                                               \
-      "A layer that others hear nothing from for so long is given up: others take its accounts "   \
-      "over. Needs three layers and interlayer.shape: mesh. A transaction is then committed once " \
+      "A layer that others hear nothing from for so long, and for four blocks of their own, is "   \
+      "given up: others take its accounts over. Needs three layers and interlayer.shape: mesh. A " \
+      "transaction is then committed once "                                                        \
       "other layers, half of all, have its block's certificate, and its layer knows that.")        \
     F(S, ENUM(world_heirs), by, "next", NULL, NULL, "Who takes its accounts over.")                \
     F(S, BOOL, archive, "true", NULL, NULL,                                                        \

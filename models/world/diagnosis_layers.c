@@ -218,6 +218,30 @@ static struct demand of_one(const struct world *w, const struct world_summary *s
     };
 }
 
+void explain_takeover(const struct world *w, struct world_summary *s)
+{
+    const struct world_takeovers *t = &s->takeover;
+    char end[240];
+    size_t used = strlen(s->limit_text);
+    if (!t->count || s->stopped)
+        return;
+    if (isnan(t->move_s))
+        snprintf(end, sizeof end, "its accounts are frozen still%s.",
+                 w->cfg->takeover.archive
+                     ? ""
+                     : ": without takeover.archive they need a node of it that is up");
+    else if (isnan(t->recovery_s))
+        snprintf(end, sizeof end, "%.3g s later others had its accounts.", t->move_s);
+    else
+        snprintf(end, sizeof end,
+                 "%.3g s later others had its accounts; for %.3g s its users committed nothing. A "
+                 "shorter takeover.after, or shorter blocks, would shorten that.",
+                 t->move_s, t->recovery_s);
+    snprintf(s->limit_text + used, sizeof s->limit_text - used,
+             " %llu of %u layers stood still: %.3g s after the last commit it was given up, %s",
+             (unsigned long long)t->count, w->layer_count, t->detect_s, end);
+}
+
 void warn_layers(const struct world *w, struct world_summary *s)
 {
     enum { FEW_BLOCKS = 10 };

@@ -186,7 +186,7 @@ static struct stall longest_stall(const struct world *w, const struct layer **wh
     *where = &w->layers[0];
     for (layer_id i = 0; i < w->layer_count; i++) {
         struct stall s = chain_longest_stall(w, w->layers[i].chain);
-        if (s.length <= most.length)
+        if (s.length <= most.length || takeover_retired(w, i)) /* others have its accounts */
             continue;
         most = s;
         *where = &w->layers[i];
@@ -390,6 +390,12 @@ static void needed(const struct chain *c, uint32_t up, char *text, size_t size)
         snprintf(text, size, ", and %u must agree", quorum);
 }
 
+static void add_text(struct world_summary *s, const char *text)
+{
+    size_t used = strlen(s->limit_text);
+    snprintf(s->limit_text + used, sizeof s->limit_text - used, "%s", text);
+}
+
 static void explain_halt(const struct world *w, struct world_summary *s)
 {
     const struct layer *l;
@@ -407,6 +413,8 @@ static void explain_halt(const struct world *w, struct world_summary *s)
         (double)stall.length / 1e9, (double)stall.since / 1e9, stall.fewest,
         l->chain->validators.count, l->name, quorum, (unsigned long long)stall.rounds,
         (unsigned long long)l->chain->head_height, (unsigned long long)l->chain->committed.len - 1);
+    if (w->desk && !w->takeover && w->layer_count > 2)
+        add_text(s, " With takeover.after, other layers would take its accounts over.");
 }
 
 /* Whether the run ended before the protocol could make anything final: a chain that grows, shorter
@@ -584,5 +592,6 @@ void world_summarise(const struct world *w, struct world_summary *out)
     summarise_layers(w, out);
     takeover_summarise(w, &out->takeover);
     explain(w, out);
+    explain_takeover(w, out);
     warn_layers(w, out);
 }

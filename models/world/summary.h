@@ -28,6 +28,8 @@ void summarise_layers(const struct world *w, struct world_summary *out);
 /* Whether it is crossings, one account, one layer or the mail that limits a run whose load was not
  * carried; then says so in s->limit. */
 bool explain_layers(const struct world *w, struct world_summary *s);
+/* What layers that were given up cost, behind what s->limit_text says already. */
+void explain_takeover(const struct world *w, struct world_summary *s);
 /* s->warning: more layers than the load asks for; "" where there are not. */
 void warn_layers(const struct world *w, struct world_summary *s);
 

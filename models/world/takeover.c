@@ -153,6 +153,7 @@ static void hear_beat(struct world *w, struct mail_item *item, node_id node)
     if (look->gone)
         return;
     look->heard = sim_now(w->sim);
+    look->missed = 0;
     look->fill = b->fill;
     look->heeded |= b->heeded;
     if (!look->silent && b->height > look->height)
@@ -212,20 +213,20 @@ static void tell(struct world *w, layer_id from, layer_id to, const struct block
     o->told[to] = beat;
 }
 
-/* Who is silent now. A layer that has just stood still itself has heard nobody, and waits. */
+/* Who is silent now. Time in which the layer itself stood still does not count: of each of its own
+ * blocks a quarter of `after` at most. */
 static void listen(struct world *w, layer_id layer)
 {
     struct outlook *o = &w->takeover->layers[layer];
     sim_time now = sim_now(w->sim), after = w->takeover->cfg->after;
-    bool slept = now - o->last > after / 2;
+    sim_time step = now - o->last < after / 4 ? now - o->last : after / 4;
     o->last = now;
     for (layer_id k = 0; k < w->layer_count; k++) {
         struct look *look = &o->of[k];
         if (k == layer || look->gone || look->silent)
             continue;
-        if (slept)
-            look->heard = now;
-        if (now - look->heard <= after)
+        look->missed += step;
+        if (look->missed <= after)
             continue;
         look->silent = true;
         add_vote(w, o, (struct vote){layer, k, look->height});

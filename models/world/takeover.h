@@ -7,8 +7,8 @@
  * mail: a beat, with the certificate, and with what the layer has heard of the others; so a receipt
  * costs no message of its own, but a commit of the other layer.
  *
- * Silence. A layer that has heard nothing of another for `after` says so in its beats, and from
- * then on gives that layer no receipt any more: it does not take that back. When half of all layers
+ * Silence. A layer that hears nothing of another for `after`, over four own blocks at least,
+ * says so in its beats, and gives that layer no receipt any more: for good. When half of all layers
  * (rounded up, the silent one not counted) say so, the first layer by number that is not silent
  * itself gives it up, by OP_RETIRE in its own chain; the highest certificate that one of them has
  * is the state that is taken over. Any half that gave a receipt and any half that said so have a

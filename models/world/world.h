@@ -158,10 +158,10 @@ struct world_partition {
 struct world_takeovers {
     bool on;
     uint64_t count, accounts, bytes; /* layers given up; what came to heirs of theirs */
-    uint64_t undone; /* transactions in blocks of theirs that were not final: they ran again */
-    uint64_t lost;   /* final ones that are not in the state that was taken over */
-    double detect_s; /* from the last commit to the decision, mean; NAN of none */
-    double move_s;   /* from there until all accounts had come, mean of those that are over */
+    uint64_t undone;   /* transactions in blocks of theirs that were not final: they ran again */
+    uint64_t lost;     /* final ones that are not in the state that was taken over */
+    double detect_s;   /* from the last commit to the decision, mean; NAN of none */
+    double move_s;     /* from there until all accounts had come, mean of those that are over */
     double recovery_s; /* from the last commit to the first commit elsewhere of one of its users */
     double beat_bytes; /* what a layer tells another of a block, mean */
     double fill_before, fill_after; /* gas used over gas limit of the layers that go on: before the
@@ -233,7 +233,7 @@ struct world_summary {
     struct world_takeovers takeover;
     char warning[400]; /* what to change in the scenario before anything else; "" for nothing */
     enum world_limit limit;
-    char limit_text[400]; /* in plain words, with what to try; the file's attribute `verdict` */
+    char limit_text[800]; /* in plain words, with what to try; the file's attribute `verdict` */
 };
 void world_summarise(const struct world *w, struct world_summary *out);
 

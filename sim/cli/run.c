@@ -257,9 +257,11 @@ static void print_takeover(const struct world_takeovers *t)
 {
     printf("  %-24s %llu", "layers given up", (unsigned long long)t->count);
     if (t->count)
-        printf("; %.3g s after the last commit, its accounts came %.3g s later, its users' first "
-               "commit %.3g s after the last",
-               t->detect_s, t->move_s, t->recovery_s);
+        printf("; %.3g s after the last final block", t->detect_s);
+    if (!isnan(t->move_s))
+        printf(", its accounts came %.3g s later", t->move_s);
+    if (!isnan(t->recovery_s))
+        printf(", its users' first commit %.3g s after the last", t->recovery_s);
     printf("; %.3g kB told of each block\n", t->beat_bytes / 1e3);
     if (!t->count)
         return;

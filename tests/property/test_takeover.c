@@ -126,23 +126,26 @@ static void without_archives(void **state)
     }
 }
 
-/* The heir is lost too, soon after, or the one who proposes. */
+/* The heir is lost too, soon after, or the one who proposes; whole, or by half. */
 static void one_after_the_other(void **state)
 {
     (void)state;
+    static const char *const who[] = {"0-3", "8-11", "0-1", "8-9"};
     for (int p = 0; p < PROTOCOLS; p++)
-        for (unsigned second = 0; second < 2; second++) {
+        for (int second = 0; second < 4; second++) {
             char kind[64], fault[256], by[64];
-            unsigned later = 2500 + 1900 * ((unsigned)p % 3) + 700 * second;
+            int later = 2500 + 1900 * (p % 3) + 700 * (second % 2);
             snprintf(kind, sizeof kind, "crosslayer=%s", protocols[p]);
-            snprintf(by, sizeof by, "takeover.by=%s", heirs[p % 3]);
+            snprintf(by, sizeof by, "takeover.by=%s", heirs[(p + second / 2) % 3]);
             snprintf(fault, sizeof fault,
-                     "faults=[{kind: crash, at: 1800ms, chosen: ['4-7']}, "
-                     "{kind: crash, at: %ums, chosen: ['%s']}]",
-                     later, second ? "8-11" : "0-3");
-            const char *sets[] = {kind, fault, by, "layers[0].count=6", "seed=5"};
+                     "faults=[{kind: crash, at: 1800ms, chosen: ['%s']}, "
+                     "{kind: crash, at: %dms, chosen: ['%s']}]",
+                     second < 2 ? "4-7" : "4-5", later, who[second]);
+            const char *sets[] = {
+                kind,         fault,   by, "layers[0].count=5", "workload[0].rate=60/s",
+                "drain=120s", "seed=5"};
             print_message("%s, %s, %s\n", kind, fault, by);
-            struct fixture f = play(sets, 5, 1);
+            struct fixture f = play(sets, 7, 1);
             const struct world *w = f.world;
             assert_int_equal(w->takeover->count, 2);
             assert_true(w->takeover->taken[0].over && w->takeover->taken[1].over);
