@@ -58,7 +58,7 @@ struct block *chain_before(const struct world *w, const struct block *b)
 
 /* ---- making a block ---- */
 
-static void node_address(node_id node, struct evm_addr *out)
+void chain_beneficiary(node_id node, struct evm_addr *out)
 {
     struct evm_hash hash;
     uint8_t text[16] = "weft node ";
@@ -125,7 +125,7 @@ struct block *chain_block(struct world *w, struct layer *l, node_id proposer,
     env->blob_base_fee = fees->blob_base_fee;
     env->excess_blob_gas = fees->excess_blob_gas;
     if (proposer != NODE_NONE)
-        node_address(proposer, &env->coinbase);
+        chain_beneficiary(proposer, &env->coinbase);
     evm_keccak256(&env->prev_randao, (struct evm_bytes){b->parent_hash.b, 32});
     env->parent_beacon_root = b->parent_hash;
     return b;
@@ -287,8 +287,7 @@ enum err_code chain_genesis(struct world *w, struct layer *l, struct evm_state *
 /* ---- executing it on the host ---- */
 
 /* The hashes that BLOCKHASH may ask for. */
-static size_t ancestor_hashes(const struct block *b, uint64_t numbers[256],
-                              struct evm_hash hashes[256])
+size_t chain_hashes(const struct block *b, uint64_t numbers[256], struct evm_hash hashes[256])
 {
     size_t count = 0;
     for (const struct block *p = b->parent; p && count < 256; p = p->parent, count++) {
@@ -302,7 +301,7 @@ static bool start_execution(struct world *w, struct layer *l, struct block *b)
 {
     uint64_t numbers[256];
     struct evm_hash hashes[256];
-    struct evm_block_hashes known = {numbers, hashes, ancestor_hashes(b, numbers, hashes)};
+    struct evm_block_hashes known = {numbers, hashes, chain_hashes(b, numbers, hashes)};
     bool keep = w->cfg->record.schedules > 0 && b->tx_count > 0 &&
                 l->schedules_kept < w->cfg->record.schedules &&
                 b->created >= w->cfg->warm_up + (w->cfg->duration - w->cfg->warm_up) *

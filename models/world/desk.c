@@ -744,6 +744,20 @@ static enum err_code create_protocol(struct world *w, const struct field_choice 
                              : code;
 }
 
+/* Proposers' fees are credited where their blocks are: every layer has a piece of such an account.
+ */
+static enum err_code share_beneficiaries(struct world *w, struct err *err)
+{
+    struct addr_table *homes = w->desk->directory.placement.homes;
+    for (node_id n = 0; n < w->node_count; n++) {
+        struct evm_addr addr;
+        chain_beneficiary(n, &addr);
+        if (!addr_table_put(homes, &addr, LAYER_ALL))
+            return err_set(err, ERR_MEMORY, "no memory for %u proposers", w->node_count);
+    }
+    return ERR_OK;
+}
+
 enum err_code desk_create(struct world *w, struct err *err)
 {
     struct desk *d = w->desk = mem_zalloc(1, sizeof *d);
@@ -759,6 +773,8 @@ enum err_code desk_create(struct world *w, struct err *err)
     d->env = (struct cross_env){
         .host = &desk_cross_host, .world = w, .layers = w->layer_count, .rng = &d->rng};
     enum err_code code = directory_create(&d->directory, w->layer_count, err);
+    if (code == ERR_OK)
+        code = share_beneficiaries(w, err);
     if (code == ERR_OK)
         code = create_protocol(w, &w->cfg->crosslayer, &d->protocol, &d->protocol_state, err);
     if (code == ERR_OK && d->protocol->plain_only)

@@ -365,8 +365,8 @@ static bool consider(struct filling *f, struct op *op)
     /* What runs blindly holds nothing: the pool has it, in its sender's order. */
     if (op->withdrawn || (turn == TURN_RUN && (op->blind || !may_run(f, op))))
         return true;
-    if (turn <= TURN_COME &&
-        (f->taken + op->gas > f->block->fees.gas_limit || (op->has_payer && payer_short(f, op))))
+    if (turn <= TURN_COME && ((f->taken && f->taken + op->gas > f->block->fees.gas_limit) ||
+                              (op->has_payer && payer_short(f, op))))
         return true;
     if (turn == TURN_TAKE && !has_turn_yet(f, op))
         return keep(f, op);

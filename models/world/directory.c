@@ -21,11 +21,10 @@ void directory_fini(struct directory *d)
 
 layer_id directory_first_home(const struct directory *d, const struct evm_addr *addr, bool *open)
 {
-    uint64_t value;
-    layer_id home = addr_table_get(d->placement.homes, addr, &value)
-                        ? (layer_id)value
-                        : route_by_hash(addr, d->layers);
+    layer_id home = placement_home(&d->placement, addr);
     *open = false;
+    if (home == LAYER_ALL)
+        return home;
     for (uint64_t left = d->heard; left;) {
         unsigned i = 0;
         while (i < SUCCESSIONS_MAX && !(left >> i & 1 && d->placement.successions[i].dead == home))
@@ -45,7 +44,7 @@ account_id directory_number(struct directory *d, const struct evm_addr *addr)
     if (addr_table_get(d->numbers, addr, &value))
         return (account_id)value;
     struct directory_account a = {.addr = *addr};
-    a.home = directory_first_home(d, addr, &a.orphan);
+    a.home = placement_home(&d->placement, addr);
     a.moving = a.orphan;
     a.from = a.home;
     account_id number = (account_id)d->accounts.len;

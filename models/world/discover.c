@@ -96,18 +96,28 @@ struct touch {
 struct touches {
     struct vec list;
     struct evm_addr coinbase;
+    const struct evm_state
+        *copies; /* where code of other layers' contracts stands; NULL: nowhere */
     bool failed;
 };
 
-/* Reading code needs no account: every layer has all code. */
+/* Reading code needs no account where the layer has a copy of it. */
+static bool is_copied(const struct touches *t, const struct evm_jaccount *acc)
+{
+    struct evm_account copy;
+    if (!t->copies || !acc->code || acc->code->size == 0 || acc->code->is_delegation)
+        return false;
+    evm_state_account(t->copies, &acc->addr, &copy);
+    return evm_hash_eq(&copy.code_hash, &acc->code->hash);
+}
+
 static void visit(void *self, const struct evm_jaccount *acc, const struct evm_jslot *slot)
 {
     struct touches *t = self;
     struct touch touch = {.addr = acc->addr, .slot = slot != NULL};
     if (evm_addr_eq(&acc->addr, &t->coinbase))
         return;
-    if (!slot && !(acc->loaded & ~(unsigned)EVM_NEED_CODE) &&
-        (!(acc->loaded & EVM_NEED_CODE) || (acc->code && acc->code->size > 0)))
+    if (!slot && (!acc->loaded || (acc->loaded == EVM_NEED_CODE && is_copied(t, acc))))
         return;
     if (slot)
         touch.key = slot->key;
@@ -221,7 +231,9 @@ static bool run(struct world *w, struct whole *v, const struct evm_tx *tx, struc
 
 static bool look(struct world *w, struct whole *v, const struct evm_tx *tx, struct discovery *out)
 {
-    struct touches t = {0};
+    struct touches t = {.copies = !code_lasts(w->rules) ? NULL
+                                  : v->before           ? v->before
+                                                        : desk_state(w, v->at)};
     evm_changes_clear(&out->seen);
     out->accounts.len = 0;
     out->moving = false;

@@ -328,8 +328,8 @@ static enum evm_status guard(struct execution *e, const struct evm_block_result 
     uint8_t *verdicts = mem_alloc(e->tx_count, 1);
     if (!verdicts)
         return EVM_ERR_MEMORY;
-    if (ops_guard(&r->ops, e->ops, e->op_count, e->txs, e->tx_count, &e->env.coinbase, &from->sets,
-                  verdicts))
+    if (ops_guard(&r->ops, code_lasts(e->service->config.rules), e->ops, e->op_count, e->txs,
+                  e->tx_count, &e->env.coinbase, &from->sets, verdicts))
         r->guarded = verdicts;
     else
         mem_free(verdicts);

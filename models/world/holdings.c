@@ -292,11 +292,21 @@ void holdings_unref(struct holdings *h)
     mem_free(h);
 }
 
-/* Precompiles live everywhere: no address of a user begins so. */
+/* 0x01 to 0x1ff: all precompiles of all forks, which every layer has. Others of many zeros (0x0,
+ * 0x..dead) are accounts like any. */
 static bool is_precompile(const struct evm_addr *addr)
 {
     static const uint8_t zeros[18];
-    return memcmp(addr->b, zeros, sizeof zeros) == 0;
+    return memcmp(addr->b, zeros, sizeof zeros) == 0 && addr->b[18] < 2 &&
+           (addr->b[18] || addr->b[19]);
+}
+
+layer_id placement_home(const struct placement *p, const struct evm_addr *addr)
+{
+    uint64_t home;
+    if (is_precompile(addr))
+        return LAYER_ALL;
+    return addr_table_get(p->homes, addr, &home) ? (layer_id)home : route_by_hash(addr, p->layers);
 }
 
 layer_id succession_heir(const struct succession *s, const struct evm_addr *addr)
@@ -324,11 +334,10 @@ static layer_id successor(const struct holdings *h, const struct evm_addr *addr,
 layer_id holdings_home(const struct holdings *h, const struct evm_addr *addr)
 {
     uint64_t home;
-    if (is_precompile(addr))
-        return LAYER_ALL;
-    if (addr_table_get(h->homes, addr, &home) || addr_table_get(h->placement->homes, addr, &home))
+    if (addr_table_get(h->homes, addr, &home))
         return successor(h, addr, (layer_id)home);
-    return successor(h, addr, route_by_hash(addr, h->placement->layers));
+    home = placement_home(h->placement, addr);
+    return home == LAYER_ALL ? LAYER_ALL : successor(h, addr, (layer_id)home);
 }
 
 bool holdings_has(const struct holdings *h, const struct evm_addr *addr)

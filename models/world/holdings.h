@@ -47,6 +47,9 @@ struct placement {
     struct succession successions[SUCCESSIONS_MAX]; /* each set before any version knows of it */
 };
 
+/* LAYER_ALL for a precompile. */
+layer_id placement_home(const struct placement *p, const struct evm_addr *addr);
+
 /* ---- a version ---- */
 
 struct holdings {

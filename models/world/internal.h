@@ -409,6 +409,8 @@ bool track_get(const struct chain *c, const struct block *b, enum track_bit bit,
 /* False if it was set already. */
 bool track_set(const struct chain *c, struct block *b, enum track_bit bit, node_id node);
 void chain_date(struct block *b, sim_time created);
+/* The account to which a proposer's fees go. */
+void chain_beneficiary(node_id node, struct evm_addr *out);
 /* The last block of the layer in the chain that ends with b (may be NULL): b itself, an ancestor,
  * or where those are gone the layer's base. O(distance). */
 struct block *chain_latest(const struct layer *l, struct block *b);
@@ -448,6 +450,8 @@ void chain_commit_twin(struct world *w, node_id node, struct block *b);
 void chain_executed(struct world *w, node_id node, struct block *b);
 /* Executed on the host from now on, if its parent is; false if it cannot be executed any more. */
 bool chain_execute(struct world *w, struct layer *l, struct block *b);
+/* Of its ancestors, those that BLOCKHASH may ask for; how many. */
+size_t chain_hashes(const struct block *b, uint64_t numbers[256], struct evm_hash hashes[256]);
 /* Whether one more transaction like b's largest would not have fitted. */
 bool chain_is_full(const struct block *b);
 /* Takes tx off the list of open ones, with its reference: its fate is known. */

@@ -481,13 +481,15 @@ static bool brought(const struct op *op, const struct evm_access *access)
 static bool only_code(const struct evm_access *access, const struct evm_state *lent)
 {
     struct evm_account have;
+    const struct evm_code *code;
     if (access->kind != EVM_MV_CODE || (access->how & (EVM_ACCESS_WRITE | EVM_ACCESS_DELTA)))
         return false;
     evm_state_account(lent, &access->addr, &have);
-    return have.exists;
+    code = have.exists ? evm_codes_find(evm_state_codes(lent), &have.code_hash) : NULL;
+    return code && code->size > 0 && !code->is_delegation;
 }
 
-static enum guard_verdict judge(const struct ops_result *r, const struct op *op,
+static enum guard_verdict judge(const struct ops_result *r, bool copies, const struct op *op,
                                 const struct evm_addr *coinbase, const struct evm_access *list,
                                 uint32_t count)
 {
@@ -503,13 +505,13 @@ static enum guard_verdict judge(const struct ops_result *r, const struct op *op,
             if (holder && (!op || holder != op->crossing))
                 verdict = GUARD_LOCKED;
         }
-        if (!here && !brought(op, a) && !only_code(a, r->lent))
+        if (!here && !brought(op, a) && !(copies && only_code(a, r->lent)))
             return GUARD_FOREIGN;
     }
     return verdict;
 }
 
-bool ops_guard(const struct ops_result *r, struct op *const *ops, uint32_t op_count,
+bool ops_guard(const struct ops_result *r, bool copies, struct op *const *ops, uint32_t op_count,
                const struct evm_tx *const *txs, uint32_t tx_count, const struct evm_addr *coinbase,
                const struct evm_access_sets *sets, uint8_t *verdicts)
 {
@@ -527,8 +529,8 @@ bool ops_guard(const struct ops_result *r, struct op *const *ops, uint32_t op_co
             in++;
         }
         uint32_t first = sets->first[i];
-        verdicts[i] =
-            (uint8_t)judge(r, mine, coinbase, sets->list + first, sets->first[i + 1] - first);
+        verdicts[i] = (uint8_t)judge(r, copies, mine, coinbase, sets->list + first,
+                                     sets->first[i + 1] - first);
         any |= verdicts[i] != GUARD_FINE;
     }
     return any;

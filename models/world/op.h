@@ -159,13 +159,22 @@ enum guard_verdict {
     GUARD_FOREIGN, /* it touched an account of another layer that was not brought for it */
     GUARD_LOCKED,  /* it touched one that another crossing holds */
 };
-/* verdicts: one for each of tx_count transactions. False when none is but FINE. */
-bool ops_guard(const struct ops_result *r, struct op *const *ops, uint32_t op_count,
+/* verdicts: one for each of tx_count transactions. False when none is but FINE. copies: the layer
+ * has the code of other layers' contracts as it is (code_lasts). */
+bool ops_guard(const struct ops_result *r, bool copies, struct op *const *ops, uint32_t op_count,
                const struct evm_tx *const *txs, uint32_t tx_count, const struct evm_addr *coinbase,
                const struct evm_access_sets *sets, uint8_t *verdicts);
 
 /* Whether one of the ops brings the account for what it runs, as its home said that it is. */
 bool ops_bring(struct op *const *ops, uint32_t count, const struct evm_addr *addr);
+
+/* Whether an account keeps its code for good, so that copies of it at other layers stay right: from
+ * Cancun on nothing that lasts beyond its transaction self-destructs (EIP-6780); a delegation
+ * (EIP-7702) is never copied. */
+static inline bool code_lasts(const struct evm_rules *rules)
+{
+    return rules->fork >= EVM_CANCUN;
+}
 
 /* Splits what a block changed: what this layer keeps, and the rest, which its crossings send home.
  * Both initialised by the caller. */

@@ -23,12 +23,8 @@ static bool put_code(struct cut *c, const struct evm_addr *addr, const struct ev
             continue;
         if (evm_changes_reserve(part, 1, 0) != EVM_OK)
             return false;
-        part->accounts[part->account_count++] =
-            (struct evm_account_change){.addr = *addr,
-                                        .wrote = EVM_WROTE_NONCE | EVM_WROTE_CODE,
-                                        .nonce = 1,
-                                        .code = code,
-                                        .first_slot = part->slot_count};
+        part->accounts[part->account_count++] = (struct evm_account_change){
+            .addr = *addr, .wrote = EVM_WROTE_CODE, .code = code, .first_slot = part->slot_count};
     }
     return true;
 }

@@ -100,7 +100,9 @@ void verify_block(struct world *w, const struct layer *l, const struct block *b,
                   const struct execution_result *r)
 {
     struct verify *v = w->verify;
-    static const struct evm_block_hashes none = {0};
+    uint64_t numbers[256];
+    struct evm_hash hashes[256];
+    struct evm_block_hashes known = {numbers, hashes, chain_hashes(b, numbers, hashes)};
     const struct evm_tx **txs = mem_alloc(b->tx_count, sizeof *txs);
     struct evm_exec_config config = {.executor = evm_executor_find("serial"),
                                      .driver = EVM_DRIVER_THREADS,
@@ -114,7 +116,7 @@ void verify_block(struct world *w, const struct layer *l, const struct block *b,
                                  .txs = txs,
                                  .tx_count = b->tx_count,
                                  .pre = v->state,
-                                 .hashes = &none,
+                                 .hashes = &known,
                                  .invalid_policy = EVM_INVALID_REJECTS_BLOCK};
     struct evm_err why = {0};
     enum evm_status st = txs ? evm_execute(&config, &in, &alone, &why) : EVM_ERR_MEMORY;

@@ -144,8 +144,8 @@ struct world_partition {
     uint64_t left_out_foreign, left_out_locked;
     uint64_t moves, moves_refused, move_bytes; /* accounts, whole run */
     double imbalance; /* gas of the busiest layer over the mean, by epoch, mean; NAN: no blocks */
-    double imbalance_whole;          /* of all epochs together */
-    double regret, prediction_error; /* mean over epochs, as in /routing; NAN: no epoch has one */
+    double imbalance_whole;           /* of all epochs together */
+    double regret, prediction_error;  /* mean over epochs, as in /routing; NAN: no epoch has one */
     double epoch_share[WORLD_EPOCHS]; /* of the transactions of each epoch, those that crossed; the
                                        * first epochs of the whole run; NAN: it had none */
     uint32_t epochs;
