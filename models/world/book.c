@@ -431,6 +431,20 @@ void book_epoch(struct world *w, const struct router_ops *ops, const void *state
     k->sample.len = k->touched.len = 0;
 }
 
+void book_pays(struct world *w)
+{
+    w->book->paying++;
+}
+
+void book_paid(struct world *w, sim_time since)
+{
+    struct book *k = w->book;
+    double seconds = (double)(sim_now(w->sim) - since) / 1e9;
+    k->paying--;
+    if (measured(w, since) && vec_push(&k->paid, &seconds) != ERR_OK)
+        world_out_of_memory(w);
+}
+
 /* ---- life ---- */
 
 enum err_code book_create(struct world *w, struct err *err)
@@ -445,6 +459,7 @@ enum err_code book_create(struct world *w, struct err *err)
     vec_init(&k->local, sizeof(double));
     vec_init(&k->used, sizeof(double));
     vec_init(&k->cross, sizeof(double));
+    vec_init(&k->paid, sizeof(double));
     vec_init(&k->locks, sizeof(double));
     k->stride = 1;
     k->judged.regret = NAN;
@@ -491,6 +506,7 @@ void book_destroy(struct world *w)
     vec_fini(&k->local);
     vec_fini(&k->used);
     vec_fini(&k->cross);
+    vec_fini(&k->paid);
     vec_fini(&k->locks);
     if (k->judging)
         regret_fini(&k->regret);

@@ -65,6 +65,9 @@ struct book {
     /* totals; of the measured part those that say so */
     uint64_t moves_done, moves_refused, move_bytes;
     struct vec local, cross;      /* double: latency in seconds, measured part */
+    struct vec paid;              /* double: seconds until a payment that is carried by a message
+                                     was there, measured part */
+    uint64_t paying;              /* such payments under way */
     struct vec locks;             /* double: seconds that a crossing held a layer's accounts */
     uint64_t ended, tries;        /* crossings that ran; their tries */
     uint64_t dropped;             /* crossings */
@@ -82,6 +85,10 @@ void book_destroy(struct world *w);
 /* ---- what the desk tells ---- */
 /* The crossing is gone: it has run, was dropped, or goes on as a transaction of one layer. */
 void book_crossing(struct world *w, const struct desk_crossing *c);
+/* Money has left its sender's layer for another one's; it has come to whom a user paid at `since`.
+ */
+void book_pays(struct world *w);
+void book_paid(struct world *w, sim_time since);
 /* An op of the layer's committed block. */
 void book_op(struct world *w, layer_id layer, const struct op *op, enum op_outcome outcome);
 /* The policy orders a move; `by`: its name, for good. */

@@ -716,11 +716,14 @@ static void settle_credit(struct world *w, struct layer *l, const struct op *op,
             more->payer = op->payer;
             more->other = op->other;
             more->until = op->until;
+            more->since = op->since;
         }
     }
     if (w->verify && outcome == OP_DONE && op_moves_pieces(op))
         verify_pieces(w, op);
     w->desk->unbrokered += outcome == OP_DONE_SHORT;
+    if (op->since >= 0 && (outcome == OP_DONE || outcome == OP_DONE_SHORT))
+        book_paid(w, op->since);
     if (more) {
         op_sized(more);
         desk_post(w, more);
@@ -832,6 +835,8 @@ static void pay_out(struct world *w, struct layer *l, struct desk_crossing *c, c
                                  op->crossing, c->pub.credit_gas);
         if (!pays)
             return;
+        pays->since = op->txs[t]->emitted;
+        book_pays(w);
         if (c->pub.broker) {
             pays->has_payer = pays->kept = true;
             pays->payer = *c->pub.broker;

@@ -51,6 +51,7 @@ struct op *op_create(enum op_kind kind, layer_id from, layer_id to, uint64_t cro
     op->kind = (uint8_t)kind;
     op->crossing = crossing;
     op->other = LAYER_NONE;
+    op->since = -1;
     evm_changes_init(&op->values);
     return op;
 }

@@ -136,6 +136,9 @@ struct world_partition {
     uint64_t crossings; /* committed transactions that touched several layers */
     double cross_share; /* of the committed ones */
     struct world_percentiles cross_latency_s, local_latency_s; /* as latency_s */
+    struct world_percentiles paid_s; /* from submitted until the money that a message carries was
+                                      * there (relay, broker), of ... */
+    uint64_t paid, paying;           /* ... so many; under way at the end of the run */
     struct world_percentiles locked_s; /* for how long a crossing held accounts of a layer */
     double tries;                      /* of a crossing that ran, mean, whole run; NAN: none did */
     uint64_t dropped;                  /* crossings given up, whole run */

@@ -226,6 +226,12 @@ static void print_partition(const struct world_partition *p)
         print_percentiles("  their latency", "s", &p->cross_latency_s);
         if (p->cross_share < 1)
             print_percentiles("  that of others", "s", &p->local_latency_s);
+        if (p->paid) {
+            print_percentiles("    until the money came", "s", &p->paid_s);
+            if (p->paying)
+                printf("  %-24s %llu payments, whose money had left and not come\n",
+                       "  under way at the end", (unsigned long long)p->paying);
+        }
         if (p->locked_s.mean > 0)
             print_percentiles("  accounts locked for", "s", &p->locked_s);
     }
