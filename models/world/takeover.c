@@ -93,12 +93,13 @@ static bool given_up(const struct world *w, const struct outlook *o, layer_id la
     return votes >= takeover_votes(members(w, o));
 }
 
-/* Whether all that came before is over at its heirs, those apart that are silent themselves. */
+/* Whether all that came before, as far as it knows, is over at its heirs, those apart that are
+ * silent themselves. */
 static bool free_to(const struct world *w, const struct outlook *o, layer_id self)
 {
     const struct takeover *t = w->takeover;
     for (uint32_t i = 0; i < t->count; i++)
-        for (uint32_t k = 0; k < t->taken[i].heir_count; k++) {
+        for (uint32_t k = 0; o->of[t->taken[i].dead].gone && k < t->taken[i].heir_count; k++) {
             layer_id heir = t->taken[i].heirs[k];
             uint64_t heeded = heir == self ? o->heeded : o->of[heir].heeded;
             if (!o->of[heir].gone && !(heeded >> i & 1) && !given_up(w, o, heir))

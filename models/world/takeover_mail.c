@@ -114,9 +114,14 @@ void takeover_reroute(struct world *w, struct op *op, layer_id by, const struct 
 bool takeover_reroutes(struct world *w, struct op *op)
 {
     const struct taken *k = takeover_taken(w, op->item.to);
-    const struct takeover *t = w->takeover;
+    layer_id from = op->item.from;
     bool own = op->kind == NOTE_WANT && op->other == op->item.to;
-    if (!k || own || op->item.from == op->item.to || !t->layers[op->item.from].of[k->dead].gone)
+    if (!k || own || from == op->item.to)
+        return false;
+    /* A lost layer that sends what it had knows of who asked for it. */
+    bool known = takeover_retired(w, from) ? k->seat != LAYER_NONE
+                                           : w->takeover->layers[from].of[k->dead].gone;
+    if (!known)
         return false;
     takeover_reroute(w, op, op->item.from, k);
     return true;

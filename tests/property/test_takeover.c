@@ -155,6 +155,35 @@ static void one_after_the_other(void **state)
         }
 }
 
+/* Who decided is lost before anybody heard; an heir is lost that would have had its part from the
+ * lost layer's own nodes. */
+static void lost_in_between(void **state)
+{
+    (void)state;
+    static const char *const cases[][5] = {
+        {"crosslayer=relay",
+         "faults=[{kind: crash, at: 6154ms, chosen: ['0-3']}, "
+         "{kind: crash, at: 2165ms, chosen: ['8-11']}]",
+         "takeover.by=least-loaded", "layers[0].count=6", "takeover.archive=true"},
+        {"crosslayer=optimistic",
+         "faults=[{kind: crash, at: 4279ms, chosen: ['16-17']}, "
+         "{kind: crash, at: 5807ms, chosen: ['12-13'], recover_after: 12s}]",
+         "takeover.by=spread", "layers[0].count=5", "takeover.archive=false"},
+    };
+    for (int i = 0; i < 2; i++) {
+        const char *const *c = cases[i];
+        const char *sets[] = {
+            c[0], c[1], c[2], c[3], c[4], i ? "seed=1067" : "seed=1303", "workload[0].rate=40/s"};
+        struct fixture f = play(sets, 7, 1);
+        const struct world *w = f.world;
+        assert_int_equal(w->takeover->count, 2);
+        assert_true(w->takeover->taken[0].over && w->takeover->taken[1].over);
+        rig_all_is_quiet(w);
+        assert_int_equal(committed(w), w->tx_count);
+        fixture_free(&f);
+    }
+}
+
 /* A layer that stands still for less than that, or is slow, is not given up. */
 static void not_too_soon(void **state)
 {
@@ -223,13 +252,10 @@ static void same_for_any_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(at_any_moment),
-        cmocka_unit_test(without_archives),
-        cmocka_unit_test(one_after_the_other),
-        cmocka_unit_test(not_too_soon),
-        cmocka_unit_test(no_split),
-        cmocka_unit_test(in_the_middle),
-        cmocka_unit_test(same_for_any_threads),
+        cmocka_unit_test(at_any_moment),       cmocka_unit_test(without_archives),
+        cmocka_unit_test(one_after_the_other), cmocka_unit_test(lost_in_between),
+        cmocka_unit_test(not_too_soon),        cmocka_unit_test(no_split),
+        cmocka_unit_test(in_the_middle),       cmocka_unit_test(same_for_any_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
