@@ -172,9 +172,15 @@ static void lost_in_between(void **state)
     };
     for (int i = 0; i < 2; i++) {
         const char *const *c = cases[i];
-        const char *sets[] = {
-            c[0], c[1], c[2], c[3], c[4], i ? "seed=1067" : "seed=1303", "workload[0].rate=40/s"};
-        struct fixture f = play(sets, 7, 1);
+        const char *sets[] = {c[0],
+                              c[1],
+                              c[2],
+                              c[3],
+                              c[4],
+                              i ? "seed=1067" : "seed=1303",
+                              "workload[0].rate=40/s",
+                              "drain=120s"};
+        struct fixture f = play(sets, 8, 1);
         const struct world *w = f.world;
         assert_int_equal(w->takeover->count, 2);
         assert_true(w->takeover->taken[0].over && w->takeover->taken[1].over);
