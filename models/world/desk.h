@@ -126,7 +126,7 @@ void desk_settled(struct world *w, struct layer *l, struct block *b);
 void desk_post(struct world *w, struct op *op); /* takes over the reference */
 struct desk_crossing *desk_find(const struct world *w, uint64_t hold);
 
-/* ---- desk_ops.c ---- */
+/* ---- desk_fill.c; desk_settle() and desk_settled() above: desk_settle.c, desk.c ---- */
 /* Gives b, which stands on `parent`, the ops that its proposer knows of, and in front of its
  * transactions those that ops run, as far as `choice` has room. *gas: limit left; less afterwards.
  * Returns what the layer holds once the ops have been applied, a reference; NULL: memory is out. */

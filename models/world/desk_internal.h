@@ -34,7 +34,20 @@ void desk_backed_out(struct world *w, struct desk_crossing *c);
 /* Copies of what the party touches go into op: accounts, or values too. False: memory is out. */
 bool desk_op_accounts(struct op *op, const struct evm_addr *accounts, uint32_t count);
 
-/* ---- desk_ops.c ---- */
+/* ---- desk_notes.c ---- */
+/* It stands in a committed block, or never will: it is not sent any more. */
+void desk_op_ends(struct world *w, struct op *op);
+/* Tells the crossing's layer. values: taken over, may be NULL. */
+void desk_note(struct world *w, enum op_kind kind, layer_id from, uint64_t hold,
+               enum op_outcome outcome, struct evm_changes *values);
+/* Layer `to` is to let go of what the hold has there. */
+void desk_release(struct world *w, layer_id from, layer_id to, uint64_t hold);
+/* The party that is asked and has not answered, or NULL. */
+struct crossing_party *desk_party_asked(struct desk_crossing *c, layer_id layer);
+/* What the accounts and slots of `like` hold now in a state. False: memory is out. */
+bool desk_read_values(const struct world *w, const struct evm_state *s,
+                      const struct evm_changes *like, struct evm_changes *out);
+/* ---- and desk_settle.c ---- */
 void desk_hear(struct world *w, struct mail_item *item, node_id node);
 void desk_ops_settled(struct world *w, struct layer *l, struct block *b);
 
