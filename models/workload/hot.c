@@ -41,9 +41,10 @@ enum err_code hot_init(struct hot *h, const struct workload_hot *cfg, uint32_t g
         return ERR_OK;
     if (cfg->among > groups || cfg->count > (cfg->among ? cfg->among : groups))
         return err_set(err, ERR_INPUT,
-                       "hot: %llu at a time among %llu cannot be, of %u; 0 < count <= among <= %u",
-                       (unsigned long long)cfg->count, (unsigned long long)cfg->among, groups,
-                       groups);
+                       "hot: count is %llu, among is %llu%s, and there are %u groups; "
+                       "count <= among <= groups",
+                       (unsigned long long)cfg->count, (unsigned long long)cfg->among,
+                       cfg->among ? "" : " (all)", groups);
     h->among = cfg->among ? (uint32_t)cfg->among : groups;
     h->turns = mem_alloc(groups, sizeof *h->turns);
     h->now = mem_alloc(h->count, sizeof *h->now);

@@ -135,29 +135,10 @@ void audits_execution(struct world *w, const struct layer *l, struct execution_c
 
 /* ---- making ---- */
 
-/* A committee needs so many nodes that are none of the layer's. */
-static enum err_code check(const struct world *w, struct err *err)
-{
-    uint64_t committee = w->cfg->validation.committee;
-    for (layer_id i = 0; i < w->layer_count; i++) {
-        uint64_t others = w->node_count - w->layers[i].count;
-        if (committee > others)
-            return scenario_fail(w->scenario, err, "validation",
-                                 "a committee of %llu of the %llu nodes that other layers than %s "
-                                 "have",
-                                 (unsigned long long)committee, (unsigned long long)others,
-                                 w->layers[i].name);
-    }
-    return ERR_OK;
-}
-
 enum err_code audits_create(struct world *w, struct err *err)
 {
     if (!w->cfg->validation.committee)
         return ERR_OK;
-    enum err_code code = check(w, err);
-    if (code != ERR_OK)
-        return code;
     struct audits *au = w->audits = mem_zalloc(1, sizeof *au);
     if (!au)
         return err_set(err, ERR_MEMORY, "no memory for audits");

@@ -10,11 +10,11 @@
 #include "models/mempool/mempool.h"
 #include "models/routing/routing.h"
 #include "models/workload/pairs.h"
+#include "models/workload/wallets.h"
 #include "models/workload/workload.h"
 #include "models/world/figures.h"
 #include "models/world/layers.h"
 #include "models/world/plugin.h"
-#include "sim/base/nearest.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -46,7 +46,8 @@ static void check_coupling(const struct world_layer *layer, const struct executi
     if (consensus->traits.batches && !execution_follows(execution->coupling))
         field_complain(report, "execution",
                        "%s orders transactions before anybody can execute them: it needs "
-                       "coupling: execute-after-order or execute-on-proposal",
+                       "coupling: execute-after-order or execute-on-proposal, with which there can "
+                       "be no routing.policy",
                        consensus->model.name);
     if (!execution_follows(execution->coupling) || !consensus->depth)
         return;
@@ -130,25 +131,130 @@ static void check_ordering(const struct world_cfg *world, struct field_report *r
 
 /* A layer's block is executed on what other layers' blocks did to it, so nobody can build on one
  * whose execution is not known. */
-static void check_routing(const struct world_cfg *world, struct field_report *report)
+static void check_partition(const struct world_cfg *world, struct field_report *report)
 {
     const struct world_layer *layers = world->layers.items;
+    for (size_t i = 0; i < world->layers.count; i++) {
+        const struct consensus_ops *consensus =
+            (const struct consensus_ops *)layers[i].consensus.model;
+        const struct execution_ops *ops = (const struct execution_ops *)layers[i].execution.model;
+        if (consensus->traits.batches)
+            field_complain(report, "routing",
+                           "layers[%zu] orders transactions before anybody can execute them (%s); "
+                           "accounts over layers need another consensus",
+                           i, consensus->model.name);
+        else if (execution_follows(ops->common(layers[i].execution.cfg)->coupling))
+            field_complain(report, "routing",
+                           "layers[%zu] executes blocks after they are ordered; accounts over "
+                           "layers need coupling: execute-before-vote or propose-with-list",
+                           i);
+    }
+}
+
+/* Of crosslayer.h: what calls a contract needs a protocol that takes it. */
+static void check_crosslayer(const struct world_cfg *world, struct field_report *report)
+{
+    const struct crosslayer_ops *calls =
+        (const struct crosslayer_ops *)world->crosslayer_calls.model;
+    if (calls->plain_only)
+        field_complain(report, "crosslayer_calls",
+                       "%s takes plain payments only; try two-phase-commit", calls->model.name);
+}
+
+/* Settings that a run takes, and that then do nothing. */
+static void note_routing(const struct world_cfg *world, struct field_report *report)
+{
+    const struct world_routing *routing = &world->routing;
+    const struct router_ops *policy = (const struct router_ops *)routing->policy.model;
+    if (world_layer_total(world) == 1)
+        field_note(report, "routing", "there is one layer, which holds all accounts");
+    if (!policy->epoch || world_layer_total(world) == 1)
+        return;
+    if (routing->epoch >= world->duration)
+        field_note(report, "routing",
+                   "the load ends before the first epoch does, so no account moves as %s would",
+                   policy->model.name);
+    if (routing->report_interval > routing->epoch)
+        field_note(report, "routing",
+                   "epochs are shorter than report_interval: %s decides in some "
+                   "of them on what it knew before",
+                   policy->model.name);
+    if (!routing->moves)
+        field_note(report, "routing", "moves is 0, so accounts stay where %s first puts them",
+                   policy->model.name);
+}
+
+static const void *setting_of(const struct field_choice *choice, const char *name)
+{
+    const struct field_table *table = choice->model->table;
+    for (size_t i = 0; i < table->count; i++)
+        if (strcmp(table->rows[i].name, name) == 0)
+            return (const char *)choice->cfg + table->rows[i].offset;
+    return NULL;
+}
+
+/* Layers that no workload is aimed at; a name that none has is refused elsewhere. */
+static uint32_t without_workload(const struct world_cfg *world, uint32_t total)
+{
+    uint32_t idle = 0;
+    for (uint32_t l = 0; l < total; l++) {
+        char name[WORLD_LAYER_NAME];
+        bool aimed = false;
+        world_layer_name(world, l, name, sizeof name);
+        for (size_t i = 0; i < world->workload.count && !aimed; i++) {
+            const char *const *layer = setting_of(&world->workload.items[i], "layer");
+            aimed = layer && ((*layer)[0] ? strcmp(*layer, name) == 0 : l == 0);
+        }
+        idle += !aimed;
+    }
+    return idle;
+}
+
+/* Of layers that have nothing to do with one another. */
+static void note_apart(const struct world_cfg *world, struct field_report *report)
+{
+    uint32_t total = world_layer_total(world), idle = without_workload(world, total);
+    if (idle && world->workload.count && total > 1 && total <= WORLD_LAYERS_MAX)
+        field_note(report, "workload",
+                   "%u of %u layers get no transactions: without routing.policy each workload goes "
+                   "to the layer that its `layer` names, or to the first",
+                   idle, total);
+    const struct crosslayer_ops *protocol = (const struct crosslayer_ops *)world->crosslayer.model;
+    if (strcmp(protocol->model.name, "two-phase-commit") != 0)
+        field_note(report, "crosslayer", "nothing crosses layers without routing.policy");
+    for (size_t i = 0; i < world->workload.count; i++) {
+        const enum workload_wallet *wallet = setting_of(&world->workload.items[i], "wallet");
+        if (wallet && *wallet == WORKLOAD_WALLET_MOVE)
+            field_note(report, "workload", "wallet: move has nowhere to go without routing.policy");
+    }
+}
+
+static void check_routing(const struct world_cfg *world, struct field_report *report)
+{
     if (!world->routing.policy.model) {
         if (world->verify != WORLD_VERIFY_NONE)
             field_complain(report, "verify", "there is nothing to verify without routing.policy");
+        note_apart(world, report);
         return;
     }
     if (world->ordering != WORLD_ORDER_PER_LAYER)
         field_complain(report, "ordering", "with routing.policy, each layer orders its own blocks");
-    for (size_t i = 0; i < world->layers.count; i++) {
-        const struct execution_ops *ops = (const struct execution_ops *)layers[i].execution.model;
-        enum execution_coupling coupling = ops->common(layers[i].execution.cfg)->coupling;
-        if (execution_follows(coupling))
-            field_complain(report, "routing",
-                           "layer entry %zu executes blocks after they are ordered; accounts over "
-                           "layers need coupling: execute-before-vote or propose-with-list",
-                           i);
-    }
+    check_partition(world, report);
+    check_crosslayer(world, report);
+    note_routing(world, report);
+}
+
+/* A committee needs so many nodes that are none of the layer's. */
+static void check_committee(const struct world_cfg *world, struct field_report *report)
+{
+    const struct world_layer *layers = world->layers.items;
+    uint64_t all = world_layer_nodes(world);
+    for (size_t i = 0; i < world->layers.count; i++)
+        if (world->validation.committee > all - layers[i].nodes)
+            field_complain(report, "validation",
+                           "committee is %llu, but other layers than layers[%zu] have %llu nodes",
+                           (unsigned long long)world->validation.committee, i,
+                           (unsigned long long)(all - layers[i].nodes));
 }
 
 /* Of two layers, neither can know whether the other stands still or is cut off. */
@@ -174,6 +280,7 @@ static void check_world(const void *cfg, struct field_report *report)
     check_ordering(world, report);
     check_routing(world, report);
     check_takeover(world, report);
+    check_committee(world, report);
     enum evm_fork fork;
     if (world->warm_up >= world->duration)
         field_complain(report, "warm_up", "must be shorter than duration");
@@ -192,15 +299,11 @@ FIELD_DEFINE(world_record, WORLD_RECORD_FIELDS, "What the results file holds.", 
 static void check_figure(const void *cfg, struct field_report *report)
 {
     const struct world_figure *e = cfg;
-    const char *names[256];
-    size_t count = 0;
+    char hint[512];
     if (figure_find(e->figure) != SIZE_MAX)
         return;
-    for (const struct figure *f; count < 256 && (f = figure_at(count)); count++)
-        names[count] = f->name;
-    const char *near = nearest_name(e->figure, names, count);
-    field_complain(report, "figure", "no figure is called %s%s%s; weft run --json names them",
-                   e->figure, near ? "; did you mean " : "", near ? near : "");
+    figure_hint(e->figure, hint, sizeof hint);
+    field_complain(report, "figure", "no figure is called %s%s", e->figure, hint);
 }
 FIELD_DEFINE(world_figure, WORLD_FIGURE_FIELDS, "A figure and its target.", check_figure);
 static void check_sweep(const void *cfg, struct field_report *report)

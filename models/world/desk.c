@@ -730,7 +730,8 @@ bool desk_fallen(struct world *w, struct tx *tx, bool *again)
 
 /* ---- life ---- */
 
-static enum err_code create_protocol(struct world *w, const struct field_choice *choice,
+static enum err_code create_protocol(struct world *w, const char *path,
+                                     const struct field_choice *choice,
                                      const struct crosslayer_ops **ops, void **state,
                                      struct err *err)
 {
@@ -740,8 +741,7 @@ static enum err_code create_protocol(struct world *w, const struct field_choice 
     if (!*state)
         return err_set(err, ERR_MEMORY, "no memory for a cross-layer protocol");
     enum err_code code = (*ops)->init(*state, choice->cfg, &w->desk->env, &inner);
-    return code == ERR_INPUT ? scenario_fail(w->scenario, err, "crosslayer", "%s", inner.text)
-                             : code;
+    return code == ERR_INPUT ? scenario_fail(w->scenario, err, path, "%s", inner.text) : code;
 }
 
 /* Proposers' fees are credited where their blocks are: every layer has a piece of such an account.
@@ -776,14 +776,11 @@ enum err_code desk_create(struct world *w, struct err *err)
     if (code == ERR_OK)
         code = share_beneficiaries(w, err);
     if (code == ERR_OK)
-        code = create_protocol(w, &w->cfg->crosslayer, &d->protocol, &d->protocol_state, err);
+        code = create_protocol(w, "crosslayer", &w->cfg->crosslayer, &d->protocol,
+                               &d->protocol_state, err);
     if (code == ERR_OK && d->protocol->plain_only)
-        code =
-            create_protocol(w, &w->cfg->crosslayer_calls, &d->otherwise, &d->otherwise_state, err);
-    if (code == ERR_OK && d->otherwise && d->otherwise->plain_only)
-        code = scenario_fail(w->scenario, err, "crosslayer_calls",
-                             "%s takes plain payments only; try two-phase-commit",
-                             d->otherwise->model.name);
+        code = create_protocol(w, "crosslayer_calls", &w->cfg->crosslayer_calls, &d->otherwise,
+                               &d->otherwise_state, err);
     return code;
 }
 

@@ -1,6 +1,9 @@
 #include "models/world/figures.h"
 
+#include "sim/base/nearest.h"
+
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define FIGURE(name, unit, value, doc) {#name, unit, doc},
@@ -22,6 +25,29 @@ size_t figure_find(const char *name)
         if (strcmp(figures[i].name, name) == 0)
             return i;
     return SIZE_MAX;
+}
+
+/* Those whose names begin with the first `size` characters of the name, the dot among them. */
+static size_t list_family(const char *name, size_t family, char *out, size_t size)
+{
+    size_t found = 0;
+    for (size_t i = 0, used = 0; i < FIGURES && used < size; i++)
+        if (strncmp(figures[i].name, name, family) == 0)
+            used += (size_t)snprintf(out + used, size - used, "%s%s",
+                                     found++ ? ", " : "; valid: ", figures[i].name);
+    return found;
+}
+
+void figure_hint(const char *name, char *out, size_t size)
+{
+    const char *names[FIGURES], *dot = strchr(name, '.');
+    for (size_t i = 0; i < FIGURES; i++)
+        names[i] = figures[i].name;
+    const char *near = nearest_name(name, names, FIGURES);
+    if (near)
+        snprintf(out, size, "; did you mean %s?", near);
+    else if (!dot || !list_family(name, (size_t)(dot - name) + 1, out, size))
+        snprintf(out, size, "; weft run --json has them all");
 }
 
 double figure_value(size_t i, const struct world_summary *s)

@@ -12,6 +12,10 @@ struct figure {
 const struct figure *figure_at(size_t i);
 /* Its place, or SIZE_MAX. */
 size_t figure_find(const char *name);
+/* What to say behind "no figure is called NAME": the nearest, those of its family, or where all
+ * are.
+ */
+void figure_hint(const char *name, char *out, size_t size);
 /* Of a run; NAN where the run cannot tell. */
 double figure_value(size_t i, const struct world_summary *s);
 

@@ -415,7 +415,8 @@ static enum err_code find_layer(const struct world *w, size_t index, const char 
         char here[48];
         snprintf(here, sizeof here, "workload[%zu].layer", index);
         return scenario_fail(w->scenario, err, here,
-                             "with routing.policy, a transaction goes to its sender's layer");
+                             "with routing.policy, a transaction goes to its sender's layer: leave "
+                             "`layer` out");
     }
     for (layer_id i = 0; name[0] && i < w->layer_count; i++)
         if (strcmp(w->layers[i].name, name) == 0) {

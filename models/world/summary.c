@@ -417,14 +417,28 @@ static void explain_halt(const struct world *w, struct world_summary *s)
         add_text(s, " With takeover.after, other layers would take its accounts over.");
 }
 
+/* Nobody's fault: no block was due yet, as by proof of work within seconds. */
+static void explain_no_block(const struct chain *c, struct world_summary *s, uint64_t depth)
+{
+    s->limit = WORLD_LIMIT_HALTED;
+    snprintf(s->limit_text, sizeof s->limit_text,
+             "Too short: no block came within %.4g s, and %s makes one final when up to %llu stand "
+             "on it. A much longer duration or a shorter interval would show some that are.",
+             (double)s->end / 1e9, c->consensus->model.name, (unsigned long long)depth);
+}
+
 /* Whether the run ended before the protocol could make anything final: a chain that grows, shorter
  * than what has to stand on a final block. */
 static bool explain_depth(const struct world *w, struct world_summary *s)
 {
     const struct chain *c = &w->chains[0];
-    if (s->blocks || !c->consensus->depth || !c->head_height)
+    if (s->blocks || !c->consensus->depth || (!c->head_height && w->cfg->faults.count))
         return false;
     uint64_t depth = c->consensus->depth(c->consensus_cfg, c->validators.count);
+    if (!c->head_height) {
+        explain_no_block(c, s, depth);
+        return true;
+    }
     if (c->head_height > 2 * depth)
         return false;
     double interval = (double)sim_now(w->sim) / 1e9 / (double)c->head_height;
@@ -517,7 +531,10 @@ static void explain(const struct world *w, struct world_summary *s)
     else if (s->blocks == 0 || (stall > sim_now(w->sim) / 4 && stall > 10 * SIM_SEC))
         explain_halt(w, s);
     else if (s->offered == 0)
-        say(s, WORLD_LIMIT_LOAD, "Nothing was offered: the scenario has no workload.");
+        say(s, WORLD_LIMIT_LOAD,
+            w->cfg->workload.count
+                ? "Nothing was offered: the workloads' rates, start and stop leave nothing."
+                : "Nothing was offered: the scenario has no workload.");
     else if (got > 0.98 && !(fell_behind(w) && s->link_utilisation > 0.7))
         explain_load(s, got);
     else if (!explain_waiting(w, s) && !explain_layers(w, s))

@@ -466,6 +466,8 @@ enum err_code world_check(const struct scenario *scenario, struct err *err)
         code = trouble_create(w, err);
     if (code == ERR_OK && world_has_mail(w))
         code = mail_check(w, err);
+    if (code == ERR_OK && w->cfg->routing.policy.model)
+        code = desk_create(w, err);
     world_destroy(w);
     return code;
 }

@@ -59,11 +59,22 @@ static void nothing(const struct compare *c, const struct compare_variant *v)
     (void)v;
 }
 
+/* Then there is no table: what is wrong has been said. */
+static bool none_can_run(const struct compare *c)
+{
+    for (size_t i = 0; i < c->variant_count; i++)
+        if (!c->variants[i].failed)
+            return false;
+    return true;
+}
+
 static int compare(struct compare *c)
 {
     const struct compare_options *o = c->options;
     if (o->csv && !cli_outfile_possible(o->csv))
         return cli_complain(c->self, "%s: %s", o->csv, strerror(errno));
+    if (none_can_run(c))
+        return c->status;
     bool rows = !o->json && !c->across;
     if (rows)
         compare_print_head(c);

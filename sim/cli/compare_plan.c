@@ -88,9 +88,11 @@ const char *compare_value(const struct compare_variant *v, size_t vary)
 /* -1, or a status. */
 static int add_column(struct compare *c, const char *from, const char *name)
 {
-    if (figure_find(name) == SIZE_MAX)
-        return cli_complain(c->self, "%s: no figure is called '%s'; weft run --json has them all",
-                            from, name);
+    if (figure_find(name) == SIZE_MAX) {
+        char hint[512];
+        figure_hint(name, hint, sizeof hint);
+        return cli_complain(c->self, "%s: no figure is called '%s'%s", from, name, hint);
+    }
     for (size_t i = 0; i < c->column_count; i++)
         if (strcmp(c->columns[i], name) == 0)
             return -1;

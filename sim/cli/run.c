@@ -1,5 +1,6 @@
 /* weft run: a scenario from YAML to a results file and a summary. */
 #include "models/world/figures.h"
+#include "models/world/layers.h"
 
 #include <errno.h>
 #include <math.h>
@@ -32,7 +33,7 @@ static const struct cli_option options[] = {
      .type = CLI_STRING,
      .offset = offsetof(struct options, output),
      .value = "OUT.h5",
-     .doc = "the results file (default: results/NAME.h5)"},
+     .doc = "the results file (default: results/NAME.h5); none: no file"},
     {.name = "report",
      .type = CLI_STRING,
      .offset = offsetof(struct options, report),
@@ -278,13 +279,13 @@ static void print_takeover(const struct world_takeovers *t)
            t->fill_after * 100);
 }
 
-static void print_summary(const struct world_summary *s, const char *name, size_t layers,
+static void print_summary(const struct world_summary *s, const char *name, uint32_t layers,
                           double wall)
 {
     printf("%s: %.1f s simulated in %.1f s%s\n\n", name, (double)s->end / 1e9, wall,
            s->stopped ? " (stopped early)" : "");
     if (layers > 1)
-        printf("  Figures are over all %zu layers; the results file's table layers has each.\n\n",
+        printf("  Figures are over all %u layers; the results file's table layers has each.\n\n",
                layers);
     printf("  %-24s %.1f/s, %llu in all\n", "transactions offered", s->offered_rate,
            (unsigned long long)s->offered);
@@ -508,6 +509,11 @@ static int load(struct job *j, const char *path)
 static int place_output(struct job *j)
 {
     run_name(j->scenario, j->name, sizeof j->name);
+    bool nowhere = j->options->output && strcmp(j->options->output, "none") == 0;
+    if (nowhere && j->options->report)
+        return cli_complain(j->self, "--report draws a results file: give one with -o");
+    if (nowhere)
+        return -1;
     if (j->options->output) {
         snprintf(j->out, sizeof j->out, "%s", j->options->output);
         return -1;
@@ -531,7 +537,7 @@ static int simulate(struct job *j)
     strftime(start, sizeof start, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     struct world_options world = {
         .threads = (uint32_t)j->options->threads,
-        .out = j->out,
+        .out = j->out[0] ? j->out : NULL,
         .program_version = WEFT_VERSION,
         .host = host,
         .start = start,
@@ -629,15 +635,16 @@ static int conclude(struct job *j)
         status = printed == CLI_DONE ? status : printed;
     } else if (!o->quiet) {
         const struct world_cfg *cfg = scenario_root(j->scenario);
-        print_summary(&s, j->name, cfg->layers.count, wall);
+        print_summary(&s, j->name, world_layer_total(cfg), wall);
         print_findings(j, &s);
         print_expectations(cfg, &s);
-        printf("\nResults: %s%s\n", j->out, s.stopped ? " (incomplete)" : "");
+        printf("\nResults: %s%s\n", j->out[0] ? j->out : "kept nowhere",
+               s.stopped ? " (incomplete)" : "");
         if (!s.stopped)
             printf("Digest:  %s\n", s.digest);
         if (page)
             printf("Report:  %s\n", o->report);
-        else
+        else if (j->out[0])
             printf("Look at it: weft report %s\n", j->out);
     }
     if (o->report && !page)

@@ -177,6 +177,10 @@ struct field_table {
 void field_complain(struct field_report *report, const char *field, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Adds a line to scenario_notes: what is valid, and perhaps not what was meant. */
+void field_note(struct field_report *report, const char *field, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* --- making structs and rows ------------------------------------------------------------------ */
 
 /* FIELD_DECLARE(tag, ROWS): struct tag and tag_table's declaration, in a header.

@@ -54,6 +54,20 @@ void field_complain(struct field_report *r, const char *field, const char *forma
     r->complained = true;
 }
 
+void field_note(struct field_report *r, const char *field, const char *format, ...)
+{
+    struct sc_text *out = &r->s->notes;
+    struct sc_frame f = {r->frame, field, 0};
+    const char *path = sc_frame_path(&r->s->load, field ? &f : r->frame);
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    sc_text_add(out, "%s%s%s\n", path ? path : "", path && path[0] ? ": " : "", text);
+    r->s->load.out_of_memory |= out->failed;
+}
+
 bool sc_complain(const struct sc_spot *at, const char *format, ...)
 {
     va_list args;

@@ -93,7 +93,8 @@ const char *scenario_path(const struct scenario *s);
 
 /* What a reader should know of a scenario that is valid; a line each, "" where there is nothing.
  * Where a --set made a model another: which of the file's settings it keeps, and which are dropped
- * because it has none of that name. Owned by the scenario. */
+ * because it has none of that name. Besides, what checks noted (field_note). Owned by the scenario.
+ */
 const char *scenario_notes(const struct scenario *s);
 
 /* The whole scenario as canonical YAML: all files merged, every default filled in. Reading it back

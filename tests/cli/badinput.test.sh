@@ -55,6 +55,13 @@ layer() { sed -E "s/kind: tendermint.*/$2}]/" good.yaml >"$1.yaml"; }
 layer hardware 'kind: tendermint}, execution: {kind: serial, hardware: [{nodes: 20}]}'
 layer roots 'kind: poa}, execution: {kind: serial, coupling: execute-after-order}'
 layer deep 'kind: poa}, execution: {kind: serial, coupling: execute-after-order, root_delay: 4}'
+cat >layers.yaml <<'YAML'
+duration: 2s
+network: {latency: {kind: constant, delay: 20ms}, topology: full-mesh}
+routing: {policy: leiden, epoch: 1s, report_interval: 500ms}
+layers: [{name: l, count: 3, nodes: 4, consensus: {kind: tendermint, block_interval: 250ms}}]
+workload: [{kind: transfer, rate: 40/s, accounts: 60, pairs: {kind: communities, count: 6}}]
+YAML
 find . | sort >../before
 digest=$("$weft" digest good.h5)
 
@@ -64,6 +71,20 @@ yes_if $? "poa executes after order where roots are final in time"
 # A run that is made shorter keeps its faults; those behind its end do not happen.
 "$weft" check late.yaml >/dev/null
 yes_if $? "a crash after the end is no mistake"
+# What is valid and does nothing is noted.
+noted() { # NAME PATTERN ARGUMENTS
+    [ "$("$weft" check "${@:3}" 2>../noted)" = "$3: good" ] && [ "$(wc -l <../noted)" -eq 1 ] && grep -Eq "$2" ../noted
+    yes_if $? "noted: $1"
+}
+[ -z "$("$weft" check layers.yaml 2>&1 >/dev/null)" ]
+yes_if $? "nothing is noted of what does something"
+noted "no epoch ends" '^routing: the load ends before the first epoch does' layers.yaml --set routing.epoch=5min
+noted "late reports" '^routing: epochs are shorter than report_interval' layers.yaml --set routing.report_interval=1500ms
+noted "no moves" '^routing: moves is 0' layers.yaml --set routing.moves=0
+noted "one layer" '^routing: there is one layer' layers.yaml --set layers[0].count=1
+noted "idle layers" '^workload: 2 of 3 layers get no transactions' layers.yaml --set routing.policy=none
+noted "nothing crosses" '^crosslayer: nothing crosses' good.yaml --set crosslayer=relay
+noted "no other layer to move to" '^workload: wallet: move has nowhere' good.yaml --set workload[0].wallet=move
 for command in check run; do
     refused "$command broken YAML" '^broken.yaml:[0-9]+:[0-9]+: not valid YAML' $command broken.yaml
     refused "$command unknown model" '^unknown.yaml:5:.*`tendermind` is no consensus model; valid: .*did you mean tendermint\?' $command unknown.yaml
@@ -81,11 +102,30 @@ for command in check run; do
     refused "$command results for a scenario" '^good.h5:.*not valid YAML' $command good.h5
     refused "$command --set without a value" 'must be path=value' $command good.yaml --set seed
     refused "$command --set of nothing known" 'sede: is no setting here.*did you mean seed' $command good.yaml --set sede=1
+    refused "$command lane that is no layer" 'crosslayer: layer: there is no layer 9 of 3' \
+        $command layers.yaml --set 'crosslayer={kind: sequential-lane, layer: 9}'
+    refused "$command protocol that cannot carry calls" 'crosslayer_calls: relay takes plain payments only; try' \
+        $command layers.yaml --set crosslayer_calls=relay
+    refused "$command committee larger than the others" 'validation: committee is 9, but other layers than layers\[0\] have 8 nodes' \
+        $command layers.yaml --set validation.committee=9
+    refused "$command committee of one layer" 'committee is 1, but other layers than layers\[0\] have 0 nodes' \
+        $command good.yaml --set validation.committee=1
+    refused "$command accounts over layers of bullshark" 'with which there can be no routing.policy' \
+        $command layers.yaml --set layers[0].consensus=bullshark
+    refused "$command the same with a coupling of its own" 'routing: layers\[0\] orders .* \(bullshark\); .* need another consensus' \
+        $command layers.yaml --set layers[0].consensus=bullshark --set layers[0].execution.coupling=execute-after-order
+    refused "$command a workload's layer under a policy" 'goes to its sender.s layer: leave `layer` out' \
+        $command layers.yaml --set workload[0].layer=l-0
+    refused "$command more hot groups than there are" 'hot: count is 40, among is 0 \(all\), and there are 6 groups' \
+        $command layers.yaml --set 'workload[0].pairs.hot={count: 40}'
     refused "$command no operand" 'needs FILE' $command
     refused "$command two operands" 'one argument too many' $command good.yaml good.yaml
 done
 refused "run 2000 cores" '`2000` is out of range; valid: 1 to 1024' run good.yaml --set layers.main.execution.cores=2000
 refused "run recorded workload cut short" 'recorded.yaml:6:.*cut/2.json.gz: the compressed data end too early' run recorded.yaml
+refused "run of no results, with a page" 'report draws a results file' run good.yaml -o none --report x.html
+"$weft" run good.yaml -o none | grep -q "^Digest:  $digest"
+yes_if $? "a run that keeps no file has the same digest"
 refused "run --threads 0" 'threads: 0 is out of range; valid is 1 to' run good.yaml --threads 0
 refused "run --seed x" "seed: 'x' is not a whole number" run good.yaml --seed x
 refused "run --seed too large" 'seed: 99999999999999999999 is out of range' run good.yaml --seed 99999999999999999999

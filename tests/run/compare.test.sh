@@ -51,6 +51,12 @@ done
 "$weft" compare "$dir/small.yaml" --figure nothing 2>"$dir/err" >/dev/null
 [ $? -eq 2 ] && grep -q "no figure is called 'nothing'" "$dir/err"
 judge $? "an unknown figure is refused"
+"$weft" compare "$dir/small.yaml" --figure moves.accounts 2>"$dir/err" >/dev/null
+[ $? -eq 2 ] && grep -q "valid: moves.done, moves.refused, moves.bytes" "$dir/err"
+judge $? "and those of its family are named"
+"$weft" compare "$dir/small.yaml" --vary layers.main.nods=4,7 >"$dir/out" 2>"$dir/err"
+[ $? -eq 2 ] && [ ! -s "$dir/out" ] && grep -q 'did you mean nodes' "$dir/err"
+judge $? "where no variant can run there is no table"
 "$weft" compare "$dir/small.yaml" >"$dir/out" && grep -q '^small.yaml ' "$dir/out"
 judge $? "without --vary a row is a file"
 cat >"$dir/unsafe.yaml" <<'YAML'
