@@ -73,6 +73,10 @@ void book_crossing(struct world *w, const struct desk_crossing *c)
         return;
     k->ended++;
     k->tries += c->pub.tries;
+    k->carried += c->pub.tx_count;
+    void *state;
+    if (desk_protocol(w, c, &state) != w->desk->protocol)
+        k->calls += c->pub.tx_count;
     k->layers[c->pub.at].crossings += c->pub.tx_count;
 }
 

@@ -8,10 +8,10 @@
 #ifndef MODELS_WORLD_BOOK_H
 #define MODELS_WORLD_BOOK_H
 
-#include "models/world/world.h"
 #include "models/routing/oracle.h"
 #include "models/world/desk.h"
 #include "models/world/routes.h"
+#include "models/world/world.h"
 #include "sim/record/record.h"
 
 struct world;
@@ -70,6 +70,7 @@ struct book {
     uint64_t paying;              /* such payments under way */
     struct vec locks;             /* double: seconds that a crossing held a layer's accounts */
     uint64_t ended, tries;        /* crossings that ran; their tries */
+    uint64_t carried, calls;      /* transactions of those; of them by crosslayer_calls */
     uint64_t dropped;             /* crossings */
     double regret_sum, error_sum; /* over epochs of the measured part */
     uint32_t regrets, errors;

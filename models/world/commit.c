@@ -236,12 +236,22 @@ bool chain_is_full(const struct block *b)
     return b->header_gas_used + largest > b->fees.gas_limit;
 }
 
-static void tally_block(struct world *w, const struct layer *l, const struct block *b)
+static void tally_layer(struct layer_tally *t, const struct block *b)
+{
+    t->blocks++;
+    t->full += chain_is_full(b);
+    t->packed += b->header_gas_used;
+    t->gas_limit += b->fees.gas_limit;
+    t->base_fee += wei_double(&b->fees.base_fee);
+}
+
+static void tally_block(struct world *w, struct layer *l, const struct block *b)
 {
     struct tally *t = &w->tally;
     const struct execution_timing *e = &b->track->timing;
     if (b->created < w->cfg->warm_up || b->created >= w->load_end)
         return;
+    tally_layer(&l->tally, b);
     if (!t->blocks) {
         t->first_base_fee = wei_double(&b->fees.base_fee);
         t->first_block = b->created;

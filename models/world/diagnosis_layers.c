@@ -12,6 +12,7 @@
 /* What waits at the end. */
 struct waiting {
     uint64_t all, crossing, hot; /* hot: for the account in most of the gas */
+    uint64_t calls;              /* of those that cross: more than a plain payment */
     uint64_t most;               /* those of the layer that has most */
     layer_id layer;
 };
@@ -33,6 +34,7 @@ static struct waiting waiting(const struct world *w, const struct world_partitio
             continue;
         out.all++;
         out.crossing += tx->crossing != NULL;
+        out.calls += tx->crossing && (tx->evm.input.size || tx->evm.is_create);
         out.hot += touches(tx, p->hottest);
         by_layer[tx->layer]++;
     }
@@ -107,7 +109,7 @@ static bool explain_hot(const struct world *w, struct world_summary *s, const st
     char addr[2 * sizeof a->addr.b + 1], locks[80] = "";
     for (size_t i = 0; i < sizeof a->addr.b; i++)
         snprintf(addr + 2 * i, 3, "%02x", a->addr.b[i]);
-    if (at->crossing > at->all / 2)
+    if (at->crossing > at->all / 2 && p->locks)
         snprintf(locks, sizeof locks, ", and each crossing holds it for %.2g s", p->locked_s.mean);
     s->limit = WORLD_LIMIT_HOT;
     snprintf(s->limit_text, sizeof s->limit_text,
@@ -148,40 +150,37 @@ static bool explain_imbalance(const struct world *w, struct world_summary *s,
     return true;
 }
 
+/* Who holds what calls need, where the protocol takes plain payments only: that one holds nothing.
+ */
+static const char *holder(const struct world_partition *p)
+{
+    return p->calls_by ? p->calls_by : p->protocol;
+}
+
 static bool explain_locks(const struct world *w, struct world_summary *s, const struct waiting *at)
 {
     const struct world_partition *p = &s->partition;
-    if (at->crossing * 5 < at->all * 2 || full_share(w) > 0.5 || !(p->locked_s.mean > 0))
+    uint64_t held_up = p->calls_by ? at->calls : at->crossing;
+    if (held_up * 5 < at->all * 2 || full_share(w) > 0.5 || !(p->locks || p->held))
         return false;
-    char again[40] = "";
+    char again[40] = "", spans[80];
     if (p->tries > 1.05)
         snprintf(again, sizeof again, " and takes %.2g tries", p->tries);
+    if (p->locks)
+        snprintf(spans, sizeof spans, "a crossing holds accounts for %.2g s (1 in 100 for %.2g s)",
+                 p->locked_s.mean, p->locked_s.p99);
+    else
+        snprintf(spans, sizeof spans, "no crossing has let go of accounts yet, the first in %.2g s",
+                 p->held_s);
     s->limit = WORLD_LIMIT_LOCKS;
     snprintf(s->limit_text, sizeof s->limit_text,
              "Locks across layers: %llu of the %llu transactions pending at the end cross layers. "
-             "By %s a crossing holds accounts for %.2g s (1 in 100 for %.2g s)%s, others wait; "
-             "blocks are %.0f %% full. %s, another crosslayer protocol or a shorter block interval "
-             "would help.",
-             (unsigned long long)at->crossing, (unsigned long long)at->all, p->protocol,
-             p->locked_s.mean, p->locked_s.p99, again, s->block_packed * 100,
+             "By %s %s%s, others wait; blocks are %.0f %% full. %s, another crosslayer protocol or "
+             "a shorter block interval would help.",
+             (unsigned long long)at->crossing, (unsigned long long)at->all, holder(p), spans, again,
+             s->block_packed * 100,
              p->moves ? "Fewer crossings (another routing.policy, a shorter routing.epoch)"
                       : "A policy that brings together what is used together (co-access, clpa)");
-    return true;
-}
-
-/* By protocols that hold nothing: crossings of one sender, one after the other. */
-static bool explain_order(const struct world *w, struct world_summary *s, const struct waiting *at)
-{
-    const struct world_partition *p = &s->partition;
-    if (at->crossing * 5 < at->all * 2 || full_share(w) > 0.5 || p->locked_s.mean > 0)
-        return false;
-    s->limit = WORLD_LIMIT_ORDER;
-    snprintf(s->limit_text, sizeof s->limit_text,
-             "Senders' order: %llu of the %llu transactions pending at the end cross layers, and "
-             "each begins when its sender's one before is final; blocks are %.0f %% full. More "
-             "senders, fewer crossings (another routing.policy) or a shorter block interval would "
-             "help.",
-             (unsigned long long)at->crossing, (unsigned long long)at->all, s->block_packed * 100);
     return true;
 }
 
@@ -192,8 +191,10 @@ bool explain_layers(const struct world *w, struct world_summary *s)
     struct waiting at = waiting(w, &s->partition);
     if (at.all < (s->offered - s->committed) / 2 || !at.all || s->link_utilisation > 0.7)
         return false;
+    if (summary_priced_out(w) > s->pending / 2) /* then only a full layer is to blame, not locks */
+        return explain_imbalance(w, s, &at);
     return explain_mail(w, s, &at) || explain_hot(w, s, &at) || explain_imbalance(w, s, &at) ||
-           explain_locks(w, s, &at) || explain_order(w, s, &at);
+           explain_locks(w, s, &at);
 }
 
 /* The shares of what one of the layers can do that the whole load asks for. What was not committed
@@ -242,16 +243,48 @@ void explain_takeover(const struct world *w, struct world_summary *s)
              (unsigned long long)t->count, w->layer_count, t->detect_s, end);
 }
 
+/* Whether one layer may stand for each: the same hardware, and blocks as large and as frequent. */
+static bool alike(const struct world *w)
+{
+    const struct layer *a = &w->layers[0];
+    for (layer_id i = 1; i < w->layer_count; i++) {
+        const struct layer *b = &w->layers[i];
+        if (a->cfg == b->cfg)
+            continue;
+        double room = summary_ratio((double)b->tally.gas_limit, (double)a->tally.gas_limit);
+        if (room < 0.8 || room > 1.25 || a->count != b->count || a->execution != b->execution ||
+            a->classes[0].cores != b->classes[0].cores ||
+            a->execution_cfg->slowdown != b->execution_cfg->slowdown)
+            return false;
+    }
+    return true;
+}
+
+/* Layers that nothing is sent to: others' figures hide what limits those that do get something. */
+static bool warn_idle(const struct world *w, struct world_summary *s)
+{
+    s->idle_layers = sources_idle(w);
+    if (s->idle_layers)
+        snprintf(
+            s->warning, sizeof s->warning,
+            "Nothing is sent to %u of %u layers: without routing.policy, a workload that names "
+            "no layer goes to the first, %s. Set routing.policy, or layer in each workload.",
+            s->idle_layers, w->layer_count, w->layers[0].name);
+    return s->idle_layers > 0;
+}
+
 void warn_layers(const struct world *w, struct world_summary *s)
 {
     enum { FEW_BLOCKS = 10 };
     const struct world_partition *p = &s->partition;
-    if (!w->book || w->layer_count < 2 || s->stopped || s->blocks < FEW_BLOCKS || !s->committed)
+    if (w->layer_count < 2 || warn_idle(w, s) || !w->book || s->stopped || s->blocks < FEW_BLOCKS ||
+        !s->committed || !alike(w))
         return;
     const struct demand d = of_one(w, s);
     double needed = fmax(1, ceil(fmax(fmax(d.space, d.time), d.links) * 2)); /* half used */
     if (needed > 1 && needed * 4 > w->layer_count)
         return;
+    s->enough_layers = (uint32_t)needed;
     const char *advice =
         s->limit == WORLD_LIMIT_LOAD ? "Use fewer layers, or offer more." : "Use fewer layers.";
     double more = p->cross_latency_s.p50 - p->local_latency_s.p50;

@@ -259,6 +259,10 @@ struct layer {
     uint64_t gas_used, executions, aborts;
     double fees_paid, fees_burnt;
     uint64_t sample_offered, sample_committed, sample_gas; /* since the last sample */
+    struct layer_tally {
+        uint64_t blocks, full, packed, gas_limit; /* as struct tally's */
+        double base_fee;                          /* wei: the sum over blocks */
+    } tally;                                      /* of the measured part */
 };
 
 struct source; /* sources.c */
@@ -621,6 +625,9 @@ void sources_on_wake(struct sim *sim, void *self, const struct sim_event *ev);
 void sources_executed(struct world *w, node_id node, const struct block *b);
 /* Whether the entry tells latencies itself. */
 bool sources_answer(const struct world *w, uint16_t workload);
+/* Layers that no entry of the workload sends to, where an entry goes to the first only because it
+ * names none; 0 where routing says otherwise, or committees make use of them. */
+uint32_t sources_idle(const struct world *w);
 const char *sources_name(const struct world *w, uint16_t workload);
 void sources_destroy(struct world *w);
 

@@ -444,6 +444,7 @@ static enum err_code create_source(struct world *w, size_t index, struct err *er
         find_layer(w, index, *(const char *const *)setting(choice, "layer"), &s->layer, err);
     if (code != ERR_OK)
         return code;
+    s->unplaced = !(*(const char *const *)setting(choice, "layer"))[0];
     sim_stream_init(&s->rng, w->cfg->seed, (uint32_t)index, sim_purpose("world.workload"));
     s->env = sources_env(w, s, index);
     s->env.start = start;
@@ -611,4 +612,21 @@ void sources_destroy(struct world *w)
     mem_free(w->sources);
     w->sources = NULL;
     w->source_count = 0;
+}
+
+uint32_t sources_idle(const struct world *w)
+{
+    bool unplaced = false;
+    uint32_t idle = 0;
+    if (w->cfg->routing.policy.model || w->cfg->validation.committee || w->layer_count < 2)
+        return 0;
+    for (layer_id i = 0; i < w->layer_count; i++) {
+        bool used = false;
+        for (uint32_t k = 0; k < w->source_count; k++) {
+            used |= w->sources[k].layer == i;
+            unplaced |= w->sources[k].unplaced;
+        }
+        idle += !used;
+    }
+    return unplaced ? idle : 0;
 }

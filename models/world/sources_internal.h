@@ -18,6 +18,7 @@ struct source {
     void *state;
     char name[24];
     layer_id layer;
+    bool unplaced; /* the scenario names none */
     struct workload_env env;
     struct sim_stream rng;
     struct workload_tx *scratch;

@@ -1,5 +1,6 @@
 /* Figures of a run, and what limited it, in plain words. */
 #include "models/world/summary.h"
+#include "models/world/verify.h"
 
 #include "evm/core/u256.h"
 
@@ -168,7 +169,6 @@ const char *world_limit_name(enum world_limit limit)
         [WORLD_LIMIT_HOT] = "hot-account",
         [WORLD_LIMIT_IMBALANCE] = "imbalance",
         [WORLD_LIMIT_LOCKS] = "locks",
-        [WORLD_LIMIT_ORDER] = "order",
     };
     return names[limit];
 }
@@ -192,76 +192,6 @@ static struct stall longest_stall(const struct world *w, const struct layer **wh
         *where = &w->layers[i];
     }
     return most;
-}
-
-static uint64_t sender_key(const struct tx *tx)
-{
-    uint64_t key;
-    memcpy(&key, tx->evm.sender.b, sizeof key);
-    return key ^ tx->layer;
-}
-
-/* Open transactions that cannot pay what the next block charges, those of the same sender behind
- * them, and those that wait for the fee to fall. */
-static uint64_t priced_out(const struct world *w)
-{
-    struct map poor = {0};
-    uint64_t count = w->tally.waiting;
-    for (const struct tx *tx = w->open_txs; tx; tx = tx->next) {
-        const struct layer *l = &w->layers[tx->layer];
-        const struct committed *top = vec_at(&l->chain->committed, l->chain->committed.len - 1);
-        const struct block_fees *next = &chain_latest(l, top->block)->track->next;
-        struct evm_u256 tip;
-        if (l->fees->tip(l->fees_state, next, tx, &tip) && !map_get(&poor, sender_key(tx), NULL))
-            continue;
-        count += tx->emitted >= w->cfg->warm_up;
-        if (map_put(&poor, sender_key(tx), 1) != ERR_OK)
-            break; /* memory is out: a lower count */
-    }
-    map_fini(&poor);
-    return count;
-}
-
-/* Whether blocks ask for more than their base fee. */
-static bool surcharged(const struct world *w)
-{
-    bool any = false;
-    for (layer_id i = 0; i < w->layer_count; i++)
-        any |= w->layers[i].fees->tables;
-    return any;
-}
-
-static void explain_blocks(const struct world *w, struct world_summary *s, uint64_t poor)
-{
-    s->limit = WORLD_LIMIT_GAS;
-    if (s->block_packed > 0.9 || s->full_blocks > 0.5)
-        snprintf(s->limit_text, sizeof s->limit_text,
-                 "Block space: %.0f %% of the blocks had no room for one more transaction, and "
-                 "%llu were pending at the end. A higher gas limit or shorter block interval would "
-                 "carry more, as long as execution keeps up.",
-                 s->full_blocks * 100, (unsigned long long)s->pending);
-    else if (surcharged(w))
-        snprintf(s->limit_text, sizeof s->limit_text,
-                 "Fees: %llu of the %llu transactions pending at the end, or others of the same "
-                 "account before them, offer less than the next block asks: the base fee, and on "
-                 "top what `fees` asks for a recipient in demand or for bytes.",
-                 (unsigned long long)poor, (unsigned long long)s->pending);
-    else
-        snprintf(s->limit_text, sizeof s->limit_text,
-                 "Block space: the base fee rose to %.4g gwei a gas, and %llu of the %llu "
-                 "transactions pending at the end offer less than what the next block charges. A "
-                 "higher gas target would carry more, as long as execution keeps up.",
-                 s->base_fee_max_gwei, (unsigned long long)poor, (unsigned long long)s->pending);
-}
-
-static void explain_patience(struct world_summary *s)
-{
-    s->limit = WORLD_LIMIT_GAS;
-    snprintf(s->limit_text, sizeof s->limit_text,
-             "Block space: the base fee rose to %.4g gwei a gas, and of the offered transactions "
-             "%llu were given up by users who waited for it to fall. A higher gas target would "
-             "carry more, as long as execution keeps up.",
-             s->base_fee_max_gwei, (unsigned long long)s->gave_up);
 }
 
 static void explain_invalid(const struct world *w, struct world_summary *s)
@@ -337,14 +267,12 @@ static void explain_full(const struct world *w, struct world_summary *s)
     s->limit = WORLD_LIMIT_CONSENSUS;
     struct occupation cores = busiest(w, false);
     double share = cores.execution;
-    uint64_t poor = priced_out(w);
     bool conflicts = s->speed_up_bound > 0 && s->speed_up_bound < 2;
     const bool links = s->link_utilisation > 0.9; /* then blocks are full because they are late */
-    if (!links &&
-        (s->block_packed > 0.9 || s->full_blocks > 0.5 || (poor > 0 && poor > s->pending / 2)))
-        explain_blocks(w, s, poor);
-    else if (s->gave_up > (s->offered - s->committed) / 2)
-        explain_patience(s);
+    if (!links && explain_space(w, s))
+        return;
+    else if (explain_patience(s))
+        return;
     else if (w->tally.invalid > (s->offered - s->committed) / 2)
         explain_invalid(w, s);
     else if (explain_signatures(w, s))
@@ -607,6 +535,7 @@ void world_summarise(const struct world *w, struct world_summary *out)
     sum_traffic(w, out);
     audits_summarise(w, &out->audits);
     summarise_layers(w, out);
+    verify_summarise(w, &out->verified);
     takeover_summarise(w, &out->takeover);
     explain(w, out);
     explain_takeover(w, out);

@@ -24,13 +24,24 @@ struct occupation summary_busiest(const struct world *w, layer_id first, layer_i
 /* ---- summary_layers.c: a partitioned network; the rest of *out is filled ---- */
 void summarise_layers(const struct world *w, struct world_summary *out);
 
+/* ---- diagnosis_space.c ---- */
+/* Open transactions that cannot pay what the next block charges, those of the same sender behind
+ * them, and those that wait for the fee to fall. O(open transactions). */
+uint64_t summary_priced_out(const struct world *w);
+/* Whether blocks have no room, or a price that most of what is pending does not pay; then says so
+ * in s->limit. */
+bool explain_space(const struct world *w, struct world_summary *s);
+/* ... or those who waited for a lower fee gave up. */
+bool explain_patience(struct world_summary *s);
+
 /* ---- diagnosis_layers.c ---- */
 /* Whether it is crossings, one account, one layer or the mail that limits a run whose load was not
  * carried; then says so in s->limit. */
 bool explain_layers(const struct world *w, struct world_summary *s);
 /* What layers that were given up cost, behind what s->limit_text says already. */
 void explain_takeover(const struct world *w, struct world_summary *s);
-/* s->warning: more layers than the load asks for; "" where there are not. */
+/* s->warning: layers that nothing is sent to, or more layers than the load asks for; "" where
+ * there are not. The latter of layers that are alike only. */
 void warn_layers(const struct world *w, struct world_summary *s);
 
 #endif

@@ -1,8 +1,10 @@
 /* Figures of a partitioned network: crossings beside the others, locks, moves, how even layers are.
  */
+#include "models/world/desk_internal.h"
 #include "models/world/summary.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static double imbalance(const struct world *w)
@@ -29,6 +31,38 @@ static void find_hottest(const struct world *w, struct world_partition *p)
         p->hottest = (uint32_t)i;
     }
     p->hottest_share = summary_ratio(most, w->book->gas);
+}
+
+static void find_held(const struct world *w, struct world_partition *p)
+{
+    const double now = (double)sim_now(w->sim);
+    for (const struct desk_crossing *c = w->desk->open; c; c = c->next)
+        for (layer_id i = 0; i < w->layer_count; i++) {
+            uint64_t since;
+            if (!map_get(&w->book->layers[i].held, desk_hold(c), &since))
+                continue;
+            p->held++;
+            p->held_s = fmax(p->held_s, (now - (double)(since - 1)) * 1e-9);
+        }
+}
+
+static void compare_fees(const struct world *w, struct world_partition *p)
+{
+    p->base_fee_least_gwei = p->base_fee_most_gwei = NAN;
+    for (layer_id i = 0; i < w->layer_count; i++) {
+        const struct layer *l = &w->layers[i];
+        if (!l->tally.blocks)
+            continue;
+        double fee = l->tally.base_fee / (double)l->tally.blocks * 1e-9;
+        if (!(fee >= p->base_fee_least_gwei)) {
+            p->base_fee_least_gwei = fee;
+            snprintf(p->cheapest, sizeof p->cheapest, "%s", l->name);
+        }
+        if (!(fee <= p->base_fee_most_gwei)) {
+            p->base_fee_most_gwei = fee;
+            snprintf(p->dearest, sizeof p->dearest, "%s", l->name);
+        }
+    }
 }
 
 void summarise_layers(const struct world *w, struct world_summary *out)
@@ -58,19 +92,17 @@ void summarise_layers(const struct world *w, struct world_summary *out)
         .imbalance_whole = imbalance(w),
         .regret = k->regrets ? k->regret_sum / k->regrets : NAN,
         .prediction_error = k->errors ? k->error_sum / k->errors : NAN,
-        .base_fee_least_gwei = INFINITY,
         .protocol = w->desk->protocol->model.name,
+        .calls_by = w->desk->otherwise ? w->desk->otherwise->model.name : NULL,
+        .carried = k->carried,
+        .calls = k->calls,
+        .locks = k->locks.len,
         .policy = w->cfg->routing.policy.model->name,
         .hottest = ACCOUNT_NONE,
     };
     p->epochs = k->epoch < WORLD_EPOCHS ? k->epoch : WORLD_EPOCHS;
     memcpy(p->epoch_share, k->shares, sizeof p->epoch_share);
-    for (layer_id i = 0; i < w->layer_count; i++) {
-        const struct chain *c = w->layers[i].chain;
-        const struct committed *top = vec_at(&c->committed, c->committed.len - 1);
-        double fee = wei_double(&chain_latest(&w->layers[i], top->block)->fees.base_fee) * 1e-9;
-        p->base_fee_least_gwei = fmin(p->base_fee_least_gwei, fee);
-        p->base_fee_most_gwei = fmax(p->base_fee_most_gwei, fee);
-    }
+    find_held(w, p);
+    compare_fees(w, p);
     find_hottest(w, p);
 }

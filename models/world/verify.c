@@ -16,7 +16,7 @@ struct verify {
     struct evm_state *state; /* sealed */
     struct evm_exec_pool *pool;
     struct vec posted; /* struct op *: references; OP_APPLY, OP_IMPORT, OP_CREDIT under way */
-    uint64_t blocks, told;
+    uint64_t kept, blocks, txs, told;
 };
 
 enum err_code verify_create(struct world *w, struct evm_state *whole, struct err *err)
@@ -91,7 +91,7 @@ static enum evm_status keep(struct verify *v, const struct evm_changes *changes)
     evm_state_seal(next);
     evm_state_unref(v->state);
     v->state = next;
-    if (++v->blocks % SEAL_EVERY == 0 && evm_state_foldable(v->state))
+    if (++v->kept % SEAL_EVERY == 0 && evm_state_foldable(v->state))
         st = evm_state_flatten(v->state);
     return st;
 }
@@ -122,6 +122,8 @@ void verify_block(struct world *w, const struct layer *l, const struct block *b,
     enum evm_status st = txs ? evm_execute(&config, &in, &alone, &why) : EVM_ERR_MEMORY;
     if (st == EVM_OK) {
         compare(w, l, b, r, &alone);
+        v->blocks++;
+        v->txs += b->tx_count;
         if (w->failed == ERR_OK)
             st = keep(v, &alone.changes);
     }
@@ -312,4 +314,13 @@ void verify_end(struct world *w)
     mem_free(e.layers);
     if (!ok)
         world_out_of_memory(w);
+}
+
+void verify_summarise(const struct world *w, struct world_verified *out)
+{
+    const struct verify *v = w->verify;
+    *out = (struct world_verified){0};
+    if (v)
+        *out = (struct world_verified){
+            .on = true, .txs = v->txs, .blocks = v->blocks, .differences = v->told};
 }

@@ -13,6 +13,7 @@
 #define MODELS_WORLD_VERIFY_H
 
 #include "models/world/execution.h"
+#include "models/world/world.h"
 
 struct world;
 struct layer;
@@ -28,5 +29,7 @@ void verify_posted(struct world *w, struct op *op);
 /* One that only moves money between accounts with pieces has taken effect. */
 void verify_pieces(struct world *w, const struct op *op);
 void verify_end(struct world *w); /* the run is over */
+/* All zero where w->verify is NULL. */
+void verify_summarise(const struct world *w, struct world_verified *out);
 
 #endif

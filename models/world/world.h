@@ -14,6 +14,7 @@
 #define MODELS_WORLD_WORLD_H
 
 #include "models/world/config.h"
+#include "models/world/layers.h"
 #include "models/world/types.h"
 #include "models/world/watch.h"
 #include "sim/base/err.h"
@@ -78,7 +79,6 @@ enum world_limit {
     WORLD_LIMIT_HOT,       /* one account, which one layer executes */
     WORLD_LIMIT_IMBALANCE, /* one layer has more than it can do, others have room */
     WORLD_LIMIT_LOCKS,     /* transactions that cross layers wait for one another */
-    WORLD_LIMIT_ORDER,     /* ... for that of their own sender before */
 };
 
 /* "safety", "gas": as in --json and in the attribute `limit` of the results file. */
@@ -133,13 +133,18 @@ enum { WORLD_EPOCHS = 12 };
 struct world_partition {
     bool on;
     const char *policy, *protocol;
-    uint64_t crossings; /* committed transactions that touched several layers */
-    double cross_share; /* of the committed ones */
+    const char *calls_by; /* carries what the protocol does not take: calls; NULL: it takes all */
+    uint64_t carried, calls; /* transactions that crossed, whole run; of them those by calls_by */
+    uint64_t crossings;      /* committed transactions that touched several layers */
+    double cross_share;      /* of the committed ones */
     struct world_percentiles cross_latency_s, local_latency_s; /* as latency_s */
-    struct world_percentiles paid_s; /* from submitted until the money that a message carries was
-                                      * there (relay, broker), of ... */
-    uint64_t paid, paying;           /* ... so many; under way at the end of the run */
-    struct world_percentiles locked_s; /* for how long a crossing held accounts of a layer */
+    struct world_percentiles paid_s;   /* from submitted until the money that a message carries was
+                                        * there (relay, broker), of ... */
+    uint64_t paid, paying;             /* ... so many; under way at the end of the run */
+    struct world_percentiles locked_s; /* for how long a crossing held accounts of a layer, of */
+    uint64_t locks;                    /* ... so many that let go */
+    uint64_t held;                     /* ... and so many hold them at the end, */
+    double held_s;                     /* the first of them for so long */
     double tries;                      /* of a crossing that ran, mean, whole run; NAN: none did */
     uint64_t dropped;                  /* crossings given up, whole run */
     /* Whole run: times that execution left a transaction out of a block, as it touched another
@@ -152,7 +157,9 @@ struct world_partition {
     double epoch_share[WORLD_EPOCHS]; /* of the transactions of each epoch, those that crossed; the
                                        * first epochs of the whole run; NAN: it had none */
     uint32_t epochs;
-    double base_fee_least_gwei, base_fee_most_gwei; /* of the layers' last final blocks */
+    /* Mean of a layer's blocks, of the layers where it is lowest and highest; NAN: no blocks. */
+    double base_fee_least_gwei, base_fee_most_gwei;
+    char cheapest[WORLD_LAYER_NAME], dearest[WORLD_LAYER_NAME]; /* these */
     uint32_t hottest;     /* account (account_id) in most of the gas; ACCOUNT_NONE */
     double hottest_share; /* of the gas, that of transactions that touched it */
 };
@@ -233,8 +240,15 @@ struct world_summary {
     uint64_t committed_blocks; /* of the whole run, over all chains: what the above were for */
     struct world_audits audits;
     struct world_partition partition;
+    struct world_verified { /* verify: executed once more on one state, and what differed */
+        bool on;
+        uint64_t txs, blocks, differences;
+    } verified;
     struct world_takeovers takeover;
-    char warning[400]; /* what to change in the scenario before anything else; "" for nothing */
+    char warning[400];      /* what to change in the scenario before anything else; "" for
+                                       nothing */
+    uint32_t idle_layers;   /* ... as nothing is sent to these; 0: not so */
+    uint32_t enough_layers; /* ... as so many would do; 0: not so */
     enum world_limit limit;
     char limit_text[800]; /* in plain words, with what to try; the file's attribute `verdict` */
 };

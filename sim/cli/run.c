@@ -218,11 +218,26 @@ static void print_audits(const struct world_audits *a)
     printf("  %-24s %s\n", "", a->text);
 }
 
+/* Whose crossings these are: some protocols take plain payments only, calls go by another. */
+static void print_carriers(const struct world_partition *p)
+{
+    unsigned long long calls = p->calls, others = p->carried - p->calls;
+    if (!p->calls_by || !calls)
+        printf("%s", p->protocol);
+    else if (!others)
+        printf("%s (all are calls; %s takes plain payments only)", p->calls_by, p->protocol);
+    else
+        printf("%s (%llu) and, for calls, %s (%llu)", p->protocol, others, p->calls_by, calls);
+}
+
 static void print_partition(const struct world_partition *p)
 {
-    printf("  %-24s %.1f %% of the committed (%llu), by %s; %.3g tries, %llu given up\n",
-           "crossings", p->cross_share * 100, (unsigned long long)p->crossings, p->protocol,
-           p->crossings ? p->tries : 0, (unsigned long long)p->dropped);
+    printf("  %-24s %.1f %% of the committed (%llu), by ", "crossings", p->cross_share * 100,
+           (unsigned long long)p->crossings);
+    print_carriers(p);
+    if (!isnan(p->tries))
+        printf("; %.3g tries", p->tries);
+    printf("; %llu given up\n", (unsigned long long)p->dropped);
     if (p->crossings) {
         print_percentiles("  their latency", "s", &p->cross_latency_s);
         if (p->cross_share < 1)
@@ -233,18 +248,23 @@ static void print_partition(const struct world_partition *p)
                 printf("  %-24s %llu payments, whose money had left and not come\n",
                        "  under way at the end", (unsigned long long)p->paying);
         }
-        if (p->locked_s.mean > 0)
-            print_percentiles("  accounts locked for", "s", &p->locked_s);
     }
+    if (p->locks)
+        print_percentiles("  accounts locked for", "s", &p->locked_s);
+    if (p->held)
+        printf("  %-24s by %llu at the end, the first for %.3g s so far\n", "  and still locked",
+               (unsigned long long)p->held, p->held_s);
     if (p->left_out_foreign + p->left_out_locked)
         printf("  %-24s %llu times a block was built without one that touched another layer's "
                "account, %llu times a locked one\n",
                "left out", (unsigned long long)p->left_out_foreign,
                (unsigned long long)p->left_out_locked);
-    printf("  %-24s by %s: the busiest layer has %.3g times the mean load", "routing", p->policy,
-           isnan(p->imbalance) ? 0 : p->imbalance);
+    printf("  %-24s by %s", "routing", p->policy);
+    if (!isnan(p->imbalance))
+        printf(": the busiest layer has %.3g times the mean load", p->imbalance);
     if (!isnan(p->regret))
-        printf("; %.3g %% slower than the best placement found", p->regret * 100);
+        printf("; with crossings, %.3g %% more to do than by the best placement found",
+               p->regret * 100);
     if (!isnan(p->prediction_error))
         printf("; predictions %.3g %% off", p->prediction_error * 100);
     if (p->epochs > 1) {
@@ -256,8 +276,10 @@ static void print_partition(const struct world_partition *p)
     printf("\n  %-24s %llu accounts (%.3g MB), %llu refused\n", "moved",
            (unsigned long long)p->moves, (double)p->move_bytes / 1e6,
            (unsigned long long)p->moves_refused);
-    printf("  %-24s least %.4g   most %.4g gwei/gas\n", "base fees of layers",
-           p->base_fee_least_gwei, p->base_fee_most_gwei);
+    if (p->cheapest[0])
+        printf("  %-24s mean of a layer's blocks: least %.4g (%s)   most %.4g gwei/gas (%s)\n",
+               "base fees of layers", p->base_fee_least_gwei, p->cheapest, p->base_fee_most_gwei,
+               p->dearest);
 }
 
 static void print_takeover(const struct world_takeovers *t)
@@ -277,6 +299,16 @@ static void print_takeover(const struct world_takeovers *t)
            "  taken over", (unsigned long long)t->accounts, (double)t->bytes / 1e6,
            (unsigned long long)t->undone, (unsigned long long)t->lost, t->fill_before * 100,
            t->fill_after * 100);
+}
+
+static void print_verified(const struct world_verified *v)
+{
+    printf("  %-24s %llu transactions in %llu blocks executed once more, on one state: ",
+           "verified", (unsigned long long)v->txs, (unsigned long long)v->blocks);
+    if (v->differences)
+        printf("%llu differences\n", (unsigned long long)v->differences);
+    else
+        printf("the same\n");
 }
 
 static void print_summary(const struct world_summary *s, const char *name, uint32_t layers,
@@ -332,6 +364,8 @@ static void print_summary(const struct world_summary *s, const char *name, uint3
     print_traffic(s);
     if (s->partition.on)
         print_partition(&s->partition);
+    if (s->verified.on)
+        print_verified(&s->verified);
     if (s->takeover.on)
         print_takeover(&s->takeover);
     if (s->audits.on)

@@ -1,5 +1,6 @@
 /* What limits a network of several layers, each limit provoked by a small scenario; and what the
  * summary counts of crossings, locks and moves. */
+#include "models/world/figures.h"
 #include "tests/property/world_fixture.h"
 
 #include <math.h>
@@ -21,6 +22,13 @@ static struct world_summary run(const char *text, const char *const *sets, size_
     world_summarise(f.world, &s);
     fixture_free(&f);
     return s;
+}
+
+static double figure(const struct world_summary *s, const char *name)
+{
+    size_t at = figure_find(name);
+    assert_true(at != SIZE_MAX);
+    return figure_value(at, s);
 }
 
 static void expect(const struct world_summary *s, enum world_limit limit, const char *const *parts)
@@ -74,11 +82,13 @@ static void test_locks(void **state)
     expect(&s, WORLD_LIMIT_LOCKS,
            (const char *const[]){"two-phase-commit", "holds accounts for", "block interval", NULL});
     assert_non_null(strstr(s.warning, "Use fewer layers."));
+    assert_true(s.partition.locks > 0 && s.partition.held > 0 && s.partition.held_s > 0.4);
     const char *relay[] = {"crosslayer=relay"}; /* which holds nothing */
     struct world_summary by_relay =
         run(HEAD FOUR LOAD("{kind: transfer, rate: 250/s, accounts: 40}"), relay, 1);
-    expect(&by_relay, WORLD_LIMIT_ORDER,
-           (const char *const[]){"Senders' order", "More senders", NULL});
+    assert_true(by_relay.limit != WORLD_LIMIT_LOCKS);
+    assert_int_equal(by_relay.partition.locks + by_relay.partition.held, 0);
+    assert_true(isnan(figure(&by_relay, "crossings.locked_mean_s")));
     assert_true(by_relay.committed > 2 * s.committed);
     assert_null(strstr(s.warning, "or offer more"));
 }
@@ -171,6 +181,123 @@ static void test_ladder(void **state)
     fixture_free(&f);
 }
 
+/* Calls do not go by relay: neither the figures nor the diagnosis are its. */
+static void test_calls(void **state)
+{
+    (void)state;
+    const char *relay[] = {"crosslayer=relay"};
+    const char *text = HEAD FOUR LOAD("{kind: transfer, rate: 20/s, accounts: 500}, "
+                                      "{kind: erc20, rate: 150/s, accounts: 60, tokens: 8}");
+    struct world_summary s = run(text, relay, 1);
+    expect(&s, WORLD_LIMIT_LOCKS, (const char *const[]){"By two-phase-commit", NULL});
+    assert_null(strstr(s.limit_text, "relay"));
+    assert_string_equal(s.partition.calls_by, "two-phase-commit");
+    assert_true(s.partition.calls > 0 && s.partition.carried > s.partition.calls);
+    s = run(text, NULL, 0); /* takes all */
+    assert_null(s.partition.calls_by);
+    assert_true(figure(&s, "crossings.calls") == 0);
+}
+
+/* Nobody has let go of anything yet: that is no time of 0 s. */
+static void test_locks_held(void **state)
+{
+    (void)state;
+    const char *slow[] = {"layers[0].consensus.block_interval=4s", "duration=10s", "drain=0s"};
+    struct world_summary s =
+        run(HEAD FOUR LOAD("{kind: transfer, rate: 60/s, accounts: 400}"), slow, 3);
+    assert_int_equal(s.partition.locks, 0);
+    assert_true(isnan(figure(&s, "crossings.locked_mean_s")));
+    assert_true(figure(&s, "crossings.locked_open") > 0);
+    expect(&s, WORLD_LIMIT_LOCKS, (const char *const[]){"no crossing has let go", NULL});
+    assert_null(strstr(s.limit_text, " 0 s"));
+}
+
+/* Crossings that do not pay what blocks ask wait for that, and not for locks. */
+static void test_priced_out(void **state)
+{
+    (void)state;
+    const char *dear[] = {"layers[0].fees={kind: eip1559, initial_base_fee: 50gwei, "
+                          "min_base_fee: 20gwei}"};
+    struct world_summary s =
+        run(HEAD FOUR LOAD("{kind: transfer, rate: 30/s, accounts: 500}, {kind: transfer, "
+                           "rate: 60/s, accounts: 500, max_fee: 10gwei}"),
+            dear, 1);
+    expect(&s, WORLD_LIMIT_GAS, (const char *const[]){"Block space", "offer less", NULL});
+    assert_true(s.partition.locks > 0);
+}
+
+/* Without a policy all goes to the first layer; the others' empty blocks hide it from the mean. */
+static void test_idle(void **state)
+{
+    (void)state;
+    const char *sets[] = {"routing.policy=none", "layers[0].fees.gas_limit=1Mgas"};
+    struct world_summary s =
+        run(HEAD FOUR LOAD("{kind: transfer, rate: 200/s, accounts: 2000}"), sets, 2);
+    assert_true(s.full_blocks < 0.5);
+    expect(&s, WORLD_LIMIT_GAS,
+           (const char *const[]){"Block space of one layer", "of shard-0 had no room", NULL});
+    assert_non_null(strstr(s.warning, "Nothing is sent to 3 of 4 layers"));
+    assert_int_equal(s.idle_layers, 3);
+    sets[1] = "workload[0].layer=shard-1"; /* the scenario says so itself */
+    s = run(HEAD FOUR LOAD("{kind: transfer, rate: 200/s, accounts: 2000}"), sets, 2);
+    assert_int_equal(s.idle_layers, 0);
+    assert_string_equal(s.warning, "");
+}
+
+/* "1 such layer" needs layers that are alike, in one entry or in several. */
+static void test_unlike(void **state)
+{
+    (void)state;
+    const char *text =
+        HEAD "layers: [{name: a, nodes: 2, consensus: {kind: tendermint, block_interval: 500ms}}, "
+             "{name: b, nodes: 2, consensus: {kind: tendermint, block_interval: 500ms}}]\n" LOAD(
+                 "{kind: transfer, rate: 60/s, accounts: 2000}");
+    struct world_summary s = run(text, NULL, 0);
+    assert_non_null(strstr(s.warning, "1 such layer would carry this load"));
+    assert_int_equal(s.enough_layers, 1);
+    const char *unlike[][1] = {{"layers.a.fees.gas_limit=2Mgas"},
+                               {"layers.a.consensus.block_interval=1s"},
+                               {"layers.b.nodes=4"},
+                               {"layers.b.execution.slowdown=3"}};
+    for (size_t i = 0; i < sizeof unlike / sizeof *unlike; i++) {
+        s = run(text, unlike[i], 1);
+        assert_string_equal(s.warning, "");
+        assert_int_equal(s.enough_layers, 0);
+    }
+}
+
+/* The mean base fee of a layer lies among its blocks', and the small layer is the dear one. */
+static void test_base_fees(void **state)
+{
+    (void)state;
+    const char *text = HEAD
+        "layers: [{name: small, nodes: 2, consensus: {kind: tendermint, block_interval: 500ms}, "
+        "fees: {kind: eip1559, gas_limit: 400kgas}}, {name: large, nodes: 2, consensus: {kind: "
+        "tendermint, block_interval: 500ms}}]\n" LOAD(
+            "{kind: transfer, rate: 60/s, accounts: 400}");
+    struct world_summary s = run(text, NULL, 0);
+    const struct world_partition *p = &s.partition;
+    assert_string_equal(p->cheapest, "large");
+    assert_string_equal(p->dearest, "small");
+    assert_true(s.base_fee_min_gwei <= p->base_fee_least_gwei);
+    assert_true(p->base_fee_least_gwei < p->base_fee_most_gwei);
+    assert_true(p->base_fee_most_gwei <= s.base_fee_max_gwei);
+}
+
+static void test_verified(void **state)
+{
+    (void)state;
+    const char *sets[] = {"verify=serialisable"};
+    const char *text = HEAD FOUR LOAD("{kind: transfer, rate: 60/s, accounts: 2000}");
+    struct world_summary s = run(text, sets, 1);
+    assert_true(s.verified.on && s.verified.blocks > 0);
+    assert_int_equal(s.verified.txs, s.committed);
+    assert_int_equal(s.verified.differences, 0);
+    s = run(text, NULL, 0);
+    assert_false(s.verified.on);
+    assert_true(isnan(figure(&s, "verified.transactions")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +305,10 @@ int main(void)
         cmocka_unit_test(test_hot_account), cmocka_unit_test(test_imbalance),
         cmocka_unit_test(test_mail),        cmocka_unit_test(test_block_space),
         cmocka_unit_test(test_ladder),      cmocka_unit_test(test_links),
+        cmocka_unit_test(test_calls),       cmocka_unit_test(test_locks_held),
+        cmocka_unit_test(test_priced_out),  cmocka_unit_test(test_idle),
+        cmocka_unit_test(test_unlike),      cmocka_unit_test(test_base_fees),
+        cmocka_unit_test(test_verified),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
