@@ -85,6 +85,8 @@ static int compare(struct compare *c)
         compare_print_json(c);
     if (c->across)
         compare_print_across(c);
+    if (!o->json)
+        compare_print_notes(c);
     if (o->csv && !compare_write_csv(c, o->csv))
         return cli_complain(c->self, "%s: %s", o->csv, strerror(errno));
     return c->status;
@@ -118,7 +120,8 @@ const struct cli_command cli_compare = {
         "  weft compare scenarios/compare.yaml \\\n"
         "    --vary layers.main.consensus.kind=tendermint,pbft,hotstuff\n"
         "\n"
-        "  committed    of what was offered, by the end of the run\n"
+        "  committed    of what was offered, by the end of the run; * less than 95 %: latencies\n"
+        "               are of what was committed, and what is left would make them longer\n"
         "  p50 p90 p99  seconds from a user's sending a transaction to its commit\n"
         "  block every  seconds between committed blocks, on average\n"
         "  rounds       (views, slots) beyond a height's first: what leaders that fail cost\n"
@@ -126,6 +129,9 @@ const struct cli_command cli_compare = {
         "  messages kB  of the protocol, on links, for each committed block: what carries blocks,\n"
         "               votes and the like; transactions that spread on their own are left out\n"
         "  limit        what limited it (the first of several runs), as weft run says in words\n"
+        "\n"
+        "Lines below the table name the rows of which weft run would warn: layers that nothing is\n"
+        "sent to, or more of them than the load needs; calls that crosslayer does not take.\n"
         "\n"
         "With several runs of each, a figure is their mean and, behind \u00b1, half the width of "
         "its\n"

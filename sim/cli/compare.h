@@ -54,7 +54,9 @@ struct compare_variant {
     double *values;           /* figure by figure, a value a run; NAN: it cannot tell */
     struct interval *figures; /* once all runs are done */
     struct interval share;    /* committed of offered */
-    enum world_limit limit;   /* of the first run */
+    enum world_limit limit;   /* of the first run, as what follows */
+    uint32_t idle_layers, enough_layers;
+    bool calls_only; /* crosslayer took nothing of what crossed */
 };
 
 struct compare {
@@ -91,6 +93,8 @@ void compare_print_row(const struct compare *c, const struct compare_variant *v)
 /* A table a figure instead: a row for the values of all varies but the last, a column a value of
  * that, a block of rows a file. */
 void compare_print_across(const struct compare *c);
+/* Below either: what to know of some rows before they are compared. */
+void compare_print_notes(const struct compare *c);
 /* JSON on stdout; CSV into a file. False if the file cannot be written; errno says why. */
 void compare_print_json(const struct compare *c);
 bool compare_write_csv(const struct compare *c, const char *path);

@@ -97,17 +97,31 @@ void compare_print_head(const struct compare *c)
     fflush(stdout);
 }
 
+/* Little of the load came through: the latencies are those of the lucky ones. */
+static bool is_low(const struct compare_variant *v)
+{
+    return v->share.mean < 0.95; /* not of a NAN */
+}
+
+/* Characters. */
+static int put_mark(const struct compare_variant *v)
+{
+    return is_low(v) ? printf("*") : 0;
+}
+
 void compare_print_row(const struct compare *c, const struct compare_variant *v)
 {
     bool none = !(v->figures[figure_find("committed")].mean > 0);
+    int mark = 0; /* it takes the place of a blank */
     printf("%-*s", name_width(c), v->name);
     for (size_t i = 0; i < COLUMNS; i++) {
         const struct column *col = &columns[i];
         bool by_commits = col->figure && (strncmp(col->figure, "latency", 7) == 0 ||
                                           strncmp(col->figure, "block_", 6) == 0);
-        print_cell(width_of(c, col->width), col->digits,
+        print_cell(width_of(c, col->width) - mark, col->digits,
                    col->figure ? &v->figures[figure_find(col->figure)] : &v->share, col->scale,
                    col->figure ? "" : " %", none && by_commits);
+        mark = col->figure ? 0 : put_mark(v);
     }
     for (size_t i = 0; i < c->column_count; i++)
         print_cell(own_width(c, c->columns[i]), -4, &v->figures[figure_find(c->columns[i])], 1, "",
@@ -147,18 +161,21 @@ static void print_across_row(const struct compare *c, size_t file, size_t first,
     put_row_name(&name, c, variant_at(c, file, first));
     printf("%-*s", names, figure == SIZE_MAX ? "" : name.text ? name.text : "");
     cli_text_fini(&name);
-    for (size_t i = 0; i < across; i++) {
+    for (size_t i = 0, mark = 0; i < across; i++) {
         const struct compare_variant *v = variant_at(c, file, first + i);
         const char *head =
             v->file->vary_count ? compare_value(v, v->file->vary_count - 1) : "value";
         int width = width_of(c, 8), size = (int)strlen(head);
-        width = size > width ? size : width;
+        width = (size > width ? size : width) - (int)mark;
+        mark = 0;
         if (figure == SIZE_MAX)
             printf(" %*s", width, head);
         else if (v->failed || !v->figures)
             printf(" %*s", width, "-");
-        else
+        else {
             print_cell(width, -4, &v->figures[figure], 1, "", false);
+            mark = (size_t)put_mark(v);
+        }
     }
     printf("\n");
 }
@@ -191,6 +208,59 @@ void compare_print_across(const struct compare *c)
                 print_across_row(c, file, first, across, names, figure);
         }
     }
+}
+
+/* ---- below the table ---- */
+
+enum note { NOTE_LOW, NOTE_FEWER, NOTE_IDLE, NOTE_CALLS };
+
+/* What the note says of the variant: a number of layers, or 1; 0: nothing. */
+static uint32_t noted(const struct compare_variant *v, enum note note)
+{
+    return v->failed || !v->figures ? 0
+           : note == NOTE_LOW       ? is_low(v)
+           : note == NOTE_FEWER     ? v->enough_layers
+           : note == NOTE_IDLE      ? v->idle_layers
+                                    : v->calls_only;
+}
+
+/* text, and those that it is true of; nothing if there are none. */
+static void print_note(const struct compare *c, enum note note, const char *text)
+{
+    enum { MOST = 12 };
+    size_t count = 0;
+    for (size_t i = 0; i < c->variant_count; i++) {
+        const struct compare_variant *v = &c->variants[i];
+        uint32_t n = noted(v, note);
+        if (!n || ++count > MOST)
+            continue;
+        printf("%s \"%s\"", count == 1 ? text : ",", v->name);
+        if (note == NOTE_FEWER || note == NOTE_IDLE)
+            printf(" (%u)", n);
+    }
+    if (count > MOST)
+        printf(" and %zu more", count - MOST);
+    if (count)
+        printf("\n");
+}
+
+void compare_print_notes(const struct compare *c)
+{
+    bool low = false, any = false;
+    for (size_t i = 0; i < c->variant_count; i++) {
+        low |= noted(&c->variants[i], NOTE_LOW) != 0;
+        for (enum note note = NOTE_LOW; note <= NOTE_CALLS; note++)
+            any |= noted(&c->variants[i], note) != 0;
+    }
+    if (any)
+        printf("\n");
+    if (low)
+        printf("* less than 95 %% was committed: latencies and fees are of that part, and what is "
+               "left waits longest\n");
+    print_note(c, NOTE_FEWER, "Fewer layers would carry the load (so many; weft run says more):");
+    print_note(c, NOTE_IDLE, "Nothing is sent to layers (so many) of");
+    print_note(c, NOTE_CALLS,
+               "All that crossed were calls, which crosslayer_calls carries, not crosslayer:");
 }
 
 /* ---- for programs ---- */

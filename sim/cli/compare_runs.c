@@ -18,6 +18,8 @@
 struct outcome {
     bool finished, unsafe;
     enum world_limit limit;
+    uint32_t idle_layers, enough_layers;
+    bool calls_only;
     char error[sizeof((struct err *)0)->text];
     double values[];
 };
@@ -72,6 +74,10 @@ static void carry_out(const struct crew *k, const struct compare_variant *v, uin
     for (size_t f = 0; f < k->c->figures; f++)
         out->values[f] = figure_value(f, &summary);
     out->limit = summary.limit;
+    out->idle_layers = summary.idle_layers;
+    out->enough_layers = summary.enough_layers;
+    out->calls_only =
+        summary.partition.calls && summary.partition.calls == summary.partition.carried;
     out->unsafe = summary.safety_violations > 0;
     out->finished = true;
 }
@@ -170,8 +176,12 @@ static void end_run(struct crew *k, struct worker *w, int status)
     }
     for (size_t f = 0; f < k->c->figures; f++)
         v->values[f * v->file->runs + w->run] = out->values[f];
-    if (w->run == 0)
+    if (w->run == 0) {
         v->limit = out->limit;
+        v->idle_layers = out->idle_layers;
+        v->enough_layers = out->enough_layers;
+        v->calls_only = out->calls_only;
+    }
     v->unsafe |= out->unsafe;
     if (out->unsafe && !v->expects_unsafe && k->c->status == CLI_DONE)
         k->c->status = CLI_UNSAFE;

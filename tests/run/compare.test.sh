@@ -123,3 +123,27 @@ judge $? "names in rows and in CSV; a value without one is its own"
 "$weft" compare "$dir/small.yaml" --across >"$dir/out" 2>"$dir/err"
 [ $? -eq 2 ] && [ "$(wc -l <"$dir/err")" -eq 1 ] && grep -q 'no --figure' "$dir/err"
 judge $? "--across without a figure is refused"
+
+# Below the table: what to know of some rows before they are compared.
+cat >"$dir/notes.yaml" <<'YAML'
+duration: 8s
+drain: 2s
+signatures: modelled
+network: {latency: {kind: constant, delay: 10ms}, topology: full-mesh}
+routing: {policy: hash, epoch: 3s}
+layers: [{name: shard, count: 4, nodes: 2, fees: {kind: eip1559, gas_limit: 1Mgas},
+          consensus: {kind: tendermint, block_interval: 500ms}}]
+workload: [{kind: transfer, rate: 30/s, accounts: 2000}]
+YAML
+"$weft" compare "$dir/notes.yaml" --vary 'layers[0].count=1,2' >"$dir/out" 2>"$dir/err"
+[ "$(tail -n +4 "$dir/out" | paste -sd'|')" = '|Fewer layers would carry the load (so many; weft run says more): "2" (1)' ] && ! grep -q '\*' "$dir/out"
+judge $? "rows with more layers than the load needs are named"
+"$weft" compare "$dir/notes.yaml" --vary routing.policy=none,hash --vary 'workload[0].rate=20/s,400/s' >"$dir/out" 2>"$dir/err"
+[ "$(grep -cE '^none, 400/s +[0-9.]+ %\* ' "$dir/out")" -eq 1 ] && [ "$(grep -c '%\*' "$dir/out")" -eq 1 ] &&
+    [ "$(grep -c '^\* less than 95 % was committed' "$dir/out")" -eq 1 ] && [ "$(awk 'NR <= 5 { print match($0, /  [a-z]+$/) }' "$dir/out" | sort -u | wc -l)" -eq 1 ]
+judge $? "a row of which little was committed has a mark, and a line says why; columns stay in place"
+grep -qF 'Nothing is sent to layers (so many) of "none, 20/s" (3), "none, 400/s" (3)' "$dir/out"
+judge $? "rows with idle layers are named"
+"$weft" compare "$dir/notes.yaml" --set 'workload[0]={kind: erc20, rate: 60/s, accounts: 60}' --vary crosslayer=relay,two-phase-commit --across --figure latency_s.p50 >"$dir/out" 2>"$dir/err"
+[ "$(grep -cE '^notes.yaml +[0-9.]+\* +[0-9.]+\*$' "$dir/out")" -eq 1 ] && grep -qF 'All that crossed were calls, which crosslayer_calls carries, not crosslayer: "relay"' "$dir/out" && ! grep -q 'crosslayer:.*two-phase' "$dir/out"
+judge $? "a protocol that had nothing to carry is named; a table a figure has marks too"

@@ -132,3 +132,30 @@ status=$?
 if [ $status -ne 1 ] && ! grep -q "no memory" "$dir/err"; then echo "    status $status: $(cat "$dir/err")"; fi
 [ $status -eq 1 ] && [ ! -e "$dir/large.h5" ]
 judge $? "a run can be stopped while it is set up"
+
+# What the summary says of a partitioned network.
+cat >"$dir/layers.yaml" <<'YAML'
+duration: 6s
+drain: 2s
+signatures: modelled
+verify: serialisable
+crosslayer: relay
+network: {latency: {kind: constant, delay: 10ms}, topology: full-mesh}
+routing: {policy: hash, epoch: 3s}
+layers: [{name: shard, count: 4, nodes: 2, consensus: {kind: tendermint, block_interval: 500ms}}]
+workload: [{kind: transfer, rate: 40/s, accounts: 500}]
+YAML
+"$weft" run "$dir/layers.yaml" -o none >"$dir/out" 2>"$dir/err"
+grep -qE '^  crossings +[0-9.]+ % of the committed \([0-9]+\), by relay; ' "$dir/out" && ! grep -q 'locked' "$dir/out"
+judge $? "payments cross by relay, which locks nothing"
+n=$(sed -nE 's/^  verified +([0-9]+) transactions in [0-9]+ blocks executed once more, on one state: the same$/\1/p' "$dir/out")
+[ "${n:-0}" -gt 0 ] && grep -qE "^  transactions committed +$n by the end" "$dir/out"
+judge $? "that all was verified is said"
+grep -qE '^  base fees of layers +mean of a layer.s blocks: least [0-9.e-]+ \(shard-[0-3]\)   most [0-9.e-]+ gwei/gas \(shard-[0-3]\)$' "$dir/out"
+judge $? "base fees are those of the layers' blocks"
+"$weft" run "$dir/layers.yaml" -o none --set 'workload=[{kind: erc20, rate: 40/s, accounts: 500}]' >"$dir/out" 2>"$dir/err"
+grep -q ', by two-phase-commit (all are calls; relay takes plain payments only); ' "$dir/out" && grep -q '^    accounts locked for ' "$dir/out"
+judge $? "calls cross by the protocol that takes them"
+"$weft" run "$dir/layers.yaml" -o none --set 'workload=[{kind: erc20, rate: 40/s, accounts: 500},{kind: transfer, rate: 40/s, accounts: 500}]' >"$dir/out" 2>"$dir/err"
+grep -qE ', by relay \([0-9]+\) and, for calls, two-phase-commit \([0-9]+\); ' "$dir/out"
+judge $? "of two protocols, each has its share"
