@@ -287,7 +287,8 @@ static void fini(void *state)
 }
 
 const struct router_ops router_oracle = {
-    .model = {"oracle", "Told the future, the best placement found for each epoch: the bound.",
+    .model = {"oracle",
+              "Told the future, the best placement found for each epoch; to compare with.",
               &router_oracle_cfg_table},
     .state_size = sizeof(struct router_oracle),
     .foresees = true,

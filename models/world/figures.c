@@ -27,26 +27,38 @@ size_t figure_find(const char *name)
     return SIZE_MAX;
 }
 
-/* Those whose names begin with the first `size` characters of the name, the dot among them. */
-static size_t list_family(const char *name, size_t family, char *out, size_t size)
+/* The nearest of those whose names begin with its first `family` characters, the dot among them, or
+ * all of them. False: none does. */
+static bool hint_family(const char *name, size_t family, char *out, size_t size)
 {
-    size_t found = 0;
-    for (size_t i = 0, used = 0; i < FIGURES && used < size; i++)
+    const char *ends[FIGURES] = {NULL};
+    size_t found = 0, used = 0;
+    for (size_t i = 0; i < FIGURES; i++)
         if (strncmp(figures[i].name, name, family) == 0)
+            ends[i] = figures[i].name + family;
+    const char *near = nearest_name(name + family, ends, FIGURES);
+    if (near) {
+        snprintf(out, size, "; did you mean %.*s%s?", (int)family, name, near);
+        return true;
+    }
+    for (size_t i = 0; i < FIGURES && used < size; i++)
+        if (ends[i])
             used += (size_t)snprintf(out + used, size - used, "%s%s",
                                      found++ ? ", " : "; valid: ", figures[i].name);
-    return found;
+    return found > 0;
 }
 
 void figure_hint(const char *name, char *out, size_t size)
 {
     const char *names[FIGURES], *dot = strchr(name, '.');
+    if (dot && hint_family(name, (size_t)(dot - name) + 1, out, size))
+        return;
     for (size_t i = 0; i < FIGURES; i++)
         names[i] = figures[i].name;
     const char *near = nearest_name(name, names, FIGURES);
     if (near)
         snprintf(out, size, "; did you mean %s?", near);
-    else if (!dot || !list_family(name, (size_t)(dot - name) + 1, out, size))
+    else
         snprintf(out, size, "; weft run --json has them all");
 }
 
