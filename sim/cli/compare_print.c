@@ -57,10 +57,12 @@ static int own_width(const struct compare *c, const char *head)
     return size > width ? size : width;
 }
 
-/* digits below 0: so many significant ones. */
+/* digits below 0: so many significant ones, and no powers of ten that need not be. */
 static void put_number(struct cli_text *t, double value, int digits)
 {
-    if (digits < 0)
+    if (digits < 0 && fabs(value) >= 100 && fabs(value) < 1e9)
+        cli_text_add(t, "%.*f", fabs(value) < 1000 && digits < -3 ? 1 : 0, value);
+    else if (digits < 0)
         cli_text_add(t, "%.*g", -digits, value);
     else
         cli_text_add(t, "%.*f", digits, value);
