@@ -114,11 +114,25 @@ static bool begin(struct fee_pool *p)
     return p->sender_count > 0;
 }
 
+/* Of a sender whose first transaction is not its next: in a partitioned network its account may
+ * have sent others from another layer meanwhile. */
+static void look_again(struct fee_pool *p, struct fee_sender *s)
+{
+    uint64_t nonce;
+    struct evm_u256 balance;
+    if (!s->count || fee_tx(s, 0)->evm.nonce <= s->nonce)
+        return;
+    p->env->host->account(p->env, &s->addr, &nonce, &balance);
+    if (nonce > s->nonce && nonce <= fee_tx(s, 0)->evm.nonce)
+        s->nonce = nonce;
+}
+
 static uint32_t gather(struct fee_pool *p, const struct pool_request *request)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < p->sender_count; i++) {
-        const struct fee_sender *s = &p->senders[i];
+        struct fee_sender *s = &p->senders[i];
+        look_again(p, s);
         if (!in_share(request, &s->addr))
             continue;
         if (!p->progress[i].begun)

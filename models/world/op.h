@@ -92,7 +92,7 @@ struct op {
     uint64_t heard;           /* OP_INHERIT: successions that it heeds */
     uint8_t succession;       /* from 1: of which it is a part; or, of others, to which it yields */
     bool inherited;           /* OP_IMPORT: the lock stays until its crossing lets go of it */
-    sim_time since; /* OP_CREDIT: when its user sent the payment; -1: it is no user's */
+    sim_time since;           /* OP_CREDIT: when its user sent the payment; -1: it is no user's */
     /* The desk's own. */
     bool settled;    /* it stands in a committed block, or never will */
     bool withdrawn;  /* no proposer takes it any more */
