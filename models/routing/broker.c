@@ -34,6 +34,7 @@ struct broker {
     const struct router_broker_cfg *cfg;
     struct vec contracts; /* account_id, ascending */
     uint32_t brokers;     /* chosen so far */
+    uint32_t chosen;      /* in the last epoch */
 };
 
 static bool partition(void *state, layer_id *target)
@@ -49,7 +50,8 @@ static enum err_code init(void *state, const void *cfg, const struct route_env *
     struct broker *s = state;
     (void)err;
     s->cfg = cfg;
-    route_graphed_init(&s->shared, env, 0, partition);
+    const struct route_proof_rules rules = {.memory = 0, .density = 0, .proof = s->cfg->clpa.proof};
+    route_graphed_init(&s->shared, env, &rules, partition);
     vec_init(&s->contracts, sizeof(account_id));
     return ERR_OK;
 }
@@ -123,11 +125,12 @@ static uint32_t choose_brokers(struct broker *s, struct route_move *out, uint32_
 static uint32_t epoch(void *state, sim_time now, struct route_move *out, uint32_t room)
 {
     struct broker *s = state;
+    s->chosen = 0;
     if (s->brokers < s->cfg->brokers) {
         uint32_t count = choose_brokers(s, out, room);
         if (count) {
-            route_graph_age(&s->shared.graph, 0);
-            s->shared.wanted = s->shared.moves = count;
+            route_graph_age(&s->shared.graph, 0, 0);
+            s->chosen = count;
             return count;
         }
     }
@@ -137,8 +140,8 @@ static uint32_t epoch(void *state, sim_time now, struct route_move *out, uint32_
 static void reason(const void *state, char *out, size_t size)
 {
     const struct broker *s = state;
-    int used = snprintf(out, size, "%u brokers; ", s->brokers);
-    if (used > 0 && (size_t)used < size)
+    int used = snprintf(out, size, "%u brokers, %u of them new. ", s->brokers, s->chosen);
+    if (!s->chosen && used > 0 && (size_t)used < size)
         route_graphed_reason(&s->shared, out + used, size - (size_t)used);
 }
 

@@ -166,7 +166,8 @@ static enum err_code init(void *state, const void *cfg, const struct route_env *
     struct clpa_router *s = state;
     (void)err;
     s->cfg = cfg;
-    route_graphed_init(&s->shared, env, 0, partition);
+    const struct route_proof_rules rules = {.memory = 0, .density = 0, .proof = s->cfg->proof};
+    route_graphed_init(&s->shared, env, &rules, partition);
     return ERR_OK;
 }
 

@@ -12,7 +12,10 @@
       "What a layer's load, for that of the layer with the least, takes off its score.")           \
     F(S, COUNT, iterations, "100", "1", "100k", "Rounds over all accounts at most.")               \
     F(S, COUNT, account_moves, "50", "1", "100k",                                                  \
-      "Times that an account changes its label in one epoch at most.")
+      "Times that an account changes its label in one epoch at most.")                             \
+    F(S, BOOL, proof, "false", NULL, NULL,                                                         \
+      "Put each plan to the pairs of the next epoch, and move nothing while plans do not come "    \
+      "true there. The published rule does not.")
 FIELD_DECLARE(router_clpa_cfg, ROUTER_CLPA_FIELDS);
 
 /* How well a layer suits an account: the share of the account's edges that lead there, less the

@@ -12,6 +12,7 @@
 
 #define ROUTER_CO_ACCESS_FIELDS(F, S)                                                              \
     F(S, FRACTION, memory, "70%", "0%", "99%", "What the graph keeps of older epochs.")            \
+    ROUTE_PROOF_FIELDS(F, S)                                                                       \
     F(S, FRACTION, threshold, "10%", "0%", "100%",                                                 \
       "Of an account's transactions that cross, a move has to save more than this.")               \
     F(S, FRACTION, imbalance, "10%", "0%", "1000%",                                                \
@@ -37,7 +38,9 @@ static enum err_code init(void *state, const void *cfg, const struct route_env *
     struct co_access *s = state;
     const struct router_co_access_cfg *c = cfg;
     (void)err;
-    route_graphed_init(&s->shared, env, c->memory, partition);
+    const struct route_proof_rules rules = {
+        .memory = c->memory, .density = c->density, .proof = c->proof};
+    route_graphed_init(&s->shared, env, &rules, partition);
     s->rules = (struct pull_rules){
         .threshold = c->threshold, .imbalance = c->imbalance, .rounds = (uint32_t)c->rounds};
     return ERR_OK;

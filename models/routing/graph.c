@@ -70,6 +70,7 @@ void route_graph_observe(struct route_graph *g, const struct route_report *repor
             return;
         route_split_edge(&split, e, &a, &b);
         pair->weight += e->weight;
+        pair->fresh += e->weight;
         pair->gas += (double)e->gas;
         pair->gas_a += a;
         pair->gas_b += b;
@@ -97,16 +98,17 @@ static void sort_pairs(struct route_graph *g)
             g->env->fail(g->env);
 }
 
-void route_graph_age(struct route_graph *g, double keep)
+void route_graph_age(struct route_graph *g, double keep, double loads)
 {
     struct route_pair *p = g->pairs.data;
     size_t left = 0;
     for (size_t i = 0; i < g->pairs.len; i++) {
         struct route_pair pair = p[i];
         pair.weight *= keep;
+        pair.fresh = 0;
         pair.gas *= keep;
-        pair.gas_a *= keep;
-        pair.gas_b *= keep;
+        pair.gas_a *= loads;
+        pair.gas_b *= loads;
         if (pair.weight >= forgotten)
             p[left++] = pair;
     }

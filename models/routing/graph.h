@@ -18,6 +18,7 @@
 struct route_pair {
     account_id a, b;
     double weight;       /* transactions */
+    double fresh;        /* of them, since it was aged last */
     double gas;          /* that they used */
     double gas_a, gas_b; /* what of the layers' gas they caused as senders */
 };
@@ -45,9 +46,10 @@ void route_graph_fini(struct route_graph *g);
 /* Adds a report's pairs. O(edges). env->fail when memory is out. */
 void route_graph_observe(struct route_graph *g, const struct route_report *report);
 
-/* All that was seen so far counts `keep` (0 to 1) of what it did; pairs of less than a twentieth of
- * a transaction are forgotten. O(pairs log pairs). env->fail when memory is out. */
-void route_graph_age(struct route_graph *g, double keep);
+/* Transactions and gas that were seen so far count `keep` (0 to 1) of what they did, and what
+ * senders caused `loads` of it; pairs of less than a twentieth of a transaction are forgotten.
+ * O(pairs log pairs). env->fail when memory is out. */
+void route_graph_age(struct route_graph *g, double keep, double loads);
 
 /* Lays it out, with homes as they are now. False, after env->fail, when memory is out.
  * O(pairs log pairs + accounts). */

@@ -3,15 +3,17 @@
 #include "models/routing/heap.h"
 #include "sim/base/mem.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-void route_graphed_init(struct route_graphed *s, const struct route_env *env, double memory,
+void route_graphed_init(struct route_graphed *s, const struct route_env *env,
+                        const struct route_proof_rules *rules,
                         bool (*partition)(void *state, layer_id *target))
 {
     route_graph_init(&s->graph, env);
-    s->memory = memory;
+    s->rules = *rules;
     s->partition = partition;
 }
 
@@ -33,6 +35,7 @@ void route_graphed_fini(void *state)
 {
     struct route_graphed *s = state;
     route_graph_fini(&s->graph);
+    route_proof_fini(&s->proof);
 }
 
 /* ---- an epoch ---- */
@@ -164,6 +167,17 @@ static uint32_t list_moves(struct route_graphed *s, const layer_id *target, stru
     return s->moves;
 }
 
+/* What the graph keeps: as much more than its memory as it takes to know `density` transactions an
+ * account, when each epoch brings as many as the last. */
+static double keep_of(const struct route_graphed *s)
+{
+    static const double most = 0.98;
+    double enough = s->rules.density * s->graph.count, memory = s->rules.memory;
+    if (!(s->proof.fresh > 0) || s->proof.fresh >= enough)
+        return memory;
+    return fmax(memory, fmin(1 - s->proof.fresh / enough, most));
+}
+
 uint32_t route_graphed_epoch(void *state, sim_time now, struct route_move *out, uint32_t room)
 {
     struct route_graphed *s = state;
@@ -174,6 +188,7 @@ uint32_t route_graphed_epoch(void *state, sim_time now, struct route_move *out, 
     s->before = s->after = 0;
     if (!route_graph_build(g))
         return 0;
+    route_proof_judge(&s->proof, g);
     layer_id *target = mem_alloc(g->count, sizeof *target);
     if (!target) {
         g->env->fail(g->env);
@@ -183,21 +198,38 @@ uint32_t route_graphed_epoch(void *state, sim_time now, struct route_move *out, 
     s->before = route_graph_cut(g, g->home);
     if (g->count && !s->partition(state, target))
         g->env->fail(g->env);
-    else
+    else {
+        s->after = route_graph_cut(g, target);
         count = list_moves(s, target, out, room);
-    s->after = route_graph_cut(g, target);
+        if (s->rules.proof &&
+            !route_proof_holds(&s->proof, s->before, s->before - s->after, s->wanted))
+            count = s->moves = 0;
+        route_proof_keep(&s->proof, g, target, s->after);
+    }
     mem_free(target);
-    route_graph_age(g, s->memory);
+    route_graph_age(g, keep_of(s), s->rules.memory);
     return count;
 }
 
 void route_graphed_reason(const void *state, char *out, size_t size)
 {
     const struct route_graphed *s = state;
-    snprintf(out, size,
-             "%.1f %% of the pairs used together were apart; %u accounts of %u should move, which "
-             "leaves %.1f %%; room for %u of them",
-             100 * s->before, s->wanted, s->graph.count, 100 * s->after, s->moves);
+    const struct route_proof *p = &s->proof;
+    char last[100] = "", now[100];
+    if (p->judged)
+        snprintf(last, sizeof last,
+                 "last plan promised %.0f %% apart, %.0f %% came (unmoved %.0f %%); ",
+                 100 * p->promised, 100 * p->came, 100 * p->stayed);
+    if (!s->wanted)
+        snprintf(now, sizeof now, "none to move");
+    else if (p->held)
+        snprintf(now, sizeof now, "%u to move, held off: %s", s->wanted, p->held);
+    else if (s->moves < s->wanted)
+        snprintf(now, sizeof now, "%u to move, room for %u", s->wanted, s->moves);
+    else
+        snprintf(now, sizeof now, "%u move", s->moves);
+    snprintf(out, size, "%sby its own data, this one leaves %.0f %% for %.0f %%; %s", last,
+             100 * s->after, 100 * s->before, now);
 }
 
 /* ---- bounds ---- */

@@ -2,24 +2,62 @@
  * loads, names of parts.
  *
  * A policy's state starts with a struct route_graphed; its vtable takes the functions below and its
- * own init and partition. */
+ * own init and partition.
+ *
+ * A plan always looks good by the pairs it was drawn from: with few transactions an account, chance
+ * alone makes groups. So each plan is kept, whether it was carried out or not, and put to the pairs
+ * reported in the next epoch, beside the homes accounts had when it was drawn. */
 #ifndef MODELS_ROUTING_GRAPHED_H
 #define MODELS_ROUTING_GRAPHED_H
 
 #include "models/routing/graph.h"
 
+#define ROUTE_PROOF_FIELDS(F, S)                                                                   \
+    F(S, REAL, density, "8", "0", "1000",                                                          \
+      "Transactions an account: with fewer, the graph keeps more of older epochs than memory "     \
+      "says, up to 98 %. 0: never.")                                                               \
+    F(S, BOOL, proof, "true", NULL, NULL,                                                          \
+      "Put each plan to the pairs of the next epoch, and move nothing while plans do not come "    \
+      "true there.")
+
+struct route_proof_rules {
+    double memory; /* share that the graph keeps of older epochs, and loads do in any case */
+    double
+        density; /* transactions an account, below which it keeps more; 0: as many as there are */
+    bool proof;  /* plans that do not come true are not carried out */
+};
+
+/* What became of plans. Shares are of the transactions of pairs, those told apart by account. */
+struct route_proof {
+    layer_id *plan, *was; /* by account: where the last plan had it, and its home then */
+    uint32_t known;       /* in both */
+    /* Transactions that plans brought together and apart, of accounts that they knew; the balance
+     * over all accounts, and its variance by account. Older ones fade. */
+    double better, worse, gain, spread;
+    double weight;       /* of an epoch's transactions in these, likewise */
+    double fresh;        /* transactions of pairs in the last epoch */
+    double chance;       /* share apart if accounts were anywhere */
+    double promised;     /* share apart by the last plan, as it was drawn */
+    double came, stayed; /* share apart in the epoch after: had all moved, had none */
+    bool judged;         /* the three above are known */
+    bool thin;           /* few transactions an account */
+    const char *held;    /* why nothing moved; NULL: it did */
+};
+
 struct route_graphed {
     struct route_graph graph;
-    double memory; /* share that the graph keeps of older epochs */
+    struct route_proof_rules rules;
     /* Says where vertices should be: target[v] is v's home as it is called. False: memory is out
      * (after env->fail, or without). */
     bool (*partition)(void *state, layer_id *target);
     /* The last epoch, for reason(). */
     uint32_t wanted, moves; /* accounts that should move, and those there was room for */
     double before, after;   /* share of the pairs that cross, had all moved */
+    struct route_proof proof;
 };
 
-void route_graphed_init(struct route_graphed *s, const struct route_env *env, double memory,
+void route_graphed_init(struct route_graphed *s, const struct route_env *env,
+                        const struct route_proof_rules *rules,
                         bool (*partition)(void *state, layer_id *target));
 layer_id route_graphed_place(void *state, account_id account, const struct evm_addr *addr,
                              bool contract); /* by hash */
@@ -27,6 +65,26 @@ void route_graphed_observe(void *state, const struct route_report *report);
 uint32_t route_graphed_epoch(void *state, sim_time now, struct route_move *out, uint32_t room);
 void route_graphed_reason(const void *state, char *out, size_t size);
 void route_graphed_fini(void *state);
+
+/* ---- what plans are worth: models/routing/proof.c ---- */
+
+void route_proof_fini(struct route_proof *p);
+
+/* Puts the last plan to the pairs reported since. g is laid out. O(pairs). */
+void route_proof_judge(struct route_proof *p, const struct route_graph *g);
+
+/* Whether a plan should be carried out: those before it brought more together than apart of what
+ * they knew, by more than chance, and enough for what it moves, and did no harm to others.
+ * Where that is not known yet, or less than chance: only where accounts are placed little better
+ * than anywhere, so that there is nothing to lose, or (at first) where the graph is not thin.
+ * before, promise: of all pairs of the graph, the share apart now and the share that the plan
+ * brings together. Sets p->held. */
+bool route_proof_holds(struct route_proof *p, double before, double promise, uint32_t moves);
+
+/* Keeps a plan, to be judged; target by vertex, `promised` what it leaves apart. env->fail when
+ * memory is out. O(accounts). */
+void route_proof_keep(struct route_proof *p, const struct route_graph *g, const layer_id *target,
+                      double promised);
 
 /* ---- for partition() ---- */
 

@@ -16,6 +16,7 @@
 
 #define ROUTER_LEIDEN_FIELDS(F, S)                                                                 \
     F(S, FRACTION, memory, "50%", "0%", "99%", "What the graph keeps of older epochs.")            \
+    ROUTE_PROOF_FIELDS(F, S)                                                                       \
     F(S, REAL, resolution, "1", "0.01", "1000",                                                    \
       "Above 1, communities are smaller than those of greatest modularity; below, larger.")        \
     F(S, COUNT, iterations, "4", "1", "1k", "Rounds of the Leiden algorithm.")                     \
@@ -232,7 +233,9 @@ static enum err_code init(void *state, const void *cfg, const struct route_env *
     struct leiden *s = state;
     size_t k = env->layer_count;
     s->cfg = cfg;
-    route_graphed_init(&s->shared, env, s->cfg->memory, partition);
+    const struct route_proof_rules rules = {
+        .memory = s->cfg->memory, .density = s->cfg->density, .proof = s->cfg->proof};
+    route_graphed_init(&s->shared, env, &rules, partition);
     s->caps = mem_alloc(k, sizeof *s->caps);
     s->loads = mem_alloc(k, sizeof *s->loads);
     s->common = mem_zalloc(k, sizeof *s->common);

@@ -15,6 +15,7 @@
 
 #define ROUTER_METIS_FIELDS(F, S)                                                                  \
     F(S, FRACTION, memory, "50%", "0%", "99%", "What the graph keeps of older epochs.")            \
+    ROUTE_PROOF_FIELDS(F, S)                                                                       \
     F(S, FRACTION, imbalance, "5%", "0%", "1000%",                                                 \
       "Load that a layer may have above its share, which is by processing power.")                 \
     F(S, REAL, saving, "0.25", "0", "1000",                                                        \
@@ -69,7 +70,9 @@ static enum err_code init(void *state, const void *cfg, const struct route_env *
     struct metis *s = state;
     layer_id k = env->layer_count;
     s->cfg = cfg;
-    route_graphed_init(&s->shared, env, s->cfg->memory, partition);
+    const struct route_proof_rules rules = {
+        .memory = s->cfg->memory, .density = s->cfg->density, .proof = s->cfg->proof};
+    route_graphed_init(&s->shared, env, &rules, partition);
     s->share = mem_alloc(k, sizeof *s->share);
     s->caps = mem_alloc(k, sizeof *s->caps);
     if (!s->share || !s->caps)

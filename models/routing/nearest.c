@@ -62,7 +62,8 @@ static enum err_code init(void *state, const void *cfg, const struct route_env *
     struct nearest *s = state;
     const struct router_nearest_cfg *c = cfg;
     size_t k = env->layer_count;
-    route_graphed_init(&s->shared, env, c->memory, partition);
+    const struct route_proof_rules rules = {.memory = c->memory, .density = 0, .proof = false};
+    route_graphed_init(&s->shared, env, &rules, partition);
     s->delays = mem_alloc(k * k, sizeof *s->delays);
     if (!s->delays)
         return err_set(err, ERR_MEMORY, "out of memory for delays of %zu layers", k);

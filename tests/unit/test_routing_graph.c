@@ -62,11 +62,11 @@ static void test_graph_of_reports(void **state)
     assert_true(route_graph_cut(&g, (layer_id[]){0, 1, 1, 2}) == 0.5);
 
     set_home(&r, 6, LAYER_ALL); /* ties nobody to a layer any more */
-    route_graph_age(&g, 0.5);
+    route_graph_age(&g, 0.5, 0.5);
     assert_true(route_graph_build(&g));
     assert_int_equal(g.count, 3);
     assert_true(g.alone[0] == 3 && g.alone[2] == 1 && g.weight[g.first[2]] == 2);
-    route_graph_age(&g, 0.02); /* 0.04 of a transaction, and less: forgotten */
+    route_graph_age(&g, 0.02, 0.02); /* 0.04 of a transaction, and less: forgotten */
     assert_true(route_graph_build(&g));
     assert_int_equal(g.count, 0);
     route_graph_fini(&g);
@@ -522,6 +522,47 @@ static void test_little_room(void **state)
     }
 }
 
+/* ---- plans put to the test ---- */
+
+/* Transfers of a town that lives where it should, one for two accounts an epoch: too few to see its
+ * communities by, enough for chance to make some up. Returns the share of crossings at the end. */
+static double good_town(const char *policy, uint32_t *moves)
+{
+    struct routing_rig r;
+    struct town t;
+    struct sim_stream s;
+    double share = 0;
+    rig_open(&r, policy, 8, 3);
+    rig_accounts(&r, TOWN_ACCOUNTS, false);
+    town_init(&t, 9);
+    sim_stream_init(&s, 4, 0, sim_purpose("test.transfers"));
+    for (account_id a = 0; a < TOWN_ACCOUNTS; a++)
+        set_home(&r, a, (layer_id)(t.community[a] % 8));
+    *moves = 0;
+    for (int e = 0; e < 6; e++) {
+        town_send(&t, &r, &s, TOWN_ACCOUNTS / 2);
+        share = rig_report(&r);
+        *moves += rig_epoch(&r, TOWN_ACCOUNTS);
+    }
+    town_fini(&t);
+    rig_close(&r);
+    return share;
+}
+
+static void test_good_placements_stay(void **state)
+{
+    static const char *const policies[] = {"{kind: leiden}",    "{kind: metis}",
+                                           "{kind: co-access}", "{kind: clpa, proof: true}",
+                                           "{kind: clpa}",      "{kind: leiden, proof: false}"};
+    (void)state;
+    for (size_t i = 0; i < sizeof policies / sizeof *policies; i++) {
+        uint32_t moves;
+        double share = good_town(policies[i], &moves);
+        print_message("%-30s crossing %.3f, moved %u\n", policies[i], share, moves);
+        assert_true(i < 4 ? share < 0.125 : share > 0.15);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -539,6 +580,7 @@ int main(void)
         cmocka_unit_test(test_brokers),
         cmocka_unit_test(test_town),
         cmocka_unit_test(test_little_room),
+        cmocka_unit_test(test_good_placements_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
