@@ -89,7 +89,7 @@
       time: true, xText: time, yText: ys, label: "Imbalance, regret and prediction error by epoch, in percent.",
       lines: () => [
         { name: "busiest layer above the mean", x, m: each((i) => (calm(i) && known(e.imbalance[i]) ? 100 * (e.imbalance[i] - 1) : null)), colour: 0, points: x.length < 60 },
-        { name: "slower than the best placement found (regret)", x, m: each((i) => (calm(i) && known(e.regret[i]) ? 100 * e.regret[i] : null)), colour: 3, dash: [10, 3] },
+        { name: "more to do than by the best placement found (regret)", x, m: each((i) => (calm(i) && known(e.regret[i]) ? 100 * e.regret[i] : null)), colour: 3, dash: [10, 3] },
         { name: "loads off what was predicted", x, m: each((i) => (calm(i) && known(e.error[i]) ? 100 * e.error[i] : null)), colour: 2, dash: [2, 3] },
       ],
     });
