@@ -50,7 +50,7 @@ judge $? "--json holds the digest"
 grep -oE '"traffic": \{[^}]*\}|"messages": [0-9.]+, "bytes": [0-9.]+' "$dir/b.json" | tr -d '"{},' |
     awk '$1 == "messages:" && !all { all = $2; bytes = $4 }
          $1 == "traffic:" { for (i = 2; i < NF; i += 2) if ($i ~ /_messages/) m += $(i + 1); else { b += $(i + 1); kinds++ } }
-         END { exit !(m > 0 && m == all && b == bytes && kinds == 5) }'
+         END { exit !(m > 0 && m == all && b == bytes && kinds == 6) }'
 judge $? "messages and bytes by kind add up to all of them"
 "$weft" run "$dir/small.yaml" -o "$dir/c.h5" --report "$dir/c.html" --quiet 2>"$dir/err"
 limit=$(sed -n 's/.*"limit_text": "\([^"]*\)".*/\1/p' "$dir/b.json")
