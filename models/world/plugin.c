@@ -74,6 +74,22 @@ static const char *missing_of_consensus(const struct consensus_ops *ops)
                              : NULL;
 }
 
+static const char *missing_of_router(const struct router_ops *ops)
+{
+    return !ops->state_size ? "state_size"
+           : !ops->init     ? "init"
+           : !ops->place    ? "place"
+                            : NULL;
+}
+
+static const char *missing_of_crosslayer(const struct crosslayer_ops *ops)
+{
+    return !ops->state_size ? "state_size"
+           : !ops->init     ? "init"
+           : !ops->start    ? "start"
+                            : NULL;
+}
+
 static enum err_code judge(const struct weft_plugin *p, struct err *err)
 {
     if (memcmp(p->magic, "weft plug-in", sizeof "weft plug-in") != 0)
@@ -88,6 +104,10 @@ static enum err_code judge(const struct weft_plugin *p, struct err *err)
     const char *missing = NULL;
     if (strcmp(p->kind, "consensus") == 0)
         missing = missing_of_consensus((const struct consensus_ops *)p->model);
+    else if (strcmp(p->kind, "routing") == 0)
+        missing = missing_of_router((const struct router_ops *)p->model);
+    else if (strcmp(p->kind, "crosslayer") == 0)
+        missing = missing_of_crosslayer((const struct crosslayer_ops *)p->model);
     if (missing)
         return err_set(err, ERR_INPUT, "its model %s lacks %s", p->model->name, missing);
     return ERR_OK;

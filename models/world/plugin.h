@@ -14,10 +14,12 @@
 #define MODELS_WORLD_PLUGIN_H
 
 #include "models/consensus/consensus.h"
+#include "models/crosslayer/crosslayer.h"
 #include "models/faults/faults.h"
 #include "models/fees/fees.h"
 #include "models/mempool/mempool.h"
 #include "models/network/network.h"
+#include "models/routing/routing.h"
 #include "models/workload/workload.h"
 #include "sim/scenario/scenario.h"
 
@@ -46,8 +48,14 @@
                                struct topology_ops),                                               \
                       struct gossip_ops),                                                          \
              struct gossip_host)
+#define WEFT_PLUGIN_LAYERS                                                                         \
+    WEFT_MIX(WEFT_MIX(WEFT_MIX(WEFT_MIX(WEFT_MIX(WEFT_PLUGIN_NETWORK, struct router_ops),          \
+                                        struct route_env),                                         \
+                               struct route_report),                                               \
+                      struct crosslayer_ops),                                                      \
+             struct cross_host)
 #define WEFT_PLUGIN_SHAPE                                                                          \
-    WEFT_MIX(WEFT_MIX(WEFT_MIX(WEFT_MIX(WEFT_MIX(WEFT_PLUGIN_NETWORK, struct fault_ops),           \
+    WEFT_MIX(WEFT_MIX(WEFT_MIX(WEFT_MIX(WEFT_MIX(WEFT_PLUGIN_LAYERS, struct fault_ops),            \
                                         struct fault_host),                                        \
                                struct fees_ops),                                                   \
                       struct mempool_ops),                                                         \
