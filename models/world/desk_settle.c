@@ -44,9 +44,9 @@ static void settle_export(struct world *w, struct layer *l, struct op *op, enum 
         if (!a)
             return;
         book_left(w, n, l->id, op, outcome);
-        a->moving = outcome == OP_DONE;
         a->ordered = false;
-        if (outcome == OP_DONE) {
+        if (outcome == OP_DONE) { /* else it may have left before, and not be there yet */
+            a->moving = true;
             a->from = l->id;
             a->home = takeover_home(w, op->other, &a->addr);
             a->moves++;

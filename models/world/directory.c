@@ -44,7 +44,7 @@ account_id directory_number(struct directory *d, const struct evm_addr *addr)
     if (addr_table_get(d->numbers, addr, &value))
         return (account_id)value;
     struct directory_account a = {.addr = *addr};
-    a.home = placement_home(&d->placement, addr);
+    a.home = directory_first_home(d, addr, &a.orphan);
     a.moving = a.orphan;
     a.from = a.home;
     account_id number = (account_id)d->accounts.len;

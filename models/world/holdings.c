@@ -421,13 +421,25 @@ void holdings_free(struct holdings_draft *d, uint64_t crossing)
         addr_table_del(d->now.locks, &addr);
 }
 
+/* Whether, as far as is known here, the account is at a layer of which only `fresh` says that it
+ * was given up: what that layer knew of it is newer. */
+static bool is_at_dead(const struct holdings *h, const struct evm_addr *addr, uint64_t fresh)
+{
+    layer_id home = holdings_home(h, addr);
+    for (unsigned i = 0; i < SUCCESSIONS_MAX; i++)
+        if (fresh >> i & 1 && h->placement->successions[i].dead == home)
+            return true;
+    return false;
+}
+
 /* An account that left for this very layer is here once it came: until then it is nowhere. */
 void holdings_inherit(struct holdings_draft *d, const struct addr_table *moved, uint64_t heard)
 {
     struct evm_addr addr;
-    uint64_t home, known;
+    uint64_t home, known, fresh = heard & ~d->now.heard;
     for (uint32_t i = 0; i < moved->room && !d->failed; i++)
-        if (addr_table_row(moved, i, &addr, &home) && !addr_table_get(d->now.homes, &addr, &known))
+        if (addr_table_row(moved, i, &addr, &home) &&
+            (!addr_table_get(d->now.homes, &addr, &known) || is_at_dead(&d->now, &addr, fresh)))
             holdings_move(d, &addr, home == d->now.layer ? LAYER_NONE : (layer_id)home);
     d->now.heard |= heard;
 }

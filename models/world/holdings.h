@@ -86,7 +86,8 @@ void holdings_move(struct holdings_draft *d, const struct evm_addr *addr, layer_
 void holdings_take(struct holdings_draft *d, const struct evm_addr *addr, uint64_t crossing);
 void holdings_free(struct holdings_draft *d, uint64_t crossing); /* all it holds: O(that) */
 /* Heeds these successions too, and where accounts went that had left the layer given up: `moved`,
- * of its homes, where nothing newer is known here. O(moved). */
+ * of its homes, where nothing newer is known here: that it went to that layer is older. O(moved).
+ */
 void holdings_inherit(struct holdings_draft *d, const struct addr_table *moved, uint64_t heard);
 /* The new version, or `from` once more where nothing changed; NULL if it failed. Ends the draft. */
 struct holdings *holdings_end(struct holdings_draft *d, struct holdings *from);
