@@ -4,6 +4,8 @@
  * there is one batch at a time, so that nobody waits for anybody; then its transactions run one
  * after the other in front of a block of the lane, and their results go home. Between a batch's
  * locks the layers run what is their own: a parallel phase and a sequential one.
+ * A batch that fails falls apart, and what it was made of comes again. A try is counted for each
+ * transaction of a batch that has begun; waiting for the lane is none.
  *
  * The division is that of systems that treat transactions over several partitions apart from the
  * rest and order them by themselves (Thomson et al., "Calvin: Fast Distributed Transactions for
@@ -58,6 +60,26 @@ static void forget(struct sequential_lane *s, size_t from, size_t count)
     s->came.len -= count;
 }
 
+static void count_try(struct crossing *c)
+{
+    for (uint32_t i = 0; i < c->tx_count; i++)
+        c->txs[i]->cross_tries++;
+}
+
+static bool is_exhausted(const struct sequential_lane *s, const struct crossing *c)
+{
+    return c->tx_count == 1 && c->txs[0]->cross_tries >= s->tries.tries;
+}
+
+/* This try is over. Of several, each decides for itself when it comes again. */
+static void give_way(struct sequential_lane *s, struct crossing *c)
+{
+    if (is_exhausted(s, c))
+        s->env->host->drop(s->env, c);
+    else
+        cross_later(s->env, c, &s->tries, c->txs[0]->cross_tries);
+}
+
 /* All that came, as far as it fits, in one. */
 static void begin(struct sequential_lane *s)
 {
@@ -74,6 +96,7 @@ static void begin(struct sequential_lane *s)
         host->join(s->env, c, next);
     }
     forget(s, 0, count);
+    count_try(c);
     s->running = c;
     s->begun = host->now(s->env);
     c->note = 0;
@@ -107,6 +130,7 @@ static void came(void *state, struct crossing *c)
 /* One that the lane cannot execute takes what it needs itself, without waiting for anybody. */
 static void run_here(struct sequential_lane *s, struct crossing *c)
 {
+    count_try(c);
     c->note = c->party_count;
     for (uint32_t i = 0; i < c->party_count; i++)
         s->env->host->ask(s->env, c, &c->parties[i], false, false);
@@ -116,8 +140,11 @@ static void start(void *state, struct crossing *c)
 {
     struct sequential_lane *s = state;
     layer_id lane = (layer_id)s->cfg->layer;
-    if (!cross_try(s->env, c, &s->tries))
+    if (is_exhausted(s, c)) {
+        s->env->host->drop(s->env, c);
         return;
+    }
+    cross_further(s->env, c, &s->tries);
     if (c->rooted)
         run_here(s, c);
     else if (c->at == lane)
@@ -140,17 +167,21 @@ static void refused(void *state, struct crossing *c, struct crossing_party *p, c
     struct sequential_lane *s = state;
     (void)p;
     (void)why;
-    cross_again(s->env, c, &s->tries);
+    give_way(s, c);
 }
 
-/* Time to begin; or one that was sent has not come, or the batch does not get further. */
+/* Time to begin; or one that was sent has not come, or the batch does not get further. One that has
+ * come keeps its place, however long it waits there. */
 static void late(void *state, struct crossing *c)
 {
     struct sequential_lane *s = state;
-    if (!s->running && s->came.len && nth(s, 0) == c)
+    size_t at = 0;
+    while (at < s->came.len && nth(s, at) != c)
+        at++;
+    if (at == s->came.len)
+        give_way(s, c);
+    else if (at == 0 && !s->running)
         begin(s);
-    else
-        cross_again(s->env, c, &s->tries);
 }
 
 /* It ran, or will not: it is not the lane's any more. */

@@ -27,6 +27,9 @@ bool cross_try(struct cross_env *env, struct crossing *c, const struct cross_tri
 /* It got further: a new deadline. Who has waited for a lock until shortly before the old one shall
  * not let go of it unused. */
 void cross_further(struct cross_env *env, struct crossing *c, const struct cross_tries *tries);
+/* Lets go and tries again after the backoff that follows so many tries. */
+void cross_later(struct cross_env *env, struct crossing *c, const struct cross_tries *tries,
+                 uint64_t count);
 /* Lets go and tries again, or drops it; c may be gone afterwards. */
 void cross_again(struct cross_env *env, struct crossing *c, const struct cross_tries *tries);
 

@@ -80,6 +80,8 @@ struct tx {
     struct tx_user
         *uses;    /* by which those accounts find it while it is open: the desk's; or NULL */
     bool crosses; /* at some time it touched several */
+    uint32_t
+        cross_tries; /* of crossings that carried it, those that had begun: sequential-lane's */
     uint32_t cross_bytes; /* of mail between layers that it causes; 0: none, or not known */
     struct fees_use seen; /* by its last execution in a built block; gas 0: there was none, or the
                              layer's fees do not ask */
