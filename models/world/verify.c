@@ -1,5 +1,5 @@
 #include "models/world/verify.h"
-#include "models/world/desk.h"
+#include "models/world/desk_internal.h"
 #include "models/world/internal.h"
 
 #include "evm/core/u256.h"
@@ -15,7 +15,7 @@ enum {
 struct verify {
     struct evm_state *state; /* sealed */
     struct evm_exec_pool *pool;
-    struct vec posted; /* struct op *: references; OP_APPLY, OP_IMPORT, OP_CREDIT under way */
+    struct vec posted; /* struct op *: references; of those under way what brings values or frees */
     uint64_t kept, blocks, txs, told;
 };
 
@@ -139,7 +139,8 @@ void verify_posted(struct world *w, struct op *op)
 {
     struct verify *v = w->verify;
     struct op **all = v->posted.data;
-    if (op->kind != OP_APPLY && op->kind != OP_IMPORT && op->kind != OP_CREDIT)
+    if (op->kind != OP_APPLY && op->kind != OP_IMPORT && op->kind != OP_CREDIT &&
+        op->kind != OP_RELEASE)
         return;
     if (v->posted.len % 1024 == 1023) { /* those that arrived are no longer under way */
         size_t kept = 0;
@@ -208,7 +209,7 @@ static struct evm_state *final_state(struct world *w, layer_id layer)
     for (int imports = 1; imports >= 0; imports--)
         for (size_t i = 0; s && i < v->posted.len; i++) {
             const struct op *op = *(struct op **)vec_at(&v->posted, i);
-            if (op->settled || (op->kind == OP_IMPORT) != imports ||
+            if (op->settled || op->kind == OP_RELEASE || (op->kind == OP_IMPORT) != imports ||
                 takeover_still(w, op) != layer || op_moves_pieces(op))
                 continue;
             if (put(s, op) != EVM_OK) {
@@ -226,6 +227,7 @@ static struct evm_state *final_state(struct world *w, layer_id layer)
 struct ending {
     struct world *world;
     struct evm_state **layers;
+    layer_id at; /* whose accounts are looked at */
 };
 
 static void name_account(const struct evm_addr *addr, char out[43])
@@ -279,13 +281,26 @@ static void end_slot(void *self, const struct evm_addr *addr, const struct evm_u
         differs(e, addr, "storage");
 }
 
+/* What a contract leaves where it lived: nobody looks at it, where it may be destroyed elsewhere.
+ */
+static bool is_left_behind(const struct ending *e, const struct evm_addr *addr,
+                           const struct evm_account *acc)
+{
+    layer_id home = desk_home(e->world, addr);
+    const struct evm_code *code =
+        evm_codes_find(evm_state_codes(e->layers[e->at]), &acc->code_hash);
+    return home != e->at && home != LAYER_ALL && evm_u256_is_zero(&acc->balance) && code &&
+           code->size > 0 && !code_lasts(e->world->rules);
+}
+
 /* Nothing in a layer that one state does not have, and no storage but at home. */
 static void extra_account(void *self, const struct evm_addr *addr, const struct evm_account *acc)
 {
     struct ending *e = self;
     struct evm_account one;
     evm_state_account(e->world->verify->state, addr, &one);
-    if (!one.exists && (!evm_u256_is_zero(&acc->balance) || acc->nonce))
+    if (!one.exists && (!evm_u256_is_zero(&acc->balance) || acc->nonce) &&
+        !is_left_behind(e, addr, acc))
         differs(e, addr, "existence");
 }
 
@@ -299,16 +314,89 @@ static void extra_slot(void *self, const struct evm_addr *addr, const struct evm
         differs(e, addr, "storage");
 }
 
+/* ---- who has what ---- */
+
+/* What the layer holds after the last block that counts. */
+static const struct holdings *last_holdings(const struct world *w, layer_id layer)
+{
+    const struct layer *l = &w->layers[layer];
+    const struct chain *c = l->chain;
+    struct block *last =
+        chain_latest(l, ((struct committed *)vec_at(&c->committed, c->settled - 1))->block);
+    return execution_holdings(last->execution ? last->execution : l->flattened->execution);
+}
+
+/* The directory against what the layers know of themselves. An account that is on its way is
+ * nowhere, and one whose layer was given up is wherever its heirs are with asking. */
+static void check_directory(struct world *w)
+{
+    const struct directory *d = &w->desk->directory;
+    for (layer_id i = 0; i < w->layer_count; i++) {
+        const struct holdings *held = takeover_retired(w, i) ? NULL : last_holdings(w, i);
+        for (size_t n = 0; held && !d->open && n < d->accounts.len; n++) {
+            const struct directory_account *a = directory_at(d, (account_id)n);
+            bool should = a->home == i || a->home == LAYER_ALL;
+            if (a->moving || a->orphan || a->adopted || holdings_has(held, &a->addr) == should)
+                continue;
+            char name[43], text[160];
+            name_account(&a->addr, name);
+            snprintf(text, sizeof text, "at the end layer %s %s account %s, unlike the directory",
+                     w->layers[i].name, should ? "lacks" : "has", name);
+            tell(w, i, 0, text);
+        }
+    }
+}
+
+/* Whether something will still free it: its crossing, if this is the try that it is at, or an op on
+ * its way. */
+static bool will_be_free(const struct world *w, layer_id layer, uint64_t hold)
+{
+    const struct vec *posted = &w->verify->posted;
+    if (desk_current(w, hold))
+        return true;
+    for (size_t i = 0; i < posted->len; i++) {
+        const struct op *op = *(struct op **)vec_at(posted, i);
+        if (!op->settled && op->crossing == hold && takeover_still(w, op) == layer)
+            return true;
+    }
+    return false;
+}
+
+/* Of a layer's locks that nothing will free, tells of the lowest account. */
+static void check_locks(struct world *w, layer_id layer)
+{
+    const struct addr_table *locks = last_holdings(w, layer)->locks;
+    struct evm_addr addr, lowest = {{0}};
+    uint64_t hold, stuck = 0;
+    for (uint32_t n = 0; n < addr_table_room(locks); n++) {
+        if (!addr_table_row(locks, n, &addr, &hold) || will_be_free(w, layer, hold))
+            continue;
+        if (!stuck++ || memcmp(addr.b, lowest.b, sizeof addr.b) < 0)
+            lowest = addr;
+    }
+    if (!stuck)
+        return;
+    char name[43], text[160];
+    name_account(&lowest, name);
+    snprintf(text, sizeof text, "at the end layer %s has %llu locks that nothing frees, one of %s",
+             w->layers[layer].name, (unsigned long long)stuck, name);
+    tell(w, layer, 0, text);
+}
+
 void verify_end(struct world *w)
 {
     struct ending e = {.world = w};
+    check_directory(w);
+    for (layer_id i = 0; i < w->layer_count; i++)
+        if (!takeover_retired(w, i))
+            check_locks(w, i);
     bool ok = true;
     e.layers = mem_zalloc(w->layer_count, sizeof *e.layers);
     for (layer_id i = 0; e.layers && i < w->layer_count && ok; i++)
         ok = (e.layers[i] = final_state(w, i)) != NULL;
     ok = ok && e.layers && evm_state_each(w->verify->state, end_account, end_slot, &e) == EVM_OK;
-    for (layer_id i = 0; ok && i < w->layer_count; i++)
-        ok = evm_state_each(e.layers[i], extra_account, extra_slot, &e) == EVM_OK;
+    for (e.at = 0; ok && e.at < w->layer_count; e.at++)
+        ok = evm_state_each(e.layers[e.at], extra_account, extra_slot, &e) == EVM_OK;
     for (layer_id i = 0; e.layers && i < w->layer_count; i++)
         evm_state_unref(e.layers[i]);
     mem_free(e.layers);

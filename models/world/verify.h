@@ -6,7 +6,9 @@
  * a serial one for what two-phase commit and its like promise: an account that a crossing uses is
  * locked from before it ran until its home has the result, so nobody else's transaction stands
  * between. A block whose receipts differ, or an account that differs at the end once all that is
- * under way is counted in, is reported as a violation of safety. Costs one more execution of
+ * under way is counted in, is reported as a violation of safety. So is, at the end, a layer that
+ * has an account of which the directory says that it lives elsewhere, or the reverse, and a lock
+ * whose crossing is over while nothing is under way that frees it. Costs one more execution of
  * everything, on the engine's thread, and the memory of one more state. w->verify is NULL where it
  * is not asked for. */
 #ifndef MODELS_WORLD_VERIFY_H
@@ -24,7 +26,7 @@ void verify_destroy(struct world *w);
 /* b is committed and executed; in the run's order. */
 void verify_block(struct world *w, const struct layer *l, const struct block *b,
                   const struct execution_result *r);
-/* An op that brings values somewhere is on its way from now on. */
+/* An op that brings values somewhere, or frees accounts, is on its way from now on. */
 void verify_posted(struct world *w, struct op *op);
 /* One that only moves money between accounts with pieces has taken effect. */
 void verify_pieces(struct world *w, const struct op *op);

@@ -160,6 +160,42 @@ static void same_for_any_threads(void **state)
     }
 }
 
+/* ---- what is wrong at the end is found ---- */
+
+/* Of an account that nobody uses the directory says something that no layer knows of, or a layer
+ * has a lock on it from a crossing that there is not. */
+static void broken_ends_are_found(void **state)
+{
+    (void)state;
+    static const char *const says[] = {"unlike the directory", "unlike the directory",
+                                       "locks that nothing frees", "unlike the directory"};
+    static const uint32_t times[] = {2, 3, 1, 0};
+    for (int how = 0; how < 4; how++) {
+        const char *sets[] = {"duration=2s", "drain=20s"};
+        const struct evm_addr nobody = {{0x77, 0x12, [19] = 0x5c}};
+        uint32_t found = 0;
+        struct fixture f = fixture_make(town, sets, 2, 1, NULL);
+        struct world *w = f.world;
+        account_id n = directory_number(&w->desk->directory, &nobody);
+        struct directory_account *a = directory_at(&w->desk->directory, n);
+        layer_id other = (layer_id)((a->home + 1) % w->layer_count);
+        if (how == 2) {
+            struct addr_table *locks =
+                execution_holdings(fixture_block(&w->layers[other], 0)->execution)->locks;
+            assert_true(addr_table_put(locks, &nobody, UINT64_C(987654321) << 20 | 1));
+        } else {
+            a->home = how == 1 ? LAYER_ALL : other;
+            a->moving = how == 3; /* on its way: nobody has it, but who has not heard yet */
+        }
+        fixture_run(&f);
+        for (uint32_t i = 0; i < w->finding_count; i++)
+            found += strstr(w->findings[i].text, says[how]) != NULL;
+        assert_int_equal(found, times[how]);
+        assert_int_equal(w->violations, found);
+        fixture_free(&f);
+    }
+}
+
 /* ---- closed forms ---- */
 
 static const char plain_town[] = "duration: 12s\n"
@@ -300,11 +336,17 @@ static void queue_moves_on(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(in_any_weather),     cmocka_unit_test(while_accounts_move),
-        cmocka_unit_test(in_a_hurry),         cmocka_unit_test(many_seeds),
-        cmocka_unit_test(in_flight),          cmocka_unit_test(same_for_any_threads),
-        cmocka_unit_test(share_that_crosses), cmocka_unit_test(relay_halves_capacity),
-        cmocka_unit_test(broker_runs_dry),    cmocka_unit_test(queue_moves_on),
+        cmocka_unit_test(in_any_weather),
+        cmocka_unit_test(while_accounts_move),
+        cmocka_unit_test(in_a_hurry),
+        cmocka_unit_test(many_seeds),
+        cmocka_unit_test(in_flight),
+        cmocka_unit_test(same_for_any_threads),
+        cmocka_unit_test(share_that_crosses),
+        cmocka_unit_test(relay_halves_capacity),
+        cmocka_unit_test(broken_ends_are_found),
+        cmocka_unit_test(broker_runs_dry),
+        cmocka_unit_test(queue_moves_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
