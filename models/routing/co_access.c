@@ -12,7 +12,7 @@
 
 #define ROUTER_CO_ACCESS_FIELDS(F, S)                                                              \
     F(S, FRACTION, memory, "70%", "0%", "99%", "What the graph keeps of older epochs.")            \
-    ROUTE_PROOF_FIELDS(F, S)                                                                       \
+    ROUTE_PROOF_FIELDS(F, S, "0")                                                                  \
     F(S, FRACTION, threshold, "10%", "0%", "100%",                                                 \
       "Of an account's transactions that cross, a move has to save more than this.")               \
     F(S, FRACTION, imbalance, "10%", "0%", "1000%",                                                \

@@ -185,6 +185,7 @@ uint32_t route_graphed_epoch(void *state, sim_time now, struct route_move *out, 
     uint32_t count = 0;
     (void)now;
     s->wanted = s->moves = 0;
+    s->proof.held = NULL;
     s->before = s->after = 0;
     if (!route_graph_build(g))
         return 0;

@@ -12,8 +12,8 @@
 
 #include "models/routing/graph.h"
 
-#define ROUTE_PROOF_FIELDS(F, S)                                                                   \
-    F(S, REAL, density, "8", "0", "1000",                                                          \
+#define ROUTE_PROOF_FIELDS(F, S, DENSITY)                                                          \
+    F(S, REAL, density, DENSITY, "0", "1000",                                                      \
       "Transactions an account: with fewer, the graph keeps more of older epochs than memory "     \
       "says, up to 98 %. 0: never.")                                                               \
     F(S, BOOL, proof, "true", NULL, NULL,                                                          \
@@ -76,9 +76,9 @@ void route_proof_judge(struct route_proof *p, const struct route_graph *g);
 /* Whether a plan should be carried out: those before it brought more together than apart of what
  * they knew, by more than chance, and enough for what it moves, and did no harm to others.
  * Where that is not known yet, or less than chance: only where accounts are placed little better
- * than anywhere, so that there is nothing to lose, or (at first) where the graph is not thin.
- * before, promise: of all pairs of the graph, the share apart now and the share that the plan
- * brings together. Sets p->held. */
+ * than anywhere, so that there is nothing to lose, where plans are not known to fail. Always where
+ * an epoch brings some transactions an account. before, promise: of all pairs of the graph, the
+ * share apart now and the share that the plan brings together. Sets p->held. */
 bool route_proof_holds(struct route_proof *p, double before, double promise, uint32_t moves);
 
 /* Keeps a plan, to be judged; target by vertex, `promised` what it leaves apart. env->fail when

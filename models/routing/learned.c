@@ -38,7 +38,7 @@
     F(S, REAL, apart, "3", "0", "1000",                                                            \
       "What it counts if all gas crosses; a layer at its capacity, alone, counts its share.")      \
     F(S, REAL, together, "20", "0", "1000", "Likewise where accounts are kept together.")          \
-    F(S, COUNT, horizon, "16", "1", "1k", "Epochs over which a move has to pay.")                  \
+    F(S, COUNT, horizon, "128", "1", "1k", "Epochs over which a move has to pay.")                 \
     F(S, FRACTION, stall, "0%", "0%", "100%",                                                      \
       "Of an epoch, how long an account that moves is locked.")                                    \
     F(S, STRUCT(cost_rules), cost, "", NULL, NULL, "What it minimises.")
@@ -359,10 +359,18 @@ static void reason(const void *state, char *out, size_t size)
         snprintf(out, size, "no reports yet");
         return;
     }
-    snprintf(out, size,
-             "%s, %u accounts moved: expected to be worth %.2f, staying %.2f; "
-             "the fullest layer is to use %.0f %% of its capacity, %.0f %% of gas crosses",
-             plan_names[s->plan], s->moves, s->worth, s->stay, 100 * s->full, 100 * s->apart);
+    int at =
+        s->moves
+            ? snprintf(out, size, "%s, %u accounts move: expected to be worth %.2f, staying %.2f",
+                       plan_names[s->plan], s->moves, s->worth, s->stay)
+        : s->plan == PLAN_STAY
+            ? snprintf(out, size, "%s: expected to be worth %.2f", plan_names[s->plan], s->stay)
+            : snprintf(out, size, "nothing to move, had it %s: expected to be worth %.2f",
+                       plan_names[s->plan], s->worth);
+    if (at >= 0 && (size_t)at < size)
+        snprintf(out + at, size - (size_t)at,
+                 "; the fullest layer is to use %.0f %% of its capacity, %.0f %% of gas to cross",
+                 100 * s->full, 100 * s->apart);
 }
 
 static void fini(void *state)

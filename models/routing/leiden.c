@@ -16,7 +16,7 @@
 
 #define ROUTER_LEIDEN_FIELDS(F, S)                                                                 \
     F(S, FRACTION, memory, "50%", "0%", "99%", "What the graph keeps of older epochs.")            \
-    ROUTE_PROOF_FIELDS(F, S)                                                                       \
+    ROUTE_PROOF_FIELDS(F, S, "8")                                                                  \
     F(S, REAL, resolution, "1", "0.01", "1000",                                                    \
       "Above 1, communities are smaller than those of greatest modularity; below, larger.")        \
     F(S, COUNT, iterations, "4", "1", "1k", "Rounds of the Leiden algorithm.")                     \

@@ -15,7 +15,7 @@
 
 #define ROUTER_METIS_FIELDS(F, S)                                                                  \
     F(S, FRACTION, memory, "50%", "0%", "99%", "What the graph keeps of older epochs.")            \
-    ROUTE_PROOF_FIELDS(F, S)                                                                       \
+    ROUTE_PROOF_FIELDS(F, S, "8")                                                                  \
     F(S, FRACTION, imbalance, "5%", "0%", "1000%",                                                 \
       "Load that a layer may have above its share, which is by processing power.")                 \
     F(S, REAL, saving, "0.25", "0", "1000",                                                        \

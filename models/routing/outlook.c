@@ -10,6 +10,8 @@
 #define FORGET   0.8   /* of what pairs have come true, an epoch keeps this */
 #define UNSURE   20.0  /* transactions that count half true before there are any */
 #define MANY     50000 /* pairs, from which on one size of clusters must do */
+#define FADE     0.5   /* likewise of what groups have, which get better while pairs come in */
+#define TOGETHER 20.0  /* what crossings count while groups are drawn */
 #define MOST_ASK 16.0  /* times what was committed, an epoch's demand at most */
 
 struct fresh {
@@ -49,6 +51,7 @@ void outlook_fini(struct outlook *o)
     mem_free(o->mean);
     mem_free(o->home);
     mem_free(o->alone);
+    mem_free(o->groups);
     mem_free(o->sent);
     mem_free(o->layers);
     mem_free(o->open);
@@ -149,7 +152,18 @@ static int age(const struct outlook_pair *p)
 double outlook_trust(const struct outlook *o, const struct outlook_pair *p)
 {
     double unsure = UNSURE * o->tx_gas, due = o->due[age(p)] + unsure;
-    return due > 0 ? fmin(1, (o->came[age(p)] + unsure / 2) / due) : 0;
+    double again = due > 0 ? fmin(1, (o->came[age(p)] + unsure / 2) / due) : 0;
+    return fmax(again, outlook_trust_groups(o));
+}
+
+double outlook_trust_groups(const struct outlook *o)
+{
+    return o->group_due > 0 ? fmin(fmax(o->group_came / o->group_due, 0), 1) : 0;
+}
+
+double outlook_settled(const struct outlook *o)
+{
+    return o->new_gas > 0 ? fmin(fmax(o->settled / o->new_gas, 0), 1) : 0;
 }
 
 /* Both lists by (a, b): the old pairs fade, the fresh ones come in, faint ones go. */
@@ -254,6 +268,45 @@ double outlook_trust_senders(const struct outlook *o)
     return o->spread > 0 ? fmin(fmax(o->same / o->spread, 0), 1) : 0;
 }
 
+/* Gas of the last epoch's pairs, those never seen before or all, by a placement: all of it, what
+ * was within a layer, and what would have been by chance with accounts' gas by layer as it was.
+ * Pairs count whose two accounts it has. ends: room for a number a layer. */
+static void weigh_within(const struct outlook *o, const layer_id *where, uint32_t known, bool fresh,
+                         double *ends, double *all, double *within, double *chance)
+{
+    layer_id k = o->env->layer_count;
+    *all = *within = *chance = 0;
+    memset(ends, 0, k * sizeof *ends);
+    for (size_t i = 0; i < o->pairs.len; i++) {
+        const struct outlook_pair *p = vec_at(&o->pairs, i);
+        if (p->a == p->b || p->now <= 0 || (fresh && p->epochs > 1) || p->b >= known ||
+            where[p->a] >= k || where[p->b] >= k)
+            continue;
+        *all += p->now;
+        *within += where[p->a] == where[p->b] ? p->now : 0;
+        ends[where[p->a]] += p->now / 2;
+        ends[where[p->b]] += p->now / 2;
+    }
+    for (layer_id l = 0; l<k && * all> 0; l++)
+        *chance += ends[l] / *all * ends[l];
+}
+
+/* Puts the groups drawn an epoch ago, and homes as they were then, to this epoch's pairs. */
+static enum err_code judge_groups(struct outlook *o)
+{
+    double *ends = mem_alloc(o->env->layer_count, sizeof *ends), all, within, chance;
+    if (!ends)
+        return ERR_MEMORY;
+    weigh_within(o, o->groups, o->grouped, false, ends, &all, &within, &chance);
+    o->group_came = o->group_came * FADE + within - chance;
+    o->group_due = o->group_due * FADE + o->promised * all - chance;
+    weigh_within(o, o->home, o->known, true, ends, &all, &within, &chance);
+    o->settled = o->settled * FORGET + within - chance;
+    o->new_gas = o->new_gas * FORGET + all - chance;
+    mem_free(ends);
+    return ERR_OK;
+}
+
 static enum err_code know(struct outlook *o)
 {
     uint32_t count = o->env->accounts(o->env), room = o->known;
@@ -271,11 +324,15 @@ static enum err_code know(struct outlook *o)
         o->home = home ? home : o->home;
         if (!now || !mean || !sent || !alone || !home)
             return ERR_MEMORY;
-        for (uint32_t a = o->known; a < room; a++)
+        for (uint32_t a = o->known; a < room; a++) {
             sent[a] = 0;
+            home[a] = LAYER_NONE;
+        }
         o->known = room;
     }
     compare_senders(o);
+    if (judge_groups(o))
+        return ERR_MEMORY;
     for (uint32_t a = 0; a < o->known; a++) {
         o->now[a] = o->mean[a] = o->sent[a] = 0;
         o->home[a] = a < count ? o->env->home(o->env, a) : LAYER_ALL;
@@ -291,7 +348,52 @@ static enum err_code know(struct outlook *o)
         o->now[p->b] += p->now;
         o->mean[p->b] += p->mean / o->weight;
     }
+    o->users = 0;
+    for (uint32_t a = 0; a < o->known; a++)
+        o->users += o->mean[a] > 0;
     return ERR_OK;
+}
+
+/* The groups of pairs as they are, on layers; sets o->promised. */
+static enum err_code draw_groups(struct outlook *o)
+{
+    layer_id k = o->env->layer_count;
+    double *capacity = mem_alloc(k, sizeof *capacity), all = 0, within = 0;
+    layer_id *groups = mem_resize(o->groups, o->known, sizeof *groups), *found = NULL;
+    o->groups = groups ? groups : o->groups;
+    enum err_code e = capacity && groups ? search_builder_reset(&o->builder, o->known) : ERR_MEMORY;
+    for (size_t i = 0; i < o->pairs.len && !e; i++) {
+        const struct outlook_pair *p = vec_at(&o->pairs, i);
+        e = search_builder_add(&o->builder, (account_id[]){p->a, p->b}, 2, p->mean, o->home);
+    }
+    if (!e && !(found = mem_alloc(o->builder.nodes.len, sizeof *found)))
+        e = ERR_MEMORY;
+    if (!e) {
+        struct search_problem p = {
+            .layers = k, .capacity = capacity, .crossing = o->rules.crossing, .apart = TOGETHER};
+        for (layer_id l = 0; l < k; l++)
+            capacity[l] = o->layers[l].capacity;
+        for (uint32_t n = 0; n < o->builder.nodes.len; n++)
+            found[n] = ((struct search_share *)vec_at(&o->builder.shares, n))->layer;
+        search_builder_get(&o->builder, 0, 0, &p);
+        e = search_run(&p, 1, found);
+    }
+    for (account_id a = 0; a < o->known && !e; a++) {
+        uint32_t node = search_builder_node(&o->builder, a);
+        groups[a] = node == ACCOUNT_NONE ? LAYER_NONE : found[node];
+    }
+    o->grouped = e ? 0 : o->known;
+    for (size_t i = 0; i < o->pairs.len && !e; i++) {
+        const struct outlook_pair *p = vec_at(&o->pairs, i);
+        if (p->a == p->b || groups[p->a] == LAYER_NONE || groups[p->b] == LAYER_NONE)
+            continue;
+        all += p->mean;
+        within += groups[p->a] == groups[p->b] ? p->mean : 0;
+    }
+    o->promised = all > 0 ? within / all : 0;
+    mem_free(found);
+    mem_free(capacity);
+    return e;
 }
 
 bool outlook_fold(struct outlook *o, sim_time now)
@@ -319,11 +421,14 @@ bool outlook_fold(struct outlook *o, sim_time now)
         qsort(o->fresh.data, o->fresh.len, sizeof(struct fresh), by_pair);
     for (layer_id l = 0; l < o->env->layer_count; l++)
         close_layer(o, l);
+    bool tested = o->grouped > 0;
     enum err_code e = merge(o, FAINT * (1 - o->memory) * o->tx_gas);
     o->weight = o->weight * o->memory + 1 - o->memory;
     o->fresh.len = 0;
     e = e ? e : thin(o);
     e = e ? e : know(o);
+    e = e ? e : draw_groups(o);
+    o->thin = !tested && txs < 2 * o->users;
     if (e)
         o->env->fail(o->env);
     return !e;
@@ -390,12 +495,28 @@ static enum err_code build(struct outlook *o, double *open)
     return ERR_OK;
 }
 
+/* For the gas that an account's pairs promise, what it is used for besides that is local where it
+ * is and would not be elsewhere. */
+static double unseen(const struct outlook *o)
+{
+    double sure = 0, rest = 0;
+    for (size_t i = 0; i < o->pairs.len; i++) {
+        const struct outlook_pair *p = vec_at(&o->pairs, i);
+        double trust = outlook_trust(o, p);
+        if (p->a == p->b)
+            continue;
+        sure += trust * p->expect;
+        rest += (1 - trust) * p->expect;
+    }
+    return sure > 0 ? fmin(rest / sure, 1000) * outlook_settled(o) : 0;
+}
+
 bool outlook_search(struct outlook *o, const struct outlook_aims *aims)
 {
     layer_id k = o->env->layer_count;
     double *capacity = mem_alloc(2 * (size_t)k, sizeof *capacity), open = 0;
     enum err_code e = capacity ? build(o, &open) : ERR_MEMORY;
-    if (!e) {
+    if (!e && !o->thin) {
         open *= o->rules.crossing * (k - 1) / k / k;
         for (layer_id l = 0; l < k; l++) {
             capacity[l] = o->layers[l].capacity;
@@ -406,7 +527,7 @@ bool outlook_search(struct outlook *o, const struct outlook_aims *aims)
                                    .base = capacity + k,
                                    .crossing = o->rules.crossing,
                                    .apart = aims->apart};
-        search_builder_get(&o->builder, aims->moving, aims->stall, &p);
+        search_builder_get(&o->builder, aims->moving, aims->stall + unseen(o), &p);
         e = search_run(&p, p.net_count > MANY ? 1 : aims->levels, o->found);
     }
     mem_free(capacity);
@@ -445,6 +566,7 @@ void outlook_rate(const struct outlook *o, bool found, double *work, double *ful
 {
     layer_id k = o->env->layer_count;
     double *of = work ? work : mem_alloc(k, sizeof *of), all = 0;
+    double elsewhere = (1 - outlook_settled(o)) * (k - 1) / k; /* of what nobody can tell */
     *fullest = *apart = 0;
     if (!of) {
         o->env->fail(o->env);
@@ -456,8 +578,9 @@ void outlook_rate(const struct outlook *o, bool found, double *work, double *ful
         layer_id a = home_of(o, found, p->a), b = home_of(o, found, p->b);
         bool cross = a != b && a != LAYER_ALL && b != LAYER_ALL;
         double part = p->expect * (cross ? o->rules.crossing : 1);
+        double sure = p->a == p->b || a == LAYER_ALL || b == LAYER_ALL ? 1 : outlook_trust(o, p);
         all += p->expect;
-        *apart += cross ? p->expect : 0;
+        *apart += p->expect * (sure * cross + (1 - sure) * elsewhere);
         if (a != LAYER_ALL)
             of[a] += part;
         if (b != LAYER_ALL && (cross || a == LAYER_ALL))

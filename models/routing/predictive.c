@@ -31,7 +31,7 @@
     F(S, COUNT, pairs, "200k", "100", "10M", "Pairs of accounts that are remembered.")             \
     F(S, REAL, apart, "3", "0", "1000",                                                            \
       "What it counts if all gas crosses; a layer at its capacity, alone, counts its share.")      \
-    F(S, COUNT, horizon, "16", "1", "1k", "Epochs over which a move has to pay.")                  \
+    F(S, COUNT, horizon, "128", "1", "1k", "Epochs over which a move has to pay.")                 \
     F(S, FRACTION, stall, "0%", "0%", "100%",                                                      \
       "Of an epoch, how long an account that moves is locked.")                                    \
     F(S, STRUCT(cost_rules), cost, "", NULL, NULL, "What it minimises.")
@@ -151,11 +151,18 @@ static void reason(const void *state, char *out, size_t size)
 {
     static const char *const how[] = {"at once", "by its trend", "by its season"};
     const struct predictive *s = state;
-    int at = snprintf(out, size,
-                      "moved %u accounts: the fullest layer is to use %.0f %% of its capacity "
-                      "instead of %.0f %%, %.0f %% of gas crosses",
-                      s->moves, 100 * s->after, 100 * s->before, 100 * s->apart);
-    if (at < 0 || (size_t)at >= size || s->riser == ACCOUNT_NONE)
+    int at = snprintf(out, size, "%u accounts move%s: ", s->moves, s->outlook.thin ? " yet" : "");
+    if (at >= 0 && (size_t)at < size)
+        at += snprintf(out + at, size - (size_t)at,
+                       "the fullest layer is to use %.0f %% of its capacity", 100 * s->after);
+    if (s->moves && at >= 0 && (size_t)at < size)
+        at += snprintf(out + at, size - (size_t)at, " (unmoved %.0f %%)", 100 * s->before);
+    if (at >= 0 && (size_t)at < size)
+        at += snprintf(out + at, size - (size_t)at,
+                       ", %.0f %% of gas to cross; groups held %.0f %% of what they promised",
+                       100 * s->apart, 100 * outlook_trust_groups(&s->outlook));
+    static const double much = 100e3; /* gas */
+    if (at < 0 || (size_t)at >= size || s->riser == ACCOUNT_NONE || s->rise < much)
         return;
     struct evm_addr addr;
     s->env->address(s->env, s->riser, &addr);

@@ -4,8 +4,8 @@
 
 #include <math.h>
 
-#define FADE   0.5  /* what an epoch leaves of the evidence */
-#define THIN   2.0  /* transactions of pairs an account, below which a first plan waits for proof */
+#define FADE   0.5 /* what an epoch leaves of the evidence */
+#define THIN   2.0 /* transactions of pairs an account and epoch, from which on plans are trusted */
 #define EPOCHS 20.0 /* over which a plan has to pay ... */
 #define SAVING 0.25 /* ... by as many transactions brought together for each account it moves */
 
@@ -50,12 +50,11 @@ static void share_out(const struct route_proof *p, const struct route_graph *g,
 static void judge(struct route_proof *p, const struct route_graph *g, double *net)
 {
     const struct route_pair *pairs = g->pairs.data;
-    double all = 0, planned = 0, stayed = 0, better = 0, worse = 0, weight = 0, spread = 0;
+    double all = 0, planned = 0, stayed = 0, better = 0, worse = 0, spread = 0;
     for (size_t i = 0; i < g->pairs.len; i++) {
         const struct route_pair *x = &pairs[i];
         if (x->a == x->b || g->vertex[x->a] == UINT32_MAX || g->vertex[x->b] == UINT32_MAX)
             continue;
-        weight += x->weight;
         bool apart = at(p, p->plan, g, x->a) != at(p, p->plan, g, x->b);
         bool was = at(p, p->was, g, x->a) != at(p, p->was, g, x->b);
         bool known = told_of(p, x->a) && told_of(p, x->b);
@@ -71,7 +70,7 @@ static void judge(struct route_proof *p, const struct route_graph *g, double *ne
         spread += net[v] * net[v];
     p->chance = 1 - 1.0 / g->env->layer_count;
     p->fresh = all;
-    p->thin = weight < THIN * g->count;
+    p->thin = all < THIN * g->count;
     p->judged = p->known > 0 && all > 0;
     if (!p->judged)
         return;
@@ -99,12 +98,14 @@ bool route_proof_holds(struct route_proof *p, double before, double promise, uin
     double gain = p->better - p->worse, told = p->better + p->worse;
     bool lose = before < p->chance * (1 - LOSE);
     p->held = NULL;
+    if (!p->thin)
+        return true;
     if (gain > sqrt(told)) {
         if (fmin(gain / p->weight, promise * p->fresh) * EPOCHS < SAVING * moves)
             p->held = "it does not pay";
         else if (p->gain < -2 * sqrt(p->spread))
             p->held = "plans did harm";
-    } else if (told < FEW && lose && p->thin)
+    } else if (told < FEW && lose)
         p->held = "too little is known to trust it untested";
     else if (told >= FEW && (lose || gain <= 0))
         p->held = "plans did not come true";

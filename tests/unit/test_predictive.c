@@ -50,7 +50,7 @@ static void test_pairs(void **state)
     sim_run(&setup, "{kind: predictive}", 5, &p);
     sim_run(&setup, "{kind: hash}", 5, &hash);
     assert_true(p.latency < 1.2 * hash.latency);
-    assert_true(p.moves < 24 * 336 / 20);
+    assert_true(p.moves < 24 * 336 / 12);
     assert_true(p.error < 0.25);
 }
 
