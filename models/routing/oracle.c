@@ -203,7 +203,7 @@ static enum err_code init(void *state, const void *cfg, const struct route_env *
     r->oracle.apart = c->apart;
     for (uint32_t a = 0; a < r->known && !e; a++) {
         bool everywhere = a < env->accounts(env) && env->home(env, a) == LAYER_ALL;
-        r->home[a] = everywhere ? LAYER_ALL : (layer_id)(a % env->layer_count);
+        r->home[a] = (layer_id)(everywhere ? LAYER_ALL : a % env->layer_count);
     }
     if (!e)
         e = place_all(r, (uint32_t)c->placing);

@@ -76,18 +76,12 @@ static const char *missing_of_consensus(const struct consensus_ops *ops)
 
 static const char *missing_of_router(const struct router_ops *ops)
 {
-    return !ops->state_size ? "state_size"
-           : !ops->init     ? "init"
-           : !ops->place    ? "place"
-                            : NULL;
+    return !ops->state_size ? "state_size" : !ops->init ? "init" : !ops->place ? "place" : NULL;
 }
 
 static const char *missing_of_crosslayer(const struct crosslayer_ops *ops)
 {
-    return !ops->state_size ? "state_size"
-           : !ops->init     ? "init"
-           : !ops->start    ? "start"
-                            : NULL;
+    return !ops->state_size ? "state_size" : !ops->init ? "init" : !ops->start ? "start" : NULL;
 }
 
 static enum err_code judge(const struct weft_plugin *p, struct err *err)

@@ -73,7 +73,7 @@ near("moves_arrived", epochs["arrived"].sum(), (came & (moves["came"] <= epochs[
 near("moves_wished", epochs["moves"].sum(), len(moves["by"]) + 0, 0.1)
 check("regret_is_that_of_the_times", np.allclose(epochs["regret"], epochs["policy_time"] / np.minimum(epochs["best_time"], epochs["policy_time"]) - 1))
 near("regret_of_the_summary", summary["routing"]["regret"], epochs["regret"][epochs["time"] <= 16e9].mean())
-check("reasons_are_given", all("accounts" in r for r in epochs["reason"]))
+check("reasons_are_given", all(r != "" for r in epochs["reason"]))
 check("every_transaction_has_a_hash_of_its_own", len(set(txs["hash"])) == len(txs["hash"]))
 
 run, summary = load("hash")
