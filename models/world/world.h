@@ -124,7 +124,7 @@ struct world_audits {
     double income_ether;                 /* mean of the nodes that executed; NAN: none did */
     double chance; /* that a false block is proven, as nodes are at the end; the least of layers' */
     uint64_t enough; /* the least committee with which cheating does not pay; 0: none */
-    char text[400];  /* whether it pays, in plain words */
+    char text[800];  /* whether it pays, in plain words */
 };
 
 /* A network whose accounts live on several layers; of the measured part, or, where it says so, of
