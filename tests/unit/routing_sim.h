@@ -267,7 +267,8 @@ static void sim_requeue(struct sim *s)
             assert_int_equal(vec_push(&all, vec_at(&s->fresh[l], i)), ERR_OK);
         s->fresh[l].len = 0;
     }
-    qsort(all.data, all.len, sizeof(uint32_t), sim_by_number);
+    if (all.len)
+        qsort(all.data, all.len, sizeof(uint32_t), sim_by_number);
     for (size_t i = 0; i < all.len; i++) {
         const struct route_future *tx = vec_at(&s->txs, *(uint32_t *)vec_at(&all, i));
         assert_int_equal(vec_push(&s->fresh[sim_at(s, tx, 0)], vec_at(&all, i)), ERR_OK);
