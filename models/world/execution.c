@@ -668,11 +668,15 @@ const struct execution_timing *execution_wait_timing(struct execution *e, uint32
     return &e->jobs[class].timing;
 }
 
+void execution_rest(struct execution_service *s)
+{
+    while (s && s->running)
+        settle(s->running);
+}
+
 enum evm_status execution_flatten(struct execution *e)
 {
-    struct execution_service *s = e->service;
-    while (s->running)
-        settle(s->running);
+    execution_rest(e->service);
     drop_pre(e); /* an older version, which is folded away */
     bool possible = e->result.state && evm_state_foldable(e->result.state);
     return possible ? evm_state_flatten(e->result.state) : EVM_OK;

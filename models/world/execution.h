@@ -135,6 +135,9 @@ void execution_unref(struct execution *e);
 const struct execution_result *execution_wait(struct execution *e);
 const struct execution_timing *execution_wait_timing(struct execution *e, uint32_t class);
 
+/* Waits until nothing of the service executes: host threads look at nothing more. Accepts NULL. */
+void execution_rest(struct execution_service *s);
+
 /* What the layer holds after it; borrowed. Waits if need be. NULL: not partitioned, or the block is
  * invalid. */
 struct holdings *execution_holdings(struct execution *e);

@@ -641,6 +641,9 @@ void world_destroy(struct world *w)
     net_destroy(w->net);
     if (w->sim)
         sim_drain(w->sim, drop_event, w);
+    /* Blocks that still execute look at where accounts are. */
+    for (layer_id i = 0; w->desk && w->layers && i < w->layer_count; i++)
+        execution_rest(w->layers[i].service);
     verify_destroy(w);
     takeover_destroy(w);
     desk_destroy(w);
