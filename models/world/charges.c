@@ -70,7 +70,8 @@ bool fees_crosses(struct world *w, struct tx *tx)
     struct evm_u256 tip;
     if (!tx->seen.gas)
         tx->cross_bytes = fees_usual_mail(w);
-    return l->fees->tip(l->fees_state, &chain_latest(l, top->block)->track->next, tx, &tip);
+    const struct block_fees *fees = &chain_latest(l, top->block)->track->next;
+    return tx->evm.gas_limit <= fees->gas_limit && l->fees->tip(l->fees_state, fees, tx, &tip);
 }
 
 uint64_t fees_top_surcharge(const struct block_fees *fees)

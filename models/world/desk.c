@@ -10,8 +10,8 @@
 #include <string.h>
 
 enum {
-    TOUCHED_MAX = 1000,   /* accounts of a transaction that are remembered */
-    HOLD_TRIES = 1 << 20, /* tries that a hold's number tells apart */
+    TOUCHED_MAX = UINT16_MAX, /* accounts of a transaction that are remembered */
+    HOLD_TRIES = 1 << 20,     /* tries that a hold's number tells apart */
 };
 #define FEE_PATIENCE     (500 * SIM_MS) /* before another look at what its layer charges */
 #define MOVING_PATIENCE  (500 * SIM_MS) /* before another look at an account that is on its way */
@@ -172,11 +172,10 @@ static bool remember(struct world *w, struct tx *tx)
     if (!touched)
         return false;
     uint32_t filled = 1;
-    for (size_t i = 0; i < count; i++) {
+    touched[0] = directory_number(&d->directory, &tx->evm.sender); /* it is among them */
+    for (size_t i = 0; i < f->accounts.len && filled < count; i++) {
         account_id account = *(account_id *)vec_at(&f->accounts, i);
-        if (evm_addr_eq(&f->seen.accounts[i].addr, &tx->evm.sender))
-            touched[0] = account;
-        else if (filled < count)
+        if (account != touched[0])
             touched[filled++] = account;
     }
     desk_closed(w, tx);
