@@ -194,10 +194,11 @@ static void settle_credit(struct world *w, struct layer *l, const struct op *op,
 static bool took(const struct block *b, const struct execution_result *r, const struct tx *tx,
                  bool *success, uint64_t *gas)
 {
-    uint32_t i = 0;
-    while (i < b->tx_count && b->txs[i] != tx)
-        i++;
-    for (uint32_t k = 0; k < r->receipt_count; k++)
+    uint32_t i = tx->position;
+    if (i >= b->tx_count || b->txs[i] != tx)
+        return false;
+    /* Receipts are in order, one for each that took effect: at its own place, or before. */
+    for (uint32_t k = i < r->receipt_count ? i + 1 : r->receipt_count; k-- > 0;)
         if (r->receipts[k].tx_index == i) {
             *success = r->receipts[k].success;
             *gas = r->receipts[k].gas_used;
@@ -341,6 +342,9 @@ void desk_settle(struct world *w, struct layer *l, struct block *b,
                  const struct execution_result *r)
 {
     w->desk->serial_settled++;
+    for (uint32_t i = 0; b->op_count && i < b->tx_count; i++)
+        if (b->txs[i]->phase != TX_COMMITTED)
+            b->txs[i]->position = i;
     for (uint32_t i = 0; i < b->op_count; i++) {
         struct op *op = b->ops[i];
         enum op_outcome outcome = (enum op_outcome)r->ops.outcomes[i];
